@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Ranks: MPI's start and end, agreement, shares, and sums whose order does not depend on the number of ranks.
+ * A failed MPI call can not be trusted any further: it dies with MPI's own words.
+ */
+#ifndef CLUSTER_PAR_H
+#define CLUSTER_PAR_H
+
+#include "cluster/err.h"
+
+#include <mpi.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+    MPI_Comm comm;
+    int rank, size;
+} par_t;
+
+typedef struct {
+    int64_t begin, end; // [begin, end)
+} range_t;
+
+/* MPI_Init_thread with MPI_THREAD_FUNNELED, own duplicate of the world, MPI_ERRORS_RETURN on it. Collective. */
+par_t par_start(int *argc, char ***argv);
+/* Collective. */
+void par_stop(par_t *par);
+
+/* Collective. The worst code of all ranks, the same everywhere; where it is not OK the text of the lowest rank that has
+ * it is copied to all ("rank 3 on node17: ..."), so each may return it. Call it after any local part that can fail and
+ * before the next collective call. */
+err_t par_agree(const par_t *par, err_t mine) ERR_MUST_CHECK;
+/* Collective. True where any rank says true. */
+bool par_any(const par_t *par, bool mine);
+
+/* Collective. */
+void par_barrier(const par_t *par);
+void par_broadcast(const par_t *par, int root, size_t bytes, void *data);
+int64_t par_sum_i64(const par_t *par, int64_t mine);
+double par_max_f64(const par_t *par, double mine);
+/* Collective. Text from root to all; the caller frees it on every rank. */
+char *par_broadcast_text(const par_t *par, int root, const char *text);
+
+/* Contiguous share of [0, n). Not collective. */
+range_t par_share(int64_t n, int rank, int size);
+/* Narrows a count to MPI's int; dies when it does not fit. */
+int par_count(int64_t n);
+
+/* The sum of `leaves` blocks of n floats along one fixed binary tree, so that it is the same bit for bit for every number
+ * of ranks. Leaf i belongs to rank tree_owner(leaves, i, size); mine[k] is this rank's k-th leaf (ascending) and is
+ * overwritten. The total lands in `sum` on every rank. Collective. */
+int par_tree_owner(int leaves, int leaf, int size);
+void par_tree_sum_f32(const par_t *par, int leaves, size_t n, float **mine, float *sum);
+void par_tree_sum_f64(const par_t *par, int leaves, size_t n, double **mine, double *sum);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Random streams. A stream is a value, made from (seed, stream, index); nothing else decides what it gives, so results
+ * do not depend on ranks, order or crashes. Philox 4x64-10 (Salmon et al. 2011, "Parallel random numbers: as easy as
+ * 1, 2, 3"), from Random123: key = (seed, 0), counter = (index, stream, block, 0).
+ *
+ * Everything is exact (rejection where it is needed), none of it is tuned to a CPU; results can differ in last bits
+ * between math libraries, because of exp and log.
+ */
+#ifndef CLUSTER_RNG_H
+#define CLUSTER_RNG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a stream is for. Two uses never share one: rows of a bank, held-out data sets, training, inference ... */
+typedef enum {
+    RNG_BANK = 0,        // index: row of the bank
+    RNG_HELD_OUT = 1,    // index: data set of `diagnose`
+    RNG_INITIAL = 2,     // index: parameter tensor
+    RNG_SHUFFLE = 3,     // index: epoch (and slice)
+    RNG_TRAIN = 4,       // index: step and slice (dropout, augmentation)
+    RNG_INFER = 5,       // index: data set
+    RNG_DIAGNOSE = 6,    // index: free
+    RNG_CHECK = 7,       // index: free; tests
+} rng_stream_t;
+
+typedef struct {
+    uint64_t key, index, stream, block;
+    uint64_t word[4];
+    double spare;         // second normal of a pair
+    int used;             // words of `word` already given; 4: none left
+    int has_spare;
+} rng_t;
+
+rng_t rng_at(uint64_t seed, uint64_t stream, uint64_t index);
+
+uint64_t rng_u64(rng_t *r);
+double rng_uniform(rng_t *r);                          // in (0, 1), never 0 or 1; 53 bits
+uint64_t rng_below(rng_t *r, uint64_t n);              // 0 .. n-1, unbiased; n > 0
+int64_t rng_integer(rng_t *r, int64_t low, int64_t high); // low .. high, both included
+double rng_normal(rng_t *r);                           // N(0, 1)
+double rng_exponential(rng_t *r);                      // mean 1
+double rng_gamma(rng_t *r, double shape);              // scale 1; shape > 0 (Marsaglia and Tsang 2000)
+double rng_beta(rng_t *r, double a, double b);
+double rng_student_t(rng_t *r, double degrees);
+double rng_cauchy(rng_t *r);
+int64_t rng_poisson(rng_t *r, double mean);            // mean >= 0 (PTRS, Hoermann 1993)
+int64_t rng_binomial(rng_t *r, int64_t n, double p);   // (BTRS, Hoermann 1993)
+int64_t rng_negative_binomial(rng_t *r, double size, double p); // failures before `size` successes
+int64_t rng_geometric(rng_t *r, double p);             // failures before the first success
+int64_t rng_categorical(rng_t *r, int n, const double *weight); // weights need not sum to 1
+void rng_dirichlet(rng_t *r, int n, const double *concentration, double *out);
+void rng_multinomial(rng_t *r, int64_t trials, int n, const double *weight, int64_t *out);
+void rng_fill_uniform(rng_t *r, size_t n, double *out);
+void rng_fill_normal(rng_t *r, size_t n, double *out);
+void rng_fill_normal_f32(rng_t *r, size_t n, float *out);
+void rng_shuffle(rng_t *r, size_t n, int64_t *items);  // Fisher-Yates
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * AdamW (Loshchilov and Hutter 2019) over one flat block of weights, with clipping by the global norm and an exponential
+ * moving average of the weights. Every sum runs in a fixed order, so all ranks take the same step bit for bit.
+ */
+#ifndef NN_ADAMW_H
+#define NN_ADAMW_H
+
+#include "nn/params.h"
+
+#include <stdint.h>
+
+typedef struct {
+    double beta1, beta2, epsilon, weight_decay;
+    double clip_norm;      // of the whole gradient; 0: none
+    double average_decay;  // of the moving average; warmed up as min(decay, (1 + t) / (10 + t)); 0: no average
+} adamw_config_t;
+
+typedef struct adamw adamw_t;
+
+adamw_config_t adamw_config_default(void);
+adamw_t *adamw_create(params_t *params, const adamw_config_t *config); // borrows params
+void adamw_destroy(adamw_t **o);
+/* One step with the mean gradient; returns its norm before clipping. A norm that is not finite changes nothing. */
+double adamw_step(adamw_t *o, double learning_rate, const float *gradient);
+/* State for a checkpoint: (params_size) each, and the count of steps. Borrowed; may be written. */
+float *adamw_moment1(adamw_t *o);
+float *adamw_moment2(adamw_t *o);
+float *adamw_average(adamw_t *o);
+int64_t adamw_steps(const adamw_t *o);
+void adamw_set_steps(adamw_t *o, int64_t steps);
+
+/* Learning rate of a step: linear warm-up from peak / 10, then a cosine to `floor`. A pure function. */
+typedef struct {
+    double peak, floor;
+    int64_t warmup, total;
+} schedule_t;
+double schedule_rate(const schedule_t *s, int64_t step);
+
+#endif

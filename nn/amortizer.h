@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The amortizer: q(parameters | observables, design), as summary network(s) + inference network + scaling.
+ *
+ *     observables --standardise--> summary network --+
+ *     design -------standardise----------------------+--> inference network <--> standardised, unbounded parameters
+ *
+ * Parameters with bounds are trained and drawn on the unbounded scale u (both bounds: logit; one bound: log; none:
+ * identity), standardised by the first pass; draws are back on the user's scale, inside the support by construction, and
+ * log densities are those of the user's scale (all log determinants counted). Knows no files and no MPI.
+ */
+#ifndef NN_AMORTIZER_H
+#define NN_AMORTIZER_H
+
+#include "cluster/err.h"
+#include "cluster/rng.h"
+#include "nn/batch.h"
+#include "nn/params.h"
+
+#include <stdint.h>
+
+typedef enum { SUMMARY_DEEP_SET } summary_type_t;
+typedef enum { INFERENCE_COUPLING_FLOW } inference_type_t;
+typedef enum { TRANSFORM_AFFINE, TRANSFORM_SPLINE } flow_transform_t;
+
+/* Shapes come from the model's declaration, the rest from the study; amortizer_config_default() fills what the study
+ * leaves out. */
+typedef struct {
+    int n_parameters, n_observables, n_design;
+    const double *lower, *upper;        // (P) open support, +-INFINITY; borrowed by amortizer_create, copied
+    struct amortizer_observable {
+        int kind;                       // as kind_t; only sets for now
+        int64_t max_length, features;   // dims[0] and the product of dims[1..]
+    } *observables;                     // (O)
+    struct {
+        summary_type_t type;
+        int summary_dim, embed_dim, depth, width, n_hidden; // see deep_set.h
+        bool golden;                    // the peer's architecture, with its normalisation, instead of ours
+        bool moments;                   // mean and log sd of each set beside the learned summaries
+    } summary;
+    struct {
+        inference_type_t type;
+        flow_transform_t transform;
+        int depth, width, n_hidden, bins;
+        float dropout;
+    } inference;
+} amortizer_config_t;
+
+void amortizer_config_default(amortizer_config_t *config);          // network fields only; shapes are left alone
+err_t amortizer_config_check(const amortizer_config_t *config) ERR_MUST_CHECK; // names the field that is wrong
+
+/* Column means and standard deviations of the first pass: parameters on the unbounded scale, elements of each observable
+ * by feature (padding left out), design. */
+typedef struct {
+    double *parameter_mean, *parameter_sd;        // (P)
+    double *design_mean, *design_sd;              // (D)
+    double **observable_mean, **observable_sd;    // [O] -> (features)
+} scaling_t;
+
+typedef struct amortizer amortizer_t;
+/* Makes networks with initial weights, a function of (config, seed) only. */
+err_t amortizer_create(const amortizer_config_t *config, uint64_t seed, amortizer_t **out) ERR_MUST_CHECK;
+void amortizer_destroy(amortizer_t **a);
+void amortizer_set_scaling(amortizer_t *a, const scaling_t *scaling);  // copied
+const amortizer_config_t *amortizer_config(const amortizer_t *a);      // borrowed
+/* Weights: named tensors in one flat block. Borrowed; may be written (loading, the optimizer). */
+params_t *amortizer_params(amortizer_t *a);
+
+/* The unbounded scale and back, for one data set. jacobian (may be NULL) gets log |d u / d parameters|, summed. */
+void amortizer_unbound(const amortizer_t *a, const double *parameters, double *u, double *log_jacobian);
+void amortizer_bound(const amortizer_t *a, const double *u, double *parameters);
+
+/* Memory and graphs for batches of up to max_sets data sets of max_elements elements in all; one for each thread of
+ * work. All memory is planned here, none is taken later. It reads the amortizer's weights. */
+typedef struct amortizer_work amortizer_work_t;
+typedef enum { WORK_TRAIN, WORK_EVALUATE } work_mode_t;
+amortizer_work_t *amortizer_work_create(amortizer_t *a, work_mode_t mode, int64_t max_sets, int64_t max_draws);
+void amortizer_work_destroy(amortizer_work_t **w);
+size_t amortizer_work_bytes(const amortizer_work_t *w);
+double amortizer_work_flops(const amortizer_work_t *w); // of the last call: multiply and add counted as two
+
+/* Sum over the batch of -log q (in the standardised, unbounded space), and its gradient by every weight, written to
+ * `gradient` (params_size floats). `noise` feeds dropout. WORK_TRAIN. */
+double amortizer_loss(amortizer_work_t *w, const batch_t *batch, rng_t *noise, float *gradient);
+/* log q(parameters | data) on the user's scale for each data set, -INFINITY outside the support: out (n). */
+void amortizer_log_density(amortizer_work_t *w, const batch_t *batch, double *out);
+/* Learned summaries (n, amortizer_summary_width): what distances are measured in. */
+int amortizer_summary_width(const amortizer_t *a);
+void amortizer_summaries(amortizer_work_t *w, const batch_t *batch, float *out);
+/* Draws for each data set: out (n, draws, P) on the user's scale. Noise of data set i is rng[i]'s alone, so the draws of a
+ * data set do not depend on its neighbours; log_density (n, draws) may be NULL. */
+void amortizer_sample(amortizer_work_t *w, const batch_t *batch, int64_t draws, rng_t *rng, double *out,
+                      double *log_density);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a model declares, as plain data: the names, supports and shapes that a bank, an amortizer and a posterior file
+ * carry with them. Written as YAML text wherever it is stored.
+ */
+#ifndef STORAGE_SCHEMA_H
+#define STORAGE_SCHEMA_H
+
+#include "cluster/err.h"
+
+#include <stdint.h>
+
+enum { SCHEMA_MAX_DIMS = 3 };
+
+typedef enum { KIND_VECTOR, KIND_SET, KIND_SERIES, KIND_IMAGE } kind_t; // values as infermill_kind_t
+
+typedef struct {
+    char *name;
+    double lower, upper; // open support; +-INFINITY
+} schema_parameter_t;
+
+typedef struct {
+    char *name;
+    double lower, upper; // both included
+    bool integer;
+} schema_design_t;
+
+typedef struct {
+    char *name;
+    kind_t kind;
+    int n_dims;
+    int64_t dims[SCHEMA_MAX_DIMS];    // the largest sizes
+    int length_design;                // the design variable that gives dims[0], or -1 where dims[0] is fixed
+    double lower, upper;              // real data outside is refused
+} schema_observable_t;
+
+typedef struct {
+    char *name, *version, *description;
+    int n_parameters, n_observables, n_design;
+    schema_parameter_t *parameters;
+    schema_observable_t *observables;
+    schema_design_t *design;
+} schema_t;
+
+void schema_free(schema_t *schema);                  // frees what it holds, clears it; not the struct itself
+schema_t schema_copy(const schema_t *schema);
+const char *kind_name(kind_t kind);                  // "set"
+
+int64_t schema_size(const schema_observable_t *o);   // values of one row, padded: the product of dims
+int64_t schema_stride(const schema_observable_t *o); // values of one element: the product of dims[1..]
+int schema_find_parameter(const schema_t *s, const char *name);  // -1: none
+int schema_find_observable(const schema_t *s, const char *name);
+int schema_find_design(const schema_t *s, const char *name);
+
+/* YAML text, the same for equal schemas; the caller frees it. */
+char *schema_text(const schema_t *schema);
+/* `where` names the source in messages. */
+err_t schema_parse(const char *text, const char *where, schema_t *out) ERR_MUST_CHECK;
+
+/* "ddm-1-9f3c21ab77e0d154": name, version and a hash of the text. The caller frees it. */
+char *schema_fingerprint(const schema_t *schema);
+/* The first difference in words ("parameter 2: t0 against tau"), or NULL when equal. The caller frees it. */
+char *schema_difference(const schema_t *a, const schema_t *b);
+
+#endif

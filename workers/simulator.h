@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How a simulator is written for infermill. This header stands alone: include it, fill one constant table, export one
+ * function that returns it, and build a shared object:
+ *
+ *     cc -O2 -shared -fPIC my_model.c -o my_model.so           # study.yaml:  model: {plugin: ./my_model.so}
+ *
+ * A simulator calls no MPI, prints nothing, never exits, and takes all its randomness from the host: what it returns is
+ * then a function of (seed, row) alone, and a bank is the same for any number of ranks and any crash.
+ */
+#ifndef INFERMILL_SIMULATOR_H
+#define INFERMILL_SIMULATOR_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define INFERMILL_ABI       1u
+#define INFERMILL_MAX_DIMS  3
+
+/* What the fields mean to the networks. */
+typedef enum {
+    INFERMILL_VECTOR = 0, /* fixed length, order matters */
+    INFERMILL_SET = 1,    /* exchangeable rows: dims = {n, features} */
+    INFERMILL_SERIES = 2, /* ordered rows:      dims = {n, features} */
+    INFERMILL_IMAGE = 3   /* dims = {height, width, channels} */
+} infermill_kind_t;
+
+typedef struct {
+    const char *name;
+    double lower, upper; /* the support, open; -INFINITY and INFINITY where there is no bound */
+} infermill_parameter_t;
+
+/* A known setting of one experiment, drawn anew for each row. Where it is the length of an observable it is an integer. */
+typedef struct {
+    const char *name;
+    double lower, upper; /* both included */
+    int integer;         /* 1: whole numbers */
+} infermill_design_t;
+
+typedef struct {
+    const char *name;
+    infermill_kind_t kind;
+    int n_dims;                          /* 1 .. INFERMILL_MAX_DIMS */
+    int64_t dims[INFERMILL_MAX_DIMS];    /* row-major; where dim_design says so, the largest size */
+    int dim_design[INFERMILL_MAX_DIMS];  /* -1: fixed; else the design variable that gives this size (first dim only) */
+    double lower, upper;                 /* values outside are refused in real data; -INFINITY, INFINITY: any finite */
+} infermill_observable_t;
+
+/* Random numbers, bound to the row being simulated. Valid during the call that receives it. */
+typedef struct infermill_random infermill_random_t;
+typedef struct {
+    uint32_t abi, size; /* new members are added at the end; `size` tells which are there */
+    double (*uniform)(infermill_random_t *);                                   /* in (0, 1) */
+    double (*normal)(infermill_random_t *);                                    /* N(0, 1) */
+    double (*exponential)(infermill_random_t *);                               /* mean 1 */
+    double (*gamma)(infermill_random_t *, double shape);                       /* scale 1 */
+    double (*beta)(infermill_random_t *, double a, double b);
+    double (*student_t)(infermill_random_t *, double degrees);
+    int64_t (*integer)(infermill_random_t *, int64_t low, int64_t high);       /* both included */
+    int64_t (*poisson)(infermill_random_t *, double mean);
+    int64_t (*binomial)(infermill_random_t *, int64_t n, double p);
+    int64_t (*negative_binomial)(infermill_random_t *, double size, double p); /* failures before `size` successes */
+    void (*fill_uniform)(infermill_random_t *, int64_t n, double *out);
+    void (*fill_normal)(infermill_random_t *, int64_t n, double *out);
+    /* Puts the reason of a rejected draw or of a stop beside the row; copied. */
+    void (*explain)(infermill_random_t *, const char *reason);
+} infermill_host_t;
+
+/* The table. `abi` and `size` come first and are checked: a plugin built for another interface is refused. */
+typedef struct {
+    uint32_t abi;  /* INFERMILL_ABI */
+    uint32_t size; /* sizeof(infermill_simulator_t) */
+    const char *name, *version, *description;
+    int n_parameters, n_observables, n_design;
+    const infermill_parameter_t *parameters;
+    const infermill_observable_t *observables;
+    const infermill_design_t *design; /* NULL where n_design is 0 */
+
+    /* State of one rank, made once; both may be NULL. create returns 0, or not 0 for failure. */
+    int (*create)(void **state);
+    void (*destroy)(void *state);
+
+    /* Draws design (n_design values). NULL: each uniform between its bounds. */
+    void (*draw_design)(void *state, const infermill_host_t *, infermill_random_t *, double *design);
+    /* Draws parameters (n_parameters values) from the prior, given the design. */
+    void (*prior)(void *state, const infermill_host_t *, infermill_random_t *, const double *design,
+                  double *parameters);
+    /* Simulates one row. observables[k] has room for the largest size of observable k; rows of a varying first dim
+     * beyond the design's value are left alone. Returns 0 done; > 0 this draw is rejected (the row is kept with its
+     * status); < 0 stop the campaign. */
+    int (*simulate)(void *state, const infermill_host_t *, infermill_random_t *, const double *parameters,
+                    const double *design, float *const *observables);
+
+    /* Optional (NULL): natural logarithms, up to no constant; -INFINITY outside the support. */
+    double (*log_prior)(void *state, const double *parameters, const double *design);
+    double (*log_likelihood)(void *state, const double *parameters, const double *design,
+                             const float *const *observables);
+} infermill_simulator_t;
+
+/* The one symbol of a plugin. */
+typedef const infermill_simulator_t *(*infermill_entry_t)(void);
+const infermill_simulator_t *infermill_simulator(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
