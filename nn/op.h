@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The ops: one constructor for each, with its formula, and the row of the op table that every op fills. Rows of a result are
+ * those of its (first) input unless it is said otherwise. B sets, n_i elements of set i.
+ *
+ * A new op is one file op_<name>.c with `const op_kind_t op_kind_<name>` and its constructor, and one word in OP_LIST;
+ * the gradient check then covers it through its examples.
+ */
+#ifndef NN_OP_H
+#define NN_OP_H
+
+#include "nn/graph.h"
+#include "nn/gradcheck.h"
+#include "nn/tensor.h"
+
+#define OP_LIST(X)                                                                                 \
+    X(linear) X(matmul) X(add) X(sub) X(mul) X(div) X(scale) X(unary) X(concat) X(slice)           \
+    X(permute) X(reshape) X(expand) X(segment_mean) X(segment_sum) X(segment_max)                  \
+    X(segment_moments) X(attention) X(rms_norm) X(layer_norm) X(dropout) X(row_sum) X(total)       \
+    X(mean) X(softmax) X(gaussian) X(stop)
+
+/* Does backward read the values (not the gradients) of inputs and result? What it skips may share memory sooner. */
+enum { BACKWARD_SKIPS_INPUTS = 1, BACKWARD_SKIPS_RESULT = 2 };
+
+struct op_kind {
+    const char *name;
+    int skips;                                             // BACKWARD_SKIPS_*
+    void (*check)(graph_t *g, tensor_t *t);                // CHECKs t->in and t->attr; sets rows_class, per, cols,
+                                                           // keep_floats, scratch_floats
+    void (*forward)(tensor_t *t);                          // fills t->value (and t->keep unless NULL)
+    void (*backward)(tensor_t *t);                         // t->grad -> gradients of t->in, through grad_add, grad_put;
+                                                           // may change t->grad. NULL: no gradient flows
+    double (*flops)(const tensor_t *t, bool backward);     // of this pass; NULL: one for each entry of the result
+    /* Builds a small case on c's graph, out of inputs from gradcheck_input (gradcheck.h), and returns the op's result;
+     * NULL when there are no more variants. Variant 0 must exist. */
+    tensor_t *(*example)(gradcheck_t *c, int variant);
+};
+
+/* Every op, ending with NULL (op_table.c). */
+extern const op_kind_t *const op_table[];
+
+/* Elementwise functions; sigma(x) = 1 / (1 + exp(-x)), softplus(x) = ln(1 + exp(x)). */
+typedef enum {
+    UNARY_IDENTITY,
+    UNARY_EXP,
+    UNARY_LOG,
+    UNARY_LOG_ABS,
+    UNARY_TANH,
+    UNARY_SIGMOID,
+    UNARY_SOFTPLUS,
+    UNARY_SILU,           // x sigma(x)
+    UNARY_MISH,           // x tanh(softplus(x))
+    UNARY_HARD_SILU,      // x clip(x / 6 + 1/2, 0, 1)
+    UNARY_RELU,
+    UNARY_ASINH,
+    UNARY_SQRT,
+    UNARY_SQUARE,
+    UNARY_NEG,
+    UNARY_KINDS
+} unary_t;
+
+/* act(x W + b): x (R, n), W weights (n, m), b weights (1, m) or NULL -> (R, m). */
+tensor_t *op_linear(graph_t *g, tensor_t *x, tensor_t *weight, tensor_t *bias, unary_t activation);
+/* a b: a (R, n), b a ROWS_ONE tensor (n, m) -> (R, m). As op_linear, for a b that is itself computed. */
+tensor_t *op_matmul(graph_t *g, tensor_t *a, tensor_t *b);
+
+/* a o b by entries. b has a's shape, or is spread over it: a single row (ROWS_ONE, 1 x cols), a single column (a's rows,
+ * 1), or a single number (ROWS_ONE, 1 x 1). A bias is op_add with a row, a gate op_mul with a number. */
+tensor_t *op_add(graph_t *g, tensor_t *a, tensor_t *b);
+tensor_t *op_sub(graph_t *g, tensor_t *a, tensor_t *b);
+tensor_t *op_mul(graph_t *g, tensor_t *a, tensor_t *b);
+tensor_t *op_div(graph_t *g, tensor_t *a, tensor_t *b);
+/* factor * a + shift */
+tensor_t *op_scale(graph_t *g, tensor_t *a, double factor, double shift);
+tensor_t *op_unary(graph_t *g, tensor_t *a, unary_t kind);
+
+/* Columns side by side; 1 to OP_MAX_INPUTS tensors of the same rows. */
+tensor_t *op_concat(graph_t *g, int n, tensor_t *const *parts);
+tensor_t *op_concat2(graph_t *g, tensor_t *a, tensor_t *b);
+tensor_t *op_slice(graph_t *g, tensor_t *a, int64_t first_col, int64_t cols);
+/* out[:, j] = a[:, order[j]]; order (1, cols) holds whole numbers, a permutation, read at each pass (fixed weights).
+ * The inverse: out[:, order[j]] = a[:, j]. */
+tensor_t *op_permute(graph_t *g, tensor_t *a, tensor_t *order, bool inverse);
+/* The same numbers in memory order with `per` rows a unit: (class * p, c) -> (class * per, c * p / per). */
+tensor_t *op_reshape(graph_t *g, tensor_t *a, int64_t per);
+/* Rows repeated: a ROWS_ONE tensor of p rows -> p rows for each unit of any class; a ROWS_SETS tensor with one row a
+ * set -> each element or draw of that set gets it. */
+tensor_t *op_expand(graph_t *g, tensor_t *a, int rows_class);
+
+/* Over the elements (or draws) of each set: a (elements, c) -> (sets, c). Of an empty set: zeros. */
+tensor_t *op_segment_mean(graph_t *g, tensor_t *a);
+tensor_t *op_segment_sum(graph_t *g, tensor_t *a);
+tensor_t *op_segment_max(graph_t *g, tensor_t *a);
+/* a (elements, c) -> (sets, 2c): means, then 1/2 ln(variance + epsilon), the variance with 1 / n_i. */
+tensor_t *op_segment_moments(graph_t *g, tensor_t *a, double epsilon);
+/* Attention within each set. q (sets * s, E) or (elements or draws, E); k (elements, E), v (elements, V); E and V divisible by
+ * `heads`. For each head: softmax(q k' / sqrt(E / heads)) v, heads side by side -> (rows of q, V). A query of an empty
+ * set gets zeros. (Vaswani et al. 2017) */
+tensor_t *op_attention(graph_t *g, tensor_t *q, tensor_t *k, tensor_t *v, int heads);
+
+/* x / sqrt(mean_j x_j^2 + epsilon) * scale; scale weights (1, c), or NULL. */
+tensor_t *op_rms_norm(graph_t *g, tensor_t *x, tensor_t *scale, double epsilon);
+/* (x - mean) / sqrt(variance + epsilon) * scale + shift; both weights (1, c), or both NULL. */
+tensor_t *op_layer_norm(graph_t *g, tensor_t *x, tensor_t *scale, tensor_t *shift, double epsilon);
+/* Each entry is zero with probability `rate`, else divided by 1 - rate: a function of (graph_batch_t.noise, place of the op in the
+ * graph, place of the entry). In a forward graph, and with rate 0, x itself. */
+tensor_t *op_dropout(graph_t *g, tensor_t *x, double rate);
+
+tensor_t *op_row_sum(graph_t *g, tensor_t *a);     // (R, c) -> (R, 1)
+tensor_t *op_total(graph_t *g, tensor_t *a);       // sum of all entries -> ROWS_ONE, 1 x 1
+tensor_t *op_mean(graph_t *g, tensor_t *a);        // mean of all entries -> ROWS_ONE, 1 x 1; of none: 0
+tensor_t *op_softmax(graph_t *g, tensor_t *a);     // over the columns of each row
+/* Log density of a standard normal: -1/2 sum_j z_j^2 - c/2 ln(2 pi): (R, c) -> (R, 1). */
+tensor_t *op_gaussian(graph_t *g, tensor_t *z);
+tensor_t *op_stop(graph_t *g, tensor_t *a);        // a, through which no gradient flows
+
+#endif

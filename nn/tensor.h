@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A node of the recorded graph: a row-major float32 matrix, and how it is made. The number of rows is symbolic, so that
+ * one recorded graph serves batches of any size up to the limits it was planned for:
+ *
+ *     rows = count(class) * per
+ *     ROWS_ONE       1                            weights, seeds, the loss
+ *     ROWS_SETS      data sets of the batch       summaries, design
+ *     ROWS_DRAWS     draws (parameter vectors)    those of data set i are contiguous; in training one each
+ *     ROWS_ELEMENTS  elements of all data sets    one after another without padding; + k: of observable k
+ *
+ * Row r * per + j of a tensor is its j-th row for unit r of the class.
+ */
+#ifndef NN_TENSOR_H
+#define NN_TENSOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define GRAPH_MAX_GROUPS 8 // observables with elements of their own
+#define OP_MAX_INPUTS    8
+
+enum { ROWS_ONE, ROWS_SETS, ROWS_DRAWS, ROWS_ELEMENTS, ROWS_CLASSES = ROWS_ELEMENTS + GRAPH_MAX_GROUPS };
+
+/* The constants of one op: what each means stands at its constructor. */
+typedef struct {
+    int64_t i[6];
+    double f[4];
+} op_attr_t;
+
+typedef struct graph graph_t;
+typedef struct op_kind op_kind_t;
+typedef struct tensor tensor_t;
+
+/* Owned by its graph. Outside op_*.c and graph.c only rows_class, per, cols, rows, value and grad are of interest. */
+struct tensor {
+    int rows_class;
+    int64_t per, cols;
+    int64_t rows;            // in this pass: set by graph_begin
+    float *value;            // (rows, cols); from graph_seal on. Valid after graph_forward for inputs and kept tensors
+    float *grad;             // (rows, cols); NULL where no gradient flows. Valid after graph_backward for inputs only
+
+    const op_kind_t *kind;   // NULL: input or weights
+    graph_t *graph;
+    int id;                  // place in the order of recording
+    int n_in;
+    tensor_t *in[OP_MAX_INPUTS];
+    op_attr_t attr;
+    int param;               // id in params, or -1
+    bool wants_grad;         // depends on weights, or on an input that wants its gradient
+    bool kept;               // value outlives its last use
+    bool grad_begun;         // some contribution has been written in this backward pass
+    size_t keep_floats;      // set by check: floats (at full capacity) that forward leaves for backward
+    size_t scratch_floats;   // set by check: floats (at full capacity) of `graph_scratch` used within one call
+    float *keep;             // NULL in a forward-only graph, and where no gradient flows
+};
+
+#endif
