@@ -27,10 +27,11 @@ void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * elsewhere a plain line every 10 seconds. The terminal is found by isatty, or, below a launcher that hides it, by the
  * environment variable INFERMILL_TERMINAL=<columns>. Use it on rank 0. */
 typedef struct {
-    const char *what, *unit;      // "simulate", "rows"; borrowed
-    int64_t total, first;         // first: done before this run (resumed); not counted in the rate
-    double started, shown;        // seconds of a monotonic clock
-    int columns;                  // 0: not a terminal
+    const char *what, *unit; // "simulate", "rows"; borrowed
+    int64_t total, first;    // first: done before this run (resumed); not counted in the rate
+    double started, shown,
+        filed;   // seconds of a monotonic clock: start, last rewrite, last plain line
+    int columns; // 0: not a terminal
 } progress_t;
 
 progress_t progress_start(const char *what, const char *unit, int64_t done, int64_t total);

@@ -8,9 +8,9 @@
 
 #include <stdbool.h>
 
-void stop_install(void);         // once, by the program
-bool stop_requested(void);       // this process was asked
-double stop_seconds_ago(void);   // since the request; negative when there was none
-void stop_request(void);         // as if a signal had come (tests; another rank's request)
+void stop_install(void);       // once, by the program
+bool stop_requested(void);     // this process was asked
+double stop_seconds_ago(void); // since the request; negative when there was none
+void stop_request(void);       // as if a signal had come (tests; another rank's request)
 
 #endif
