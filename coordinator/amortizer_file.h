@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * amortizer.h5: one self-contained HDF5 file. h5py reads it by name:
+ *     weights/<tensor>           (rows, cols) f32, the averaged weights of the best epoch
+ *     scaling/parameter_mean ... standardisation of the first pass, f64
+ *     distance/mean, cholesky, reference   summaries of the validation rows, for "does this data set look like training?"
+ *     texts: model (declaration), study (the whole study file), network, training (settings), software, weights_hash
+ */
+#ifndef COORDINATOR_AMORTIZER_FILE_H
+#define COORDINATOR_AMORTIZER_FILE_H
+
+#include "cluster/err.h"
+#include "diagnostics/distance.h"
+#include "nn/amortizer.h"
+#include "storage/schema.h"
+
+typedef struct {
+    schema_t schema;
+    amortizer_t *amortizer;
+    distance_t *distance;           // of the summaries of validation rows
+    char *study, *study_path;       // text of the study it was made by
+    char *training;                 // study_training_text
+    char *bank;                     // fingerprint of the bank's model
+    char *software;
+    char *hash;                     // of the weights: 16 hex digits
+    double validation_loss;         // nats, standardised unbounded scale
+    double training_seconds;
+} trained_t;
+
+/* Writes beside and renames. Not collective: one rank writes. */
+err_t trained_save(const trained_t *t, const char *path) ERR_MUST_CHECK;
+/* ERR_MISSING, ERR_FORMAT (torn, foreign, made by a newer infermill). Not collective: each rank reads. */
+err_t trained_load(const char *path, trained_t *out) ERR_MUST_CHECK;
+void trained_free(trained_t *t);
+
+#endif

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/collect.h"
+
+enum { COLLECT_TAG = 71 };
+
+int64_t collect_blocks(int64_t n)
+{
+    return (n + COLLECT_BLOCK - 1) / COLLECT_BLOCK;
+}
+
+range_t collect_range(int64_t n, int64_t block)
+{
+    int64_t begin = block * COLLECT_BLOCK, end = begin + COLLECT_BLOCK;
+    return (range_t){begin, end < n ? end : n};
+}
+
+int collect_owner(const par_t *par, int64_t block)
+{
+    return (int)(block % par->size);
+}
+
+void collect_rows(const par_t *par, int64_t n, size_t row_bytes, void *data)
+{
+    for (int64_t b = 0; b < collect_blocks(n); b++) {
+        int owner = collect_owner(par, b);
+        if (owner == 0 || (par->rank != 0 && par->rank != owner))
+            continue;
+        range_t range = collect_range(n, b);
+        char *at = (char *)data + (size_t)range.begin * row_bytes;
+        int bytes = par_count((range.end - range.begin) * (int64_t)row_bytes);
+        int code = par->rank == 0
+                       ? MPI_Recv(at, bytes, MPI_BYTE, owner, COLLECT_TAG, par->comm, MPI_STATUS_IGNORE)
+                       : MPI_Send(at, bytes, MPI_BYTE, 0, COLLECT_TAG, par->comm);
+        CHECK(code == MPI_SUCCESS, "MPI failed to collect block %ld of rank %d", (long)b, owner);
+    }
+}

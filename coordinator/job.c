@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/job.h"
+
+#include "cluster/mem.h"
+#include "coordinator/run_folder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void override(const options_t *o, study_t *s)
+{
+    if (o->rows >= 0)
+        s->bank.rows = o->rows;
+    if (o->seed >= 0)
+        s->bank.seed = o->seed;
+    if (o->bank != NULL)
+        s->bank.path = arena_copy_text(s->arena, o->bank);
+    if (o->epochs >= 0)
+        s->train.epochs = o->epochs;
+    if (o->datasets >= 0)
+        s->diagnose.datasets = o->datasets;
+    if (o->draws >= 0)
+        s->diagnose.draws = o->draws;
+}
+
+static err_t open_here(const options_t *options, job_t *job)
+{
+    TRY(study_read(options->arguments[0], &job->study));
+    override(options, &job->study);
+    TRY(study_simulator(&job->study, &job->simulator));
+    job->schema = simulator_schema(job->simulator);
+    job->folder = run_folder_path(&job->study, options->out);
+    job->again = options->again;
+    return OK;
+}
+
+err_t job_open(const par_t *par, const options_t *options, job_t *out)
+{
+    memset(out, 0, sizeof *out);
+    out->par = par;
+    err_t err = par_agree(par, open_here(options, out));
+    if (err == OK)
+        err = run_folder_open(par, out->folder);
+    if (err != OK)
+        job_close(out);
+    return err;
+}
+
+void job_close(job_t *job)
+{
+    simulator_close(&job->simulator);
+    study_free(&job->study);
+    free(job->folder);
+    job->folder = NULL;
+}
+
+char *job_file(const job_t *job, const char *name)
+{
+    return run_folder_file(job->folder, name);
+}

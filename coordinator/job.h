@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One study at work on these ranks, and its stages. Each stage does what is missing and says in `did` whether there was
+ * anything to do. All functions are collective and return the same code on every rank.
+ */
+#ifndef COORDINATOR_JOB_H
+#define COORDINATOR_JOB_H
+
+#include "coordinator/command.h"
+#include "coordinator/study.h"
+
+typedef struct {
+    const par_t *par;
+    study_t study;
+    simulator_t *simulator;
+    const schema_t *schema;   // of the simulator
+    char *folder;             // of the results
+    bool again;               // train anew over an amortizer of other settings
+} job_t;
+
+/* Reads the study, applies what the command line overrides, loads the simulator, makes the folder of results. */
+err_t job_open(const par_t *par, const options_t *options, job_t *out) ERR_MUST_CHECK;
+void job_close(job_t *job);
+/* "<folder of results>/name"; the caller frees it. */
+char *job_file(const job_t *job, const char *name);
+
+err_t job_simulate(job_t *job, bool *did) ERR_MUST_CHECK;
+err_t job_train(job_t *job, bool *did) ERR_MUST_CHECK;
+/* A gate that does not pass is not an error of this stage: `passed` tells. */
+err_t job_diagnose(job_t *job, bool *did, bool *passed) ERR_MUST_CHECK;
+
+/* What `infer` works on; texts are borrowed. */
+typedef struct {
+    const char *model, *data, *out;
+    const char *unverified;    // reason to go on without a passed gate, or NULL
+    int64_t draws, seed;
+    bool json;                 // the table on the terminal
+} infer_request_t;
+/* `study` names the columns of the data. */
+err_t job_infer(const par_t *par, const study_t *study, const infer_request_t *request, bool *did) ERR_MUST_CHECK;
+
+#endif

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The program: finds the command, reads its options, gives it ranks, and is the only place that exits.
+#include "cluster/launch.h"
+#include "cluster/log.h"
+#include "cluster/mem.h"
+#include "cluster/stop.h"
+#include "cluster/yaml.h"
+#include "coordinator/command.h"
+#include "coordinator/study.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char run_more[] =
+    "Simulates, trains, diagnoses and infers: whatever is missing, in this order. A second call does nothing.\v"
+    "Results lie in the folder named by the study, beside the study file.";
+
+static const command_t commands[] = {
+    {"models", "", "list the built-in simulators", NULL, "J", 0, 0, false, command_models},
+    {"simulate", "STUDY", "fill the bank with simulations (resumes)", NULL, "jrsbqJ", 1, 1, true, command_simulate},
+    {"train", "STUDY", "train the amortizer from the bank (resumes)", NULL, "jobeaqJ", 1, 1, true, command_train},
+    {"diagnose", "STUDY", "check the amortizer on held-out simulations; write report and gate record", NULL, "jondqJ", 1, 1, true, command_diagnose},
+    {"infer", "[STUDY]", "posterior for every real data set (resumes)", NULL, "jomDdusqJ", 0, 1, true, command_infer},
+    {"run", "STUDY", "simulate, train, diagnose, infer: what is missing", run_more, "joaqJ", 1, 1, true, command_run},
+    {"bank", "info|verify DIR", "what a bank holds; whether every byte is as it was written", NULL, "J", 2, 2, false, command_bank},
+    {"bench", "", "each stage against this machine's limit, measured in the same run", NULL, "jqJ", 0, 0, true, command_bench},
+};
+enum { N_COMMANDS = sizeof commands / sizeof *commands };
+
+enum { KEY_ROWS = 256, KEY_SEED, KEY_BANK, KEY_DATASETS, KEY_DRAWS, KEY_EPOCHS, KEY_AGAIN, KEY_UNVERIFIED, KEY_MODEL, KEY_DATA };
+
+typedef struct {
+    char letter; // in command_t.options
+    struct argp_option option;
+} option_row_t;
+
+static const option_row_t option_rows[] = {
+    {'j', {"jobs", 'j', "N", 0, "ranks on this machine (default: all cores); under mpirun or srun the ranks given", 0}},
+    {'r', {"rows", KEY_ROWS, "N", 0, "simulations, instead of the study's bank.rows", 0}},
+    {'s', {"seed", KEY_SEED, "N", 0, "instead of the study's seed", 0}},
+    {'b', {"bank", KEY_BANK, "DIR", 0, "folder of the bank, instead of the study's", 0}},
+    {'o', {"out", 'o', "PATH", 0, "where results go, instead of the study's folder (infer: the posterior file)", 0}},
+    {'e', {"epochs", KEY_EPOCHS, "N", 0, "instead of the study's train.epochs", 0}},
+    {'a', {"again", KEY_AGAIN, NULL, 0, "train anew although there is an amortizer of other settings", 0}},
+    {'n', {"datasets", KEY_DATASETS, "N", 0, "held-out data sets, instead of the study's", 0}},
+    {'d', {"draws", KEY_DRAWS, "N", 0, "posterior draws of each data set, instead of the study's", 0}},
+    {'m', {"model", KEY_MODEL, "FILE", 0, "amortizer to use", 0}},
+    {'D', {"data", KEY_DATA, "FILE", 0, "CSV or HDF5 of real data sets", 0}},
+    {'u', {"unverified", KEY_UNVERIFIED, "REASON", 0, "go on without a passed gate; the reason is written into the file", 0}},
+    {'q', {"quiet", 'q', NULL, 0, "warnings and errors only", 0}},
+    {'J', {"json", 'J', NULL, 0, "print the answer as JSON", 0}},
+};
+enum { N_OPTIONS = sizeof option_rows / sizeof *option_rows };
+
+typedef struct {
+    const command_t *command;
+    options_t *options;
+} parse_t;
+
+static int64_t whole(struct argp_state *state, const char *name, const char *text, int64_t low)
+{
+    int64_t value;
+    if (!yaml_parse_integer(text, &value) || value < low)
+        argp_error(state, "--%s: got \"%s\", expected a whole number of at least %ld", name, text, (long)low);
+    return value;
+}
+
+static error_t parse_argument(struct argp_state *state, char *text, parse_t *parse)
+{
+    options_t *o = parse->options;
+    if (o->n_arguments >= parse->command->most)
+        argp_error(state, "unexpected argument \"%s\"", text);
+    o->arguments[o->n_arguments++] = text;
+    return 0;
+}
+
+static error_t parse_one(int key, char *text, struct argp_state *state)
+{
+    parse_t *parse = state->input;
+    options_t *o = parse->options;
+    switch (key) {
+    case 'j': o->ranks = (int)whole(state, "jobs", text, 1); return 0;
+    case KEY_ROWS: o->rows = whole(state, "rows", text, 1); return 0;
+    case KEY_SEED: o->seed = whole(state, "seed", text, 0); return 0;
+    case KEY_EPOCHS: o->epochs = whole(state, "epochs", text, 1); return 0;
+    case KEY_DATASETS: o->datasets = whole(state, "datasets", text, 10); return 0;
+    case KEY_DRAWS: o->draws = whole(state, "draws", text, 1); return 0;
+    case KEY_BANK: o->bank = text; return 0;
+    case KEY_MODEL: o->model = text; return 0;
+    case KEY_DATA: o->data = text; return 0;
+    case KEY_UNVERIFIED: o->unverified = text; return 0;
+    case KEY_AGAIN: o->again = true; return 0;
+    case 'o': o->out = text; return 0;
+    case 'q': o->quiet = true; return 0;
+    case 'J': o->json = true; return 0;
+    case ARGP_KEY_ARG: return parse_argument(state, text, parse);
+    case ARGP_KEY_END:
+        if (o->n_arguments < parse->command->least)
+            argp_error(state, "expected %s", parse->command->arguments);
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void parse_options(const command_t *command, int argc, char **argv, options_t *out)
+{
+    struct argp_option table[N_OPTIONS + 1];
+    int n = 0;
+    for (int i = 0; i < N_OPTIONS; i++)
+        if (strchr(command->options, option_rows[i].letter) != NULL)
+            table[n++] = option_rows[i].option;
+    table[n] = (struct argp_option){0};
+    *out = (options_t){.rows = -1, .seed = -1, .draws = -1, .datasets = -1, .epochs = -1};
+    parse_t parse = {command, out};
+    char *doc = command->more ? mem_copy_text(command->more) : mem_format("%s.", command->help);
+    struct argp argp = {.options = table, .parser = parse_one, .args_doc = command->arguments, .doc = doc};
+    char *name = mem_format("infermill %s", command->name);
+    argv[0] = name; // argp and getopt print it
+    argp_err_exit_status = err_exit_code(-ERR_USAGE);
+    argp_parse(&argp, argc, argv, 0, NULL, &parse);
+    free(doc);
+}
+
+static void print_usage(FILE *out)
+{
+    fprintf(out, "usage: infermill COMMAND ...\n\n");
+    for (int i = 0; i < N_COMMANDS; i++)
+        fprintf(out, "  %-9s %-16s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
+    fprintf(out, "\n`infermill COMMAND --help` tells its options; `infermill study` the settings of a study file.\n");
+}
+
+static const command_t *find_command(const char *name)
+{
+    for (int i = 0; i < N_COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    const char *names[N_COMMANDS];
+    for (int i = 0; i < N_COMMANDS; i++)
+        names[i] = commands[i].name;
+    const char *near = yaml_nearest(name, N_COMMANDS, names);
+    fprintf(stderr, "infermill: unknown command \"%s\"", name);
+    fprintf(stderr, near ? "; did you mean \"%s\"?\n" : "\n", near);
+    print_usage(stderr);
+    exit(err_exit_code(-ERR_USAGE));
+}
+
+static int report(err_t err, bool quiet)
+{
+    if (err == OK)
+        return 0;
+    if (err_is(err, ERR_STOPPED))
+        log_warning("%s", err_text());
+    else
+        log_error("%s", err_text());
+    if (!quiet && getenv("INFERMILL_TRACE") != NULL)
+        fputs(err_trace(), stderr);
+    return err_exit_code(err);
+}
+
+/* All ranks end together with the same code: par_agree has made it so. */
+static int run_on_ranks(const command_t *command, const options_t *options, int argc, char **argv)
+{
+    par_t par = par_start(&argc, &argv);
+    stop_install();
+    log_set(options->quiet ? LOG_WARNING : LOG_INFO, par.rank);
+    err_t err = par_agree(&par, command->run(&par, options));
+    int code = err_exit_code(err);
+    if (par.rank == 0)
+        report(err, options->quiet);
+    par_stop(&par);
+    return code;
+}
+
+/* A wrong study is told before any rank is started. */
+static int check_study(const options_t *options)
+{
+    if (options->n_arguments == 0)
+        return 0;
+    study_t study;
+    err_t err = study_read(options->arguments[0], &study);
+    study_free(&study);
+    return report(err, options->quiet);
+}
+
+static int dispatch(const command_t *command, int argc, char **argv)
+{
+    options_t options;
+    char **kept = MEM_NEW(char *, argc + 1); // argp permutes argv, the launcher needs it as it was
+    memcpy(kept, argv, (size_t)argc * sizeof *argv);
+    parse_options(command, argc - 1, argv + 1, &options);
+    int code;
+    if (!command->ranks) {
+        log_set(options.quiet ? LOG_WARNING : LOG_INFO, 0);
+        code = report(command->run(NULL, &options), options.quiet);
+    } else if (launch_ranks_given()) {
+        code = run_on_ranks(command, &options, argc, argv);
+    } else if ((code = check_study(&options)) == 0) {
+        code = launch_self(options.ranks ? options.ranks : launch_cores(), argc, kept);
+    }
+    free(kept);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_usage(stderr);
+        return err_exit_code(-ERR_USAGE);
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+        print_usage(stdout);
+        return 0;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("infermill %s\n", INFERMILL_VERSION);
+        return 0;
+    }
+    if (strcmp(argv[1], "study") == 0) {
+        study_print_settings(stdout);
+        return 0;
+    }
+    return dispatch(find_command(argv[1]), argc, argv);
+}

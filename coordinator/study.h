@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The study file: what is simulated, learned, checked and inferred. Everything but `study` and `model` has a default that
+ * works; whatever the table in study.c does not know is refused with file, line, key and the nearest right key.
+ * Paths in a study are relative to the folder of the study file.
+ */
+#ifndef COORDINATOR_STUDY_H
+#define COORDINATOR_STUDY_H
+
+#include "cluster/arena.h"
+#include "cluster/err.h"
+#include "nn/amortizer.h"
+#include "storage/schema.h"
+#include "workers/load.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Where an observable's values stand in a CSV of real data. */
+typedef struct {
+    char *observable;
+    int n_columns;
+    char **columns;    // one a feature, in order
+    char *sign;        // a column whose sign multiplies the value (then the value itself must not be negative), or NULL
+} study_columns_t;
+
+typedef struct {
+    arena_t *arena;                 // owns all texts
+    char *path, *folder, *text;     // the file, its folder, its content
+    char *name, *slug;              // "Reaction times" -> "reaction-times"
+    struct {
+        char *builtin, *plugin;     // one of the two; plugin as a full path
+    } model;
+    struct {
+        char *path;                 // full
+        int64_t rows, seed, shard_rows;
+    } bank;
+    struct {
+        struct {
+            int type;
+            int64_t summary_dim, embed_dim, depth, width, hidden_layers;
+            int architecture;       // study_architecture_t
+            bool moments;
+        } summary;
+        struct {
+            int type, transform;
+            int64_t depth, width, hidden_layers, bins;
+            double dropout;
+        } inference;
+    } network;
+    struct {
+        int64_t epochs, batch_size, slices, validation_rows, patience, window_rows, seed;
+        double learning_rate, weight_decay, clip_norm, warmup, average, subsets;
+    } train;
+    struct {
+        int64_t datasets, draws, seed;
+        double calibration_error, ecdf_deviation;
+        int64_t minimum_datasets;
+    } diagnose;
+    struct {
+        char *data, *out, *id;      // data and out as full paths, NULL where not given
+        int64_t draws, seed;
+        int n_columns;
+        study_columns_t *columns;
+    } infer;
+    double stop_grace;              // seconds a draw may go on after a request to stop
+} study_t;
+
+/* Reads and checks. ERR_USAGE with file and line for what is wrong in it, ERR_MISSING for no file. */
+err_t study_read(const char *path, study_t *out) ERR_MUST_CHECK;
+/* The same from text (an amortizer carries the study it was made by); `path` names it in messages and gives the folder. */
+err_t study_parse(const char *text, const char *path, study_t *out) ERR_MUST_CHECK;
+void study_free(study_t *study);
+
+/* Loads the simulator that `model:` names. */
+err_t study_simulator(const study_t *study, simulator_t **out) ERR_MUST_CHECK;
+/* Networks for this model: shapes from its declaration, the rest from the study. A routing that can not work (an
+ * observable no network reads yet) is refused with the reason. The arrays live in the study's arena. */
+err_t study_network(const study_t *study, const schema_t *schema, amortizer_config_t *out) ERR_MUST_CHECK;
+/* What training depends on, a line each ("train.epochs: 40"): equal texts mean equal weights. The caller frees it. */
+char *study_training_text(const study_t *study);
+
+/* The settings with type, default and help, for --help. */
+void study_print_settings(FILE *out);
+
+#endif

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# run.sh [--long] [ctest arguments]: on a fresh Debian 12 machine, installs what is missing, builds (warnings are errors),
+# and runs every test; the unit tests once more under the address and undefined-behaviour sanitizers.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+long=OFF
+if [ "${1:-}" = --long ]; then
+    long=ON
+    shift
+fi
+bash cluster/install.sh test
+
+venv=build-tests/venv
+if [ ! -x "$venv/bin/python" ] || ! "$venv/bin/python" -c 'import h5py, h5netcdf, xarray, arviz, scipy' 2>/dev/null; then
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install -q --disable-pip-version-check -r tests/requirements.txt
+fi
+
+git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
+
+cmake -S . -B build-tests/release -DCMAKE_BUILD_TYPE=Release -DINFERMILL_WERROR=ON -DINFERMILL_LONG=$long \
+    -DINFERMILL_PYTHON="$PWD/$venv/bin/python" >/dev/null
+cmake --build build-tests/release -j "$(nproc)"
+ctest --test-dir build-tests/release --output-on-failure "$@"
+
+cmake -S . -B build-tests/sanitize -DCMAKE_BUILD_TYPE=Debug -DINFERMILL_WERROR=ON -DINFERMILL_SANITIZE=ON \
+    -DINFERMILL_PYTHON="$PWD/$venv/bin/python" >/dev/null
+cmake --build build-tests/sanitize -j "$(nproc)"
+UBSAN_OPTIONS=print_stacktrace=1 LSAN_OPTIONS=suppressions="$PWD/tests/leaks.supp" \
+    ctest --test-dir build-tests/sanitize --output-on-failure -L unit -LE "slow" "$@"
