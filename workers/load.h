@@ -28,15 +28,22 @@ void simulator_close(simulator_t **s);
 const infermill_simulator_t *simulator_table(const simulator_t *s); // valid until simulator_close
 const schema_t *simulator_schema(const simulator_t *s);             // valid until simulator_close
 
-/* Simulates row `index` of (seed, stream) into rows[at]: design, parameters, observables, lengths, status, seconds.
- * A value that is not finite gives ROW_NONFINITE. ERR_SIMULATOR when the simulator asks to stop. */
-err_t simulator_row(simulator_t *s, uint64_t seed, rng_stream_t stream, int64_t index, rows_t *rows, int64_t at)
-    ERR_MUST_CHECK;
+/* Simulates row `index` of (seed, stream) into rows[at] (below the capacity; rows->n is the caller's): index, design,
+ * parameters, observables (zero beyond the length), lengths, status, seconds. ROW_NONFINITE: a value is not finite, a
+ * parameter lies on the edge of its open support, or the host was asked for a distribution that does not exist.
+ * ERR_SIMULATOR when the simulator asks to stop, or draws a parameter or design value outside its declared bounds. */
+err_t simulator_row(simulator_t *s, uint64_t seed, rng_stream_t stream, int64_t index, rows_t *rows,
+                    int64_t at) ERR_MUST_CHECK;
 /* The same from given parameters and design (posterior predictive). */
-err_t simulator_row_given(simulator_t *s, uint64_t seed, rng_stream_t stream, int64_t index, const double *parameters,
-                          const double *design, rows_t *rows, int64_t at) ERR_MUST_CHECK;
+err_t simulator_row_given(simulator_t *s, uint64_t seed, rng_stream_t stream, int64_t index,
+                          const double *parameters, const double *design, rows_t *rows,
+                          int64_t at) ERR_MUST_CHECK;
 
-/* The random table handed to simulators; infermill_random_t is an rng_t with a place for the reason. */
+/* Why the last row was rejected, not finite or a stop, in the simulator's words; "" where it said nothing. Valid until
+ * the next row. */
+const char *simulator_reason(const simulator_t *s);
+
+/* The random table handed to simulators; infermill_random_t is private to the host. */
 const infermill_host_t *simulator_host(void);
 
 #endif

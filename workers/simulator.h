@@ -17,8 +17,8 @@
 extern "C" {
 #endif
 
-#define INFERMILL_ABI       1u
-#define INFERMILL_MAX_DIMS  3
+#define INFERMILL_ABI      1u
+#define INFERMILL_MAX_DIMS 3
 
 /* What the fields mean to the networks. */
 typedef enum {
@@ -43,26 +43,29 @@ typedef struct {
 typedef struct {
     const char *name;
     infermill_kind_t kind;
-    int n_dims;                          /* 1 .. INFERMILL_MAX_DIMS */
-    int64_t dims[INFERMILL_MAX_DIMS];    /* row-major; where dim_design says so, the largest size */
-    int dim_design[INFERMILL_MAX_DIMS];  /* -1: fixed; else the design variable that gives this size (first dim only) */
-    double lower, upper;                 /* values outside are refused in real data; -INFINITY, INFINITY: any finite */
+    int n_dims;                       /* 1 .. INFERMILL_MAX_DIMS */
+    int64_t dims[INFERMILL_MAX_DIMS]; /* row-major; where dim_design says so, the largest size */
+    int dim_design
+        [INFERMILL_MAX_DIMS]; /* -1: fixed; else the design variable that gives this size (first dim only) */
+    double lower,
+        upper; /* values outside are refused in real data; -INFINITY, INFINITY: any finite */
 } infermill_observable_t;
 
 /* Random numbers, bound to the row being simulated. Valid during the call that receives it. */
 typedef struct infermill_random infermill_random_t;
 typedef struct {
     uint32_t abi, size; /* new members are added at the end; `size` tells which are there */
-    double (*uniform)(infermill_random_t *);                                   /* in (0, 1) */
-    double (*normal)(infermill_random_t *);                                    /* N(0, 1) */
-    double (*exponential)(infermill_random_t *);                               /* mean 1 */
-    double (*gamma)(infermill_random_t *, double shape);                       /* scale 1 */
+    double (*uniform)(infermill_random_t *);             /* in (0, 1) */
+    double (*normal)(infermill_random_t *);              /* N(0, 1) */
+    double (*exponential)(infermill_random_t *);         /* mean 1 */
+    double (*gamma)(infermill_random_t *, double shape); /* scale 1 */
     double (*beta)(infermill_random_t *, double a, double b);
     double (*student_t)(infermill_random_t *, double degrees);
-    int64_t (*integer)(infermill_random_t *, int64_t low, int64_t high);       /* both included */
+    int64_t (*integer)(infermill_random_t *, int64_t low, int64_t high); /* both included */
     int64_t (*poisson)(infermill_random_t *, double mean);
     int64_t (*binomial)(infermill_random_t *, int64_t n, double p);
-    int64_t (*negative_binomial)(infermill_random_t *, double size, double p); /* failures before `size` successes */
+    int64_t (*negative_binomial)(infermill_random_t *, double size,
+                                 double p); /* failures before `size` successes */
     void (*fill_uniform)(infermill_random_t *, int64_t n, double *out);
     void (*fill_normal)(infermill_random_t *, int64_t n, double *out);
     /* Puts the reason of a rejected draw or of a stop beside the row; copied. */
@@ -84,15 +87,16 @@ typedef struct {
     void (*destroy)(void *state);
 
     /* Draws design (n_design values). NULL: each uniform between its bounds. */
-    void (*draw_design)(void *state, const infermill_host_t *, infermill_random_t *, double *design);
+    void (*draw_design)(void *state, const infermill_host_t *, infermill_random_t *,
+                        double *design);
     /* Draws parameters (n_parameters values) from the prior, given the design. */
     void (*prior)(void *state, const infermill_host_t *, infermill_random_t *, const double *design,
                   double *parameters);
     /* Simulates one row. observables[k] has room for the largest size of observable k; rows of a varying first dim
      * beyond the design's value are left alone. Returns 0 done; > 0 this draw is rejected (the row is kept with its
      * status); < 0 stop the campaign. */
-    int (*simulate)(void *state, const infermill_host_t *, infermill_random_t *, const double *parameters,
-                    const double *design, float *const *observables);
+    int (*simulate)(void *state, const infermill_host_t *, infermill_random_t *,
+                    const double *parameters, const double *design, float *const *observables);
 
     /* Optional (NULL): natural logarithms, up to no constant; -INFINITY outside the support. */
     double (*log_prior)(void *state, const double *parameters, const double *design);
