@@ -25,31 +25,40 @@ typedef struct {
 par_t par_start(int *argc, char ***argv);
 /* Collective. */
 void par_stop(par_t *par);
+/* Dies with MPI's text when the call did not succeed. For MPI calls on a communicator of par_start. */
+#define TRY_MPI(call) par_check((call), #call, __FILE__, __LINE__)
+void par_check(int mpi_code, const char *call, const char *file, int line);
 
 /* Collective. The worst code of all ranks, the same everywhere; where it is not OK the text of the lowest rank that has
- * it is copied to all ("rank 3 on node17: ..."), so each may return it. Call it after any local part that can fail and
+ * it is copied to all, so each may return it. "rank 3 on node17: ..." where the ranks differ; a failure that all ranks
+ * share names none. That rank keeps its trace, the others have none. Call it after any local part that can fail and
  * before the next collective call. */
 err_t par_agree(const par_t *par, err_t mine) ERR_MUST_CHECK;
 /* Collective. True where any rank says true. */
 bool par_any(const par_t *par, bool mine);
+/* Collective. True where all ranks share this machine's memory. */
+bool par_one_host(const par_t *par);
 
 /* Collective. */
 void par_barrier(const par_t *par);
 void par_broadcast(const par_t *par, int root, size_t bytes, void *data);
 int64_t par_sum_i64(const par_t *par, int64_t mine);
 double par_max_f64(const par_t *par, double mine);
-/* Collective. Text from root to all; the caller frees it on every rank. */
+/* Collective. Text (or NULL) from root to all; the caller frees it on every rank. */
 char *par_broadcast_text(const par_t *par, int root, const char *text);
 
-/* Contiguous share of [0, n). Not collective. */
+/* Contiguous share of [0, n): rank r has [r n / size, (r + 1) n / size). Not collective. */
 range_t par_share(int64_t n, int rank, int size);
 /* Narrows a count to MPI's int; dies when it does not fit. */
 int par_count(int64_t n);
 
 /* The sum of `leaves` blocks of n floats along one fixed binary tree, so that it is the same bit for bit for every number
- * of ranks. Leaf i belongs to rank tree_owner(leaves, i, size); mine[k] is this rank's k-th leaf (ascending) and is
- * overwritten. The total lands in `sum` on every rank. Collective. */
+ * of ranks. Leaf i belongs to rank par_tree_owner(leaves, i, size): contiguous shares, whole subtrees where the number of
+ * ranks is a power of two; ranks beyond the leaves own none. mine[k] is this rank's k-th leaf (ascending) and is
+ * overwritten. The total lands in `sum` on every rank; `sum` must not be one of the leaves. Nothing is allocated.
+ * Collective. */
 int par_tree_owner(int leaves, int leaf, int size);
+range_t par_tree_share(int leaves, int rank, int size); // the leaves of a rank; not collective
 void par_tree_sum_f32(const par_t *par, int leaves, size_t n, float **mine, float *sum);
 void par_tree_sum_f64(const par_t *par, int leaves, size_t n, double **mine, double *sum);
 
