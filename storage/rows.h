@@ -34,7 +34,16 @@ rows_t rows_create(const schema_t *schema, int64_t capacity); // cleared, n = 0;
 void rows_destroy(rows_t *rows);
 /* Copies row `from` of a to row `to` of b (same schema). */
 void rows_copy(const rows_t *a, int64_t from, rows_t *b, int64_t to);
-size_t rows_bytes(const schema_t *schema);                     // memory of one row
+/* Appends row `from` of a to b, which has room for it. */
+void rows_append(const rows_t *a, int64_t from, rows_t *b);
+size_t rows_bytes(const schema_t *schema);                     // of one row, packed
+/* Row `at` as rows_bytes() bytes without gaps, for a message: index, status, seconds, parameters, design,
+ * length, observables. */
+void rows_pack(const rows_t *rows, int64_t at, void *out);
+void rows_unpack(const void *packed, rows_t *rows, int64_t at);
+/* xxh3 over the rows [begin, end): index, status, parameters, design, length, then each observable; `seconds` is left
+ * out, it is measured. */
+uint64_t rows_hash(const rows_t *rows, int64_t begin, int64_t end);
 const char *row_status_name(row_status_t status);              // "done"
 
 #endif

@@ -7,7 +7,9 @@
 #define STORAGE_SCHEMA_H
 
 #include "cluster/err.h"
+#include "cluster/yaml.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { SCHEMA_MAX_DIMS = 3 };
@@ -52,14 +54,21 @@ int schema_find_parameter(const schema_t *s, const char *name);  // -1: none
 int schema_find_observable(const schema_t *s, const char *name);
 int schema_find_design(const schema_t *s, const char *name);
 
-/* YAML text, the same for equal schemas; the caller frees it. */
-char *schema_text(const schema_t *schema);
-/* `where` names the source in messages. */
-err_t schema_parse(const char *text, const char *where, schema_t *out) ERR_MUST_CHECK;
+/* Whether it makes sense: names (given, none twice in a list), lower < upper, dims, the length's design variable.
+ * ERR_FORMAT with `where`, the item, got and expected. */
+err_t schema_check(const schema_t *schema, const char *where) ERR_MUST_CHECK;
 
-/* "ddm-1-9f3c21ab77e0d154": name, version and a hash of the text. The caller frees it. */
+/* YAML text (block style, ends with a line feed), the same for equal schemas; the caller frees it. */
+char *schema_text(const schema_t *schema);
+/* `where` names the source in messages. ERR_USAGE: not the keys and types of schema_text; ERR_FORMAT: schema_check. */
+err_t schema_parse(const char *text, const char *where, schema_t *out) ERR_MUST_CHECK;
+/* The same from a mapping inside a larger document. */
+err_t schema_from_node(yaml_node_ref_t node, const char *where, schema_t *out) ERR_MUST_CHECK;
+
+/* "ddm-1-9f3c21ab77e0d154": name, version and xxh3 of the text without its description. The caller frees it. */
 char *schema_fingerprint(const schema_t *schema);
-/* The first difference in words ("parameter 2: t0 against tau"), or NULL when equal. The caller frees it. */
+/* The first difference in words ("parameter 2: t0 against tau"), or NULL when equal; descriptions are not compared. The
+ * caller frees it. */
 char *schema_difference(const schema_t *a, const schema_t *b);
 
 #endif

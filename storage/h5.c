@@ -1,0 +1,601 @@
+// SPDX-License-Identifier: Apache-2.0
+#define H5_WITH_MPI
+#include "storage/h5.h"
+
+#include "cluster/mem.h"
+#include "storage/h5_inside.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+_Static_assert(sizeof(hid_t) == sizeof(h5_id_t), "an HDF5 id fits h5_id_t");
+
+static pthread_mutex_t h5_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+void h5_lock(void)
+{
+    pthread_mutex_lock(&h5_mutex);
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    H5Eclear2(H5E_DEFAULT);
+}
+
+void h5_unlock(void)
+{
+    pthread_mutex_unlock(&h5_mutex);
+}
+
+/* ---- errors ---- */
+
+enum { WORDS_CAP = 512 };
+
+typedef struct {
+    char outer[WORDS_CAP], inner[WORDS_CAP];
+} h5_words_t;
+
+static herr_t words_take(unsigned depth, const H5E_error2_t *error, void *user)
+{
+    h5_words_t *words = user;
+    char *target = depth == 0 ? words->outer : words->inner;
+    snprintf(target, WORDS_CAP, "%s", error->desc ? error->desc : "");
+    return 0;
+}
+
+void h5_name_of(hid_t id, char *out, size_t cap)
+{
+    char file[WORDS_CAP] = "", object[WORDS_CAP] = "";
+    if (id > 0 && H5Fget_name(id, file, sizeof file) < 0)
+        file[0] = '\0';
+    if (id > 0 && H5Iget_type(id) != H5I_FILE && H5Iget_name(id, object, sizeof object) < 0)
+        object[0] = '\0';
+    snprintf(out, cap, "%s%s%s", file, object[0] ? ": " : "", object);
+}
+
+// Turns HDF5's error stack into an err_t: "file: object: path: what failed: why".
+err_t h5_stack_fail(err_code_t code, hid_t id, const char *path)
+{
+    h5_words_t words = {"", ""};
+    char name[H5_NAME_CAP];
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, words_take, &words);
+    h5_name_of(id, name, sizeof name);
+    H5Eclear2(H5E_DEFAULT);
+    return err_fail(code, "%s%s%s: HDF5: %s%s%s", name, name[0] && path[0] ? ": " : "", path,
+                    words.outer, words.inner[0] ? ": " : "", words.inner);
+}
+
+/* ---- types and shapes ---- */
+
+hid_t h5_memory_type(h5_type_t type)
+{
+    switch (type) {
+    case H5_TYPE_F32:
+        return H5T_NATIVE_FLOAT;
+    case H5_TYPE_F64:
+        return H5T_NATIVE_DOUBLE;
+    case H5_TYPE_I32:
+        return H5T_NATIVE_INT32;
+    case H5_TYPE_I64:
+        return H5T_NATIVE_INT64;
+    case H5_TYPE_U8:
+        return H5T_NATIVE_UINT8;
+    case H5_TYPE_U64:
+        return H5T_NATIVE_UINT64;
+    }
+    die(__FILE__, __LINE__, "data type %d is unknown", (int)type);
+}
+
+size_t h5_type_bytes(h5_type_t type)
+{
+    static const size_t bytes[] = {[H5_TYPE_F32] = 4, [H5_TYPE_F64] = 8, [H5_TYPE_I32] = 4,
+                                   [H5_TYPE_I64] = 8, [H5_TYPE_U8] = 1,  [H5_TYPE_U64] = 8};
+    return bytes[type];
+}
+
+int64_t h5_shape_values(const h5_shape_t *shape)
+{
+    int64_t values = 1;
+    for (int d = 0; d < shape->n_dims; d++)
+        values *= shape->dims[d];
+    return values;
+}
+
+h5_shape_t h5_vector(h5_type_t type, int64_t n)
+{
+    return (h5_shape_t){.type = type, .n_dims = 1, .dims = {n}};
+}
+
+bool h5_type_from_file(hid_t type, h5_type_t *out)
+{
+    size_t bytes = H5Tget_size(type);
+    H5T_class_t class = H5Tget_class(type);
+    if (class == H5T_FLOAT) {
+        *out = bytes <= 4 ? H5_TYPE_F32 : H5_TYPE_F64;
+        return bytes <= 8;
+    }
+    bool is_signed = class == H5T_INTEGER && H5Tget_sign(type) == H5T_SGN_2;
+    if (is_signed || bytes < 8)
+        *out = bytes < 4 || (is_signed && bytes == 4) ? H5_TYPE_I32 : H5_TYPE_I64;
+    else
+        *out = H5_TYPE_U64;
+    if (!is_signed && bytes == 1)
+        *out = H5_TYPE_U8;
+    return class == H5T_INTEGER && bytes <= 8;
+}
+
+/* ---- files and groups ---- */
+
+static hid_t access_list(void)
+{
+    hid_t list = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_libver_bounds(list, H5F_LIBVER_V110, H5F_LIBVER_V110);
+    H5Pset_fclose_degree(list, H5F_CLOSE_STRONG);
+    H5Pset_file_locking(list, false, true);
+    return list;
+}
+
+static hid_t file_create(const char *path, hid_t access)
+{
+    hid_t list = H5Pcreate(H5P_FILE_CREATE);
+    H5Pset_obj_track_times(list, false); // the root group's
+    H5Pset_link_creation_order(list, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, list, access);
+    H5Pclose(list);
+    return file;
+}
+
+static err_t create_with(const char *path, const MPI_Comm *comm, h5_id_t *out)
+{
+    h5_lock();
+    hid_t access = access_list();
+    if (comm != NULL)
+        H5Pset_fapl_mpio(access, *comm, MPI_INFO_NULL);
+    *out = file_create(path, access);
+    H5Pclose(access);
+    err_t err = *out < 0 ? h5_stack_fail(ERR_IO, H5_NONE, path) : OK;
+    h5_unlock();
+    return err;
+}
+
+err_t h5_create(const char *path, h5_id_t *out)
+{
+    return create_with(path, NULL, out);
+}
+
+err_t h5_create_mpi(MPI_Comm comm, const char *path, h5_id_t *out)
+{
+    return create_with(path, &comm, out);
+}
+
+err_t h5_open(const char *path, h5_id_t *out)
+{
+    *out = H5_NONE;
+    if (access(path, R_OK) != 0)
+        return err_errno(errno == ENOENT ? ERR_MISSING : ERR_IO, "%s", path);
+    h5_lock();
+    hid_t list = access_list();
+    *out = H5Fopen(path, H5F_ACC_RDONLY, list);
+    H5Pclose(list);
+    err_t err = *out < 0 ? h5_stack_fail(ERR_FORMAT, H5_NONE, path) : OK;
+    h5_unlock();
+    return err;
+}
+
+static bool link_exists(hid_t parent, const char *name)
+{
+    return H5Lexists(parent, name, H5P_DEFAULT) > 0;
+}
+
+static hid_t group_step(hid_t parent, const char *name)
+{
+    if (link_exists(parent, name))
+        return H5Gopen2(parent, name, H5P_DEFAULT);
+    hid_t list = H5Pcreate(H5P_GROUP_CREATE);
+    H5Pset_obj_track_times(list, false);
+    H5Pset_link_creation_order(list, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+    hid_t group = H5Gcreate2(parent, name, H5P_DEFAULT, list, H5P_DEFAULT);
+    H5Pclose(list);
+    return group;
+}
+
+// Opens or makes the groups of `path` up to (not with) its last `keep` steps; `*rest` points at what is left.
+static hid_t group_walk(hid_t parent, char *path, int keep, char **rest)
+{
+    hid_t at = H5Gopen2(parent, ".", H5P_DEFAULT);
+    char *step = path;
+    for (char *slash = strchr(step, '/'); at >= 0 && (slash || (!keep && step[0]));
+         slash = strchr(step, '/')) {
+        size_t length = slash ? (size_t)(slash - step) : strlen(step);
+        char *next = step + length + (slash != NULL);
+        step[length] = '\0';
+        hid_t below = length && strcmp(step, ".") != 0 ? group_step(at, step)
+                                                       : H5Gopen2(at, ".", H5P_DEFAULT);
+        H5Gclose(at);
+        at = below;
+        step = next;
+    }
+    *rest = step;
+    return at;
+}
+
+static bool can_write(hid_t id)
+{
+    unsigned intent = H5F_ACC_RDONLY;
+    hid_t file = H5Iget_file_id(id);
+    bool known = file >= 0 && H5Fget_intent(file, &intent) >= 0;
+    H5Fclose(file);
+    return known && (intent & H5F_ACC_RDWR);
+}
+
+static bool path_exists(hid_t parent, const char *path)
+{
+    char *copy = mem_copy_text(path);
+    bool found = true;
+    for (char *at = copy; found && at != NULL;) {
+        at = strchr(at, '/');
+        if (at != NULL)
+            *at = '\0';
+        found = copy[0] == '\0' || strcmp(copy, ".") == 0 || link_exists(parent, copy);
+        if (at != NULL)
+            *at++ = '/';
+    }
+    free(copy);
+    return found;
+}
+
+err_t h5_group(h5_id_t parent, const char *path, h5_id_t *out)
+{
+    err_t err = OK;
+    *out = H5_NONE;
+    h5_lock();
+    if (!can_write(parent) && !path_exists(parent, path)) {
+        char name[H5_NAME_CAP];
+        h5_name_of(parent, name, sizeof name);
+        err = err_fail(ERR_MISSING, "%s: there is no group \"%s\"", name, path);
+    } else {
+        char *copy = mem_copy_text(path), *rest;
+        *out = group_walk(parent, copy, 0, &rest);
+        free(copy);
+        if (*out < 0)
+            err = h5_stack_fail(ERR_FORMAT, parent, path);
+    }
+    h5_unlock();
+    return err;
+}
+
+err_t h5_flush(h5_id_t file)
+{
+    h5_lock();
+    err_t err = H5Fflush(file, H5F_SCOPE_GLOBAL) < 0 ? h5_stack_fail(ERR_IO, file, "") : OK;
+    h5_unlock();
+    return err;
+}
+
+static herr_t close_any(hid_t id)
+{
+    switch (H5Iget_type(id)) {
+    case H5I_FILE:
+        return H5Fclose(id);
+    case H5I_GROUP:
+        return H5Gclose(id);
+    case H5I_DATASET:
+        return H5Dclose(id);
+    default:
+        return 0; // its file was closed before it
+    }
+}
+
+err_t h5_close(h5_id_t *id)
+{
+    if (*id < 0)
+        return OK;
+    char name[H5_NAME_CAP];
+    h5_lock();
+    h5_name_of(*id, name, sizeof name);
+    err_t err = close_any(*id) < 0 ? h5_stack_fail(ERR_IO, H5_NONE, name) : OK;
+    *id = H5_NONE;
+    h5_unlock();
+    return err;
+}
+
+void h5_drop(h5_id_t *id)
+{
+    if (*id < 0)
+        return;
+    h5_lock();
+    close_any(*id);
+    h5_unlock();
+    *id = H5_NONE;
+}
+
+bool h5_has(h5_id_t parent, const char *path)
+{
+    h5_lock();
+    bool found = path_exists(parent, path);
+    h5_unlock();
+    return found;
+}
+
+typedef struct {
+    int64_t n;
+    char **names;
+} h5_list_t;
+
+static herr_t list_take(hid_t group, const char *name, const H5L_info_t *info, void *user)
+{
+    h5_list_t *list = user;
+    (void)group;
+    (void)info;
+    list->names = MEM_GROW(list->names, char *, list->n + 1);
+    list->names[list->n++] = mem_copy_text(name);
+    return 0;
+}
+
+err_t h5_names(h5_id_t parent, const char *group, int64_t *n, char ***names)
+{
+    h5_list_t list = {0, NULL};
+    err_t err = OK;
+    h5_lock();
+    hid_t at = H5Gopen2(parent, group, H5P_DEFAULT);
+    if (at < 0 || (H5Literate(at, H5_INDEX_CRT_ORDER, H5_ITER_INC, NULL, list_take, &list) < 0 &&
+                   H5Literate(at, H5_INDEX_NAME, H5_ITER_INC, NULL, list_take, &list) < 0))
+        err = h5_stack_fail(at < 0 ? ERR_MISSING : ERR_FORMAT, parent, group);
+    if (at >= 0)
+        H5Gclose(at);
+    h5_unlock();
+    *n = list.n;
+    *names = list.names;
+    return err;
+}
+
+void h5_free_texts(int64_t n, char ***texts)
+{
+    for (int64_t i = 0; *texts != NULL && i < n; i++)
+        free((*texts)[i]);
+    free(*texts);
+    *texts = NULL;
+}
+
+/* ---- data sets ---- */
+
+static hid_t space_of(const h5_shape_t *shape)
+{
+    hsize_t dims[H5_MAX_DIMS];
+    if (shape->n_dims == 0)
+        return H5Screate(H5S_SCALAR);
+    for (int d = 0; d < shape->n_dims; d++)
+        dims[d] = (hsize_t)shape->dims[d];
+    return H5Screate_simple(shape->n_dims, dims, NULL);
+}
+
+static hid_t dataset_list(const h5_shape_t *shape)
+{
+    hid_t list = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_obj_track_times(list, false);
+    H5Pset_alloc_time(list, H5D_ALLOC_TIME_EARLY);
+    H5Pset_fill_time(list, H5D_FILL_TIME_NEVER);
+    if (shape->chunk_rows > 0 && h5_shape_values(shape) > 0) {
+        hsize_t chunk[H5_MAX_DIMS];
+        for (int d = 0; d < shape->n_dims; d++)
+            chunk[d] = (hsize_t)shape->dims[d];
+        chunk[0] = (hsize_t)shape->chunk_rows;
+        H5Pset_chunk(list, shape->n_dims, chunk);
+    }
+    return list;
+}
+
+// Makes a data set with the groups on its way.
+static hid_t dataset_make(hid_t parent, const char *path, hid_t type, const h5_shape_t *shape)
+{
+    char *copy = mem_copy_text(path), *name;
+    hid_t dataset = H5_NONE, group = group_walk(parent, copy, 1, &name);
+    if (group >= 0) {
+        hid_t space = space_of(shape), list = dataset_list(shape);
+        dataset = H5Dcreate2(group, name, type, space, H5P_DEFAULT, list, H5P_DEFAULT);
+        H5Pclose(list);
+        H5Sclose(space);
+        H5Gclose(group);
+    }
+    free(copy);
+    return dataset;
+}
+
+err_t h5_dataset_create(h5_id_t parent, const char *path, const h5_shape_t *shape, h5_id_t *out)
+{
+    CHECK(shape->n_dims >= 0 && shape->n_dims <= H5_MAX_DIMS, "%s: %d dimensions", path,
+          shape->n_dims);
+    CHECK(shape->n_dims > 0 || shape->chunk_rows == 0, "%s: a single value has no chunks", path);
+    h5_lock();
+    *out = dataset_make(parent, path, h5_memory_type(shape->type), shape);
+    err_t err = *out < 0 ? h5_stack_fail(ERR_IO, parent, path) : OK;
+    h5_unlock();
+    return err;
+}
+
+err_t h5_dataset_open(h5_id_t parent, const char *path, h5_id_t *out)
+{
+    err_t err = OK;
+    *out = H5_NONE;
+    h5_lock();
+    if (!path_exists(parent, path)) {
+        char name[H5_NAME_CAP];
+        h5_name_of(parent, name, sizeof name);
+        err = err_fail(ERR_MISSING, "%s: there is no data set \"%s\"", name, path);
+    } else {
+        *out = H5Dopen2(parent, path, H5P_DEFAULT);
+        if (*out < 0)
+            err = h5_stack_fail(ERR_FORMAT, parent, path);
+    }
+    h5_unlock();
+    return err;
+}
+
+static err_t shape_read(hid_t dataset, h5_shape_t *shape)
+{
+    hsize_t dims[H5S_MAX_RANK];
+    hid_t space = H5Dget_space(dataset), type = H5Dget_type(dataset),
+          list = H5Dget_create_plist(dataset);
+    bool known = h5_type_from_file(type, &shape->type);
+    shape->n_dims = H5Sget_simple_extent_dims(space, dims, NULL);
+    known = known && shape->n_dims >= 0 && shape->n_dims <= H5_MAX_DIMS;
+    for (int d = 0; known && d < shape->n_dims; d++)
+        shape->dims[d] = (int64_t)dims[d];
+    shape->chunk_rows = 0;
+    if (known && H5Pget_layout(list) == H5D_CHUNKED && H5Pget_chunk(list, H5S_MAX_RANK, dims) > 0)
+        shape->chunk_rows = (int64_t)dims[0];
+    H5Pclose(list);
+    H5Tclose(type);
+    H5Sclose(space);
+    if (known)
+        return OK;
+    char name[H5_NAME_CAP];
+    h5_name_of(dataset, name, sizeof name);
+    return err_fail(ERR_FORMAT, "%s: not an array of numbers with at most %d dimensions", name,
+                    H5_MAX_DIMS);
+}
+
+err_t h5_dataset_shape(h5_id_t dataset, h5_shape_t *shape)
+{
+    h5_lock();
+    err_t err = shape_read(dataset, shape);
+    h5_unlock();
+    return err;
+}
+
+typedef struct {
+    hid_t memory, file; // spaces of one hyperslab of rows
+} h5_slab_t;
+
+static err_t slab_select(hid_t dataset, int64_t first, int64_t n, h5_slab_t *slab)
+{
+    hsize_t dims[H5S_MAX_RANK] = {0}, start[H5S_MAX_RANK] = {0};
+    slab->file = H5Dget_space(dataset);
+    int rank = H5Sget_simple_extent_dims(slab->file, dims, NULL);
+    CHECK(first >= 0 && n >= 0 && rank <= H5S_MAX_RANK, "rows %ld + %ld", (long)first, (long)n);
+    if (rank < 1 || (hsize_t)(first + n) > dims[0]) {
+        char name[H5_NAME_CAP];
+        h5_name_of(dataset, name, sizeof name);
+        H5Sclose(slab->file);
+        return err_fail(ERR_FORMAT, "%s: rows %ld to %ld asked for, it has %ld", name, (long)first,
+                        (long)(first + n), rank < 1 ? 0L : (long)dims[0]);
+    }
+    dims[0] = (hsize_t)n;
+    start[0] = (hsize_t)first;
+    slab->memory = H5Screate_simple(rank, dims, NULL);
+    if (n > 0) {
+        H5Sselect_hyperslab(slab->file, H5S_SELECT_SET, start, NULL, dims, NULL);
+    } else {
+        H5Sselect_none(slab->file);
+        H5Sselect_none(slab->memory);
+    }
+    return OK;
+}
+
+static void slab_close(h5_slab_t *slab)
+{
+    H5Sclose(slab->memory);
+    H5Sclose(slab->file);
+}
+
+static err_t rows_write(hid_t dataset, int64_t first, int64_t n, h5_type_t type, const void *data,
+                        h5_transfer_t transfer)
+{
+    h5_slab_t slab;
+    TRY(slab_select(dataset, first, n, &slab));
+    hid_t list = H5Pcreate(H5P_DATASET_XFER);
+    if (transfer == H5_COLLECTIVE)
+        H5Pset_dxpl_mpio(list, H5FD_MPIO_COLLECTIVE);
+    char nothing = 0; // HDF5 wants an address even for no rows
+    herr_t done = H5Dwrite(dataset, h5_memory_type(type), slab.memory, slab.file, list,
+                           n > 0 ? data : &nothing);
+    H5Pclose(list);
+    slab_close(&slab);
+    return done < 0 ? h5_stack_fail(ERR_IO, dataset, "") : OK;
+}
+
+err_t h5_write_rows(h5_id_t dataset, int64_t first, int64_t n, h5_type_t type, const void *data,
+                    h5_transfer_t transfer)
+{
+    h5_lock();
+    err_t err = rows_write(dataset, first, n, type, data, transfer);
+    h5_unlock();
+    return err;
+}
+
+static err_t rows_read(hid_t dataset, int64_t first, int64_t n, h5_type_t type, void *data)
+{
+    h5_slab_t slab;
+    TRY(slab_select(dataset, first, n, &slab));
+    herr_t done =
+        n > 0 ? H5Dread(dataset, h5_memory_type(type), slab.memory, slab.file, H5P_DEFAULT, data)
+              : 0;
+    slab_close(&slab);
+    return done < 0 ? h5_stack_fail(ERR_FORMAT, dataset, "") : OK;
+}
+
+err_t h5_read_rows(h5_id_t dataset, int64_t first, int64_t n, h5_type_t type, void *data)
+{
+    h5_lock();
+    err_t err = rows_read(dataset, first, n, type, data);
+    h5_unlock();
+    return err;
+}
+
+err_t h5_write_all(hid_t parent, const char *path, hid_t type, const h5_shape_t *shape,
+                   const void *data)
+{
+    hid_t dataset = dataset_make(parent, path, type, shape);
+    if (dataset < 0)
+        return h5_stack_fail(ERR_IO, parent, path);
+    err_t err = OK;
+    if (h5_shape_values(shape) > 0 &&
+        H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
+        err = h5_stack_fail(ERR_IO, dataset, "");
+    H5Dclose(dataset);
+    return err;
+}
+
+err_t h5_write(h5_id_t parent, const char *path, const h5_shape_t *shape, const void *data)
+{
+    h5_lock();
+    err_t err = h5_write_all(parent, path, h5_memory_type(shape->type), shape, data);
+    h5_unlock();
+    return err;
+}
+
+static void dims_text(const h5_shape_t *shape, char *out, size_t cap)
+{
+    size_t used = (size_t)snprintf(out, cap, "(");
+    for (int d = 0; d < shape->n_dims && used < cap; d++)
+        used +=
+            (size_t)snprintf(out + used, cap - used, "%s%ld", d ? ", " : "", (long)shape->dims[d]);
+    if (used < cap)
+        snprintf(out + used, cap - used, ")");
+}
+
+err_t h5_read(h5_id_t parent, const char *path, const h5_shape_t *shape, void *data)
+{
+    h5_id_t dataset = H5_NONE;
+    h5_shape_t got = {0};
+    char got_dims[256], want_dims[256];
+    err_t err;
+    TRY_TO(done, h5_dataset_open(parent, path, &dataset));
+    TRY_TO(done, h5_dataset_shape(dataset, &got));
+    size_t bytes = (size_t)shape->n_dims * sizeof shape->dims[0];
+    if (got.n_dims != shape->n_dims || memcmp(got.dims, shape->dims, bytes) != 0) {
+        dims_text(&got, got_dims, sizeof got_dims);
+        dims_text(shape, want_dims, sizeof want_dims);
+        err = err_fail(ERR_FORMAT, "data set \"%s\": dims %s, expected %s", path, got_dims,
+                       want_dims);
+        goto done;
+    }
+    h5_lock();
+    if (h5_shape_values(shape) > 0 &&
+        H5Dread(dataset, h5_memory_type(shape->type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
+        err = h5_stack_fail(ERR_FORMAT, dataset, "");
+    h5_unlock();
+done:
+    h5_drop(&dataset);
+    return err;
+}

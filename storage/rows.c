@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/rows.h"
+
+#include "cluster/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+const char *row_status_name(row_status_t status)
+{
+    static const char *const names[ROW_STATUS_COUNT] = {[ROW_MISSING] = "missing",
+                                                        [ROW_DONE] = "done",
+                                                        [ROW_REJECTED] = "rejected",
+                                                        [ROW_NONFINITE] = "nonfinite"};
+    return status < ROW_STATUS_COUNT ? names[status] : "unknown";
+}
+
+rows_t rows_create(const schema_t *schema, int64_t capacity)
+{
+    size_t n = (size_t)capacity, n_observables = (size_t)schema->n_observables;
+    rows_t rows = {.schema = schema, .capacity = capacity};
+    rows.index = MEM_NEW(int64_t, n);
+    rows.status = MEM_NEW(uint8_t, n);
+    rows.seconds = MEM_NEW(double, n);
+    rows.parameters = MEM_NEW(double, n *(size_t)schema->n_parameters);
+    rows.design = MEM_NEW(double, n *(size_t)schema->n_design);
+    rows.length = MEM_NEW(int32_t, n * n_observables);
+    rows.observables = MEM_NEW(float *, n_observables);
+    for (int o = 0; o < schema->n_observables; o++)
+        rows.observables[o] = MEM_NEW(float, n *(size_t)schema_size(&schema->observables[o]));
+    return rows;
+}
+
+void rows_destroy(rows_t *rows)
+{
+    for (int o = 0; rows->schema != NULL && o < rows->schema->n_observables; o++)
+        free(rows->observables[o]);
+    free(rows->observables);
+    free(rows->index);
+    free(rows->status);
+    free(rows->seconds);
+    free(rows->parameters);
+    free(rows->design);
+    free(rows->length);
+    *rows = (rows_t){0};
+}
+
+// One field of a row: where row 0 lies in memory, and the bytes of one row.
+typedef struct {
+    char *at;
+    size_t bytes;
+} field_t;
+
+enum {
+    FIELD_INDEX,
+    FIELD_STATUS,
+    FIELD_SECONDS,
+    FIELD_PARAMETERS,
+    FIELD_DESIGN,
+    FIELD_LENGTH,
+    FIELD_OBSERVABLES
+};
+
+static int field_count(const schema_t *schema)
+{
+    return FIELD_OBSERVABLES + schema->n_observables;
+}
+
+static size_t field_bytes(const schema_t *schema, int field)
+{
+    switch (field) {
+    case FIELD_INDEX:
+        return sizeof(int64_t);
+    case FIELD_STATUS:
+        return sizeof(uint8_t);
+    case FIELD_SECONDS:
+        return sizeof(double);
+    case FIELD_PARAMETERS:
+        return (size_t)schema->n_parameters * sizeof(double);
+    case FIELD_DESIGN:
+        return (size_t)schema->n_design * sizeof(double);
+    case FIELD_LENGTH:
+        return (size_t)schema->n_observables * sizeof(int32_t);
+    default:
+        return (size_t)schema_size(&schema->observables[field - FIELD_OBSERVABLES]) * sizeof(float);
+    }
+}
+
+static char *field_start(const rows_t *rows, int field)
+{
+    switch (field) {
+    case FIELD_INDEX:
+        return (char *)rows->index;
+    case FIELD_STATUS:
+        return (char *)rows->status;
+    case FIELD_SECONDS:
+        return (char *)rows->seconds;
+    case FIELD_PARAMETERS:
+        return (char *)rows->parameters;
+    case FIELD_DESIGN:
+        return (char *)rows->design;
+    case FIELD_LENGTH:
+        return (char *)rows->length;
+    default:
+        return (char *)rows->observables[field - FIELD_OBSERVABLES];
+    }
+}
+
+static field_t field_of(const rows_t *rows, int field)
+{
+    return (field_t){field_start(rows, field), field_bytes(rows->schema, field)};
+}
+
+void rows_copy(const rows_t *a, int64_t from, rows_t *b, int64_t to)
+{
+    CHECK(from >= 0 && from < a->capacity && to >= 0 && to < b->capacity,
+          "row %ld of %ld to row %ld of %ld", (long)from, (long)a->capacity, (long)to,
+          (long)b->capacity);
+    for (int f = 0; f < field_count(a->schema); f++) {
+        field_t source = field_of(a, f), target = field_of(b, f);
+        memcpy(target.at + (size_t)to * target.bytes, source.at + (size_t)from * source.bytes,
+               source.bytes);
+    }
+}
+
+void rows_append(const rows_t *a, int64_t from, rows_t *b)
+{
+    rows_copy(a, from, b, b->n);
+    b->n++;
+}
+
+size_t rows_bytes(const schema_t *schema)
+{
+    size_t bytes = 0;
+    for (int f = 0; f < field_count(schema); f++)
+        bytes += field_bytes(schema, f);
+    return bytes;
+}
+
+void rows_pack(const rows_t *rows, int64_t at, void *out)
+{
+    char *to = out;
+    for (int f = 0; f < field_count(rows->schema); f++) {
+        field_t field = field_of(rows, f);
+        memcpy(to, field.at + (size_t)at * field.bytes, field.bytes);
+        to += field.bytes;
+    }
+}
+
+void rows_unpack(const void *packed, rows_t *rows, int64_t at)
+{
+    const char *from = packed;
+    for (int f = 0; f < field_count(rows->schema); f++) {
+        field_t field = field_of(rows, f);
+        memcpy(field.at + (size_t)at * field.bytes, from, field.bytes);
+        from += field.bytes;
+    }
+}
+
+uint64_t rows_hash(const rows_t *rows, int64_t begin, int64_t end)
+{
+    XXH3_state_t *state = XXH3_createState();
+    CHECK(state != NULL && XXH3_64bits_reset(state) == XXH_OK, "no memory for a checksum");
+    for (int f = 0; f < field_count(rows->schema); f++) {
+        field_t field = field_of(rows, f);
+        if (f != FIELD_SECONDS)
+            XXH3_64bits_update(state, field.at + (size_t)begin * field.bytes,
+                               (size_t)(end - begin) * field.bytes);
+    }
+    uint64_t hash = XXH3_64bits_digest(state);
+    XXH3_freeState(state);
+    return hash;
+}
