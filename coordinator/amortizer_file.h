@@ -17,7 +17,7 @@
 typedef struct {
     schema_t schema;
     amortizer_t *amortizer;
-    distance_t *distance;           // of the summaries of validation rows
+    distance_t distance;            // of the summaries of validation rows
     char *study, *study_path;       // text of the study it was made by
     char *training;                 // study_training_text
     char *bank;                     // fingerprint of the bank's model
@@ -27,8 +27,8 @@ typedef struct {
     double training_seconds;
 } trained_t;
 
-/* Writes beside and renames. Not collective: one rank writes. */
-err_t trained_save(const trained_t *t, const char *path) ERR_MUST_CHECK;
+/* Fills in the hash, writes beside and renames. Not collective: one rank writes. */
+err_t trained_save(trained_t *t, const char *path) ERR_MUST_CHECK;
 /* ERR_MISSING, ERR_FORMAT (torn, foreign, made by a newer infermill). Not collective: each rank reads. */
 err_t trained_load(const char *path, trained_t *out) ERR_MUST_CHECK;
 void trained_free(trained_t *t);

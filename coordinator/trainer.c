@@ -191,3 +191,8 @@ void trainer_use_raw(trainer_t *t)
     params_t *params = amortizer_params(t->amortizer);
     memcpy(params_value(params), t->raw, (size_t)params_size(params) * sizeof(float));
 }
+
+double trainer_rate(const trainer_t *t, int64_t step)
+{
+    return schedule_rate(&t->config.schedule, step);
+}

@@ -27,6 +27,7 @@ typedef struct trainer trainer_t;
 trainer_t *trainer_create(const par_t *par, const trainer_config_t *config, const schema_t *schema, amortizer_t *amortizer);
 void trainer_destroy(trainer_t **t);
 adamw_t *trainer_optimizer(trainer_t *t);
+double trainer_rate(const trainer_t *t, int64_t step); // learning rate of a step
 /* Slices of this rank: count, and the number of the k-th. */
 int trainer_slice_count(const trainer_t *t);
 int trainer_slice(const trainer_t *t, int k);

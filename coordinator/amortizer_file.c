@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/amortizer_file.h"
+
+#include "cluster/mem.h"
+#include "coordinator/study.h"
+#include "storage/named_arrays.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char FORMAT[] = "infermill amortizer";
+enum { FORMAT_VERSION = 1 };
+
+/* One call for each stored array, whether it goes to the file or comes from it. */
+typedef struct {
+    arrays_writer_t *w; // writing
+    arrays_t *a;        // reading
+} file_t;
+
+static err_t pass_f32(file_t *f, const char *name, int n_dims, const int64_t *dims, float *data)
+{
+    return f->w ? arrays_put_f32(f->w, name, n_dims, dims, data) : arrays_get_f32(f->a, name, n_dims, dims, data);
+}
+
+static err_t pass_f64(file_t *f, const char *name, int n_dims, const int64_t *dims, double *data)
+{
+    return f->w ? arrays_put_f64(f->w, name, n_dims, dims, data) : arrays_get_f64(f->a, name, n_dims, dims, data);
+}
+
+static err_t pass_vector(file_t *f, const char *name, int64_t n, double *data)
+{
+    return n > 0 ? pass_f64(f, name, 1, &n, data) : OK;
+}
+
+static err_t pass_text(file_t *f, const char *name, char **text)
+{
+    return f->w ? arrays_put_text(f->w, name, *text) : arrays_get_text(f->a, name, text);
+}
+
+static err_t pass_real(file_t *f, const char *name, double *value)
+{
+    return f->w ? arrays_put_real(f->w, name, *value) : arrays_get_real(f->a, name, value);
+}
+
+static err_t pass_weights(file_t *f, params_t *params)
+{
+    for (int id = 0; id < params_count(params); id++) {
+        const param_t *p = params_at(params, id);
+        char name[256];
+        snprintf(name, sizeof name, "weights/%s", p->name);
+        TRY(pass_f32(f, name, 2, (int64_t[]){p->rows, p->cols}, params_tensor(params, id)));
+    }
+    return OK;
+}
+
+static err_t pass_scaling(file_t *f, const schema_t *s, scaling_t *c)
+{
+    TRY(pass_vector(f, "scaling/parameter_mean", s->n_parameters, c->parameter_mean));
+    TRY(pass_vector(f, "scaling/parameter_sd", s->n_parameters, c->parameter_sd));
+    TRY(pass_vector(f, "scaling/design_mean", s->n_design, c->design_mean));
+    TRY(pass_vector(f, "scaling/design_sd", s->n_design, c->design_sd));
+    for (int o = 0; o < s->n_observables; o++) {
+        char name[256];
+        int64_t features = schema_stride(&s->observables[o]);
+        snprintf(name, sizeof name, "scaling/observable_mean/%s", s->observables[o].name);
+        TRY(pass_vector(f, name, features, c->observable_mean[o]));
+        snprintf(name, sizeof name, "scaling/observable_sd/%s", s->observables[o].name);
+        TRY(pass_vector(f, name, features, c->observable_sd[o]));
+    }
+    return OK;
+}
+
+static err_t pass_distance(file_t *f, distance_t *d)
+{
+    int64_t width = d->d;
+    TRY(pass_vector(f, "distance/mean", width, d->mean));
+    TRY(pass_f64(f, "distance/cholesky", 2, (int64_t[]){width, width}, d->cholesky));
+    return pass_vector(f, "distance/reference", d->n, d->reference);
+}
+
+static err_t pass_texts(file_t *f, trained_t *t)
+{
+    TRY(pass_text(f, "study", &t->study));
+    TRY(pass_text(f, "study_path", &t->study_path));
+    TRY(pass_text(f, "training", &t->training));
+    TRY(pass_text(f, "bank", &t->bank));
+    TRY(pass_text(f, "software", &t->software));
+    TRY(pass_text(f, "weights_hash", &t->hash));
+    TRY(pass_real(f, "validation_loss", &t->validation_loss));
+    return pass_real(f, "training_seconds", &t->training_seconds);
+}
+
+static char *hash_of(amortizer_t *a)
+{
+    params_t *params = amortizer_params(a);
+    char text[ARRAYS_HASH_CAP];
+    weights_hash((size_t)params_size(params), params_value(params), text);
+    return mem_copy_text(text);
+}
+
+/* ---- writing ---- */
+
+static err_t save_all(file_t *f, trained_t *t)
+{
+    char *model = schema_text(&t->schema), *network = amortizer_config_text(amortizer_config(t->amortizer));
+    err_t err;
+    TRY_TO(done, pass_text(f, "model", &model));
+    TRY_TO(done, pass_text(f, "network", &network));
+    TRY_TO(done, pass_texts(f, t));
+    TRY_TO(done, pass_scaling(f, &t->schema, amortizer_scaling(t->amortizer)));
+    TRY_TO(done, pass_distance(f, &t->distance));
+    TRY_TO(done, pass_weights(f, amortizer_params(t->amortizer)));
+done:
+    free(model);
+    free(network);
+    return err;
+}
+
+err_t trained_save(trained_t *t, const char *path)
+{
+    file_t f = {0};
+    free(t->hash);
+    t->hash = hash_of(t->amortizer);
+    TRY(arrays_writer_open(path, FORMAT, FORMAT_VERSION, &f.w));
+    err_t err = save_all(&f, t);
+    if (err == OK)
+        err = arrays_finish(&f.w);
+    arrays_abandon(&f.w);
+    return err;
+}
+
+/* ---- reading ---- */
+
+static err_t load_network(file_t *f, trained_t *t, const char *path)
+{
+    char *model = NULL, *network = NULL;
+    arena_t *arena = arena_create();
+    amortizer_config_t config;
+    err_t err;
+    TRY_TO(done, pass_text(f, "model", &model));
+    TRY_TO(done, pass_text(f, "network", &network));
+    TRY_TO(done, schema_parse(model, path, &t->schema));
+    TRY_TO(done, amortizer_config_parse(network, path, arena, &config));
+    TRY_TO(done, amortizer_create(&config, 0, &t->amortizer));
+done:
+    arena_destroy(&arena);
+    free(model);
+    free(network);
+    return err;
+}
+
+static err_t load_scaling(file_t *f, trained_t *t)
+{
+    scaling_t scaling = scaling_create(amortizer_config(t->amortizer));
+    err_t err = pass_scaling(f, &t->schema, &scaling);
+    if (err == OK)
+        amortizer_set_scaling(t->amortizer, &scaling);
+    scaling_free(&scaling);
+    return err;
+}
+
+static err_t load_distance(file_t *f, distance_t *d)
+{
+    int n_dims;
+    int64_t dims[ARRAYS_MAX_DIMS];
+    TRY(arrays_shape(f->a, "distance/cholesky", &n_dims, dims));
+    int64_t width = dims[0];
+    TRY(arrays_shape(f->a, "distance/reference", &n_dims, dims));
+    *d = (distance_t){.n = dims[0],
+                      .d = (int)width,
+                      .mean = MEM_NEW(double, width),
+                      .cholesky = MEM_NEW(double, width * width),
+                      .reference = MEM_NEW(double, dims[0])};
+    return pass_distance(f, d);
+}
+
+static err_t check_hash(const trained_t *t, const char *path)
+{
+    char *found = hash_of(t->amortizer);
+    err_t err = OK;
+    if (strcmp(found, t->hash) != 0)
+        err = err_fail(ERR_FORMAT, "%s: weights have the hash %s, expected %s: the file was changed", path, found, t->hash);
+    free(found);
+    return err;
+}
+
+static err_t load_all(file_t *f, const char *path, trained_t *t)
+{
+    TRY(load_network(f, t, path));
+    TRY(pass_texts(f, t));
+    TRY(load_scaling(f, t));
+    TRY(load_distance(f, &t->distance));
+    TRY(pass_weights(f, amortizer_params(t->amortizer)));
+    if (t->distance.d != amortizer_summary_width(t->amortizer))
+        return err_fail(ERR_FORMAT, "%s: distance of %d summaries, expected %d", path, t->distance.d,
+                        amortizer_summary_width(t->amortizer));
+    return check_hash(t, path);
+}
+
+err_t trained_load(const char *path, trained_t *out)
+{
+    file_t f = {0};
+    memset(out, 0, sizeof *out);
+    err_t err = arrays_open(path, FORMAT, FORMAT_VERSION, &f.a);
+    if (err_is(err, ERR_MISSING))
+        return err_context(err, "no amortizer (made by `infermill train`)");
+    TRY(err);
+    err = load_all(&f, path, out);
+    arrays_close(&f.a);
+    if (err != OK)
+        trained_free(out);
+    return err;
+}
+
+void trained_free(trained_t *t)
+{
+    schema_free(&t->schema);
+    amortizer_destroy(&t->amortizer);
+    distance_free(&t->distance);
+    free(t->study);
+    free(t->study_path);
+    free(t->training);
+    free(t->bank);
+    free(t->software);
+    free(t->hash);
+    memset(t, 0, sizeof *t);
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/mem.h"
+#include "coordinator/training.h"
+#include "storage/named_arrays.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char FORMAT[] = "infermill checkpoint";
+enum { FORMAT_VERSION = 1 };
+
+char *settings_difference(const char *a, const char *b)
+{
+    while (*a && *b) {
+        size_t n = strcspn(a, "\n"), m = strcspn(b, "\n");
+        if (n != m || memcmp(a, b, n) != 0) {
+            const char *value = memchr(b, ':', m);
+            return mem_format("%.*s against%.*s", (int)n, a, value ? (int)(b + m - value - 1) : (int)m,
+                              value ? value + 1 : b);
+        }
+        a += n + (a[n] == '\n');
+        b += m + (b[m] == '\n');
+    }
+    return *a || *b ? mem_format("settings of another version of infermill") : NULL;
+}
+
+typedef struct {
+    const char *name;
+    float *data;
+} block_t;
+
+/* The flat blocks of floats that make the state of the optimizer. */
+enum { BLOCKS = 5 };
+static void blocks_of(const training_t *t, block_t out[BLOCKS])
+{
+    adamw_t *o = trainer_optimizer(t->trainer);
+    out[0] = (block_t){"weights", params_value(amortizer_params(t->trained.amortizer))};
+    out[1] = (block_t){"moment1", adamw_moment1(o)};
+    out[2] = (block_t){"moment2", adamw_moment2(o)};
+    out[3] = (block_t){"average", adamw_average(o)};
+    out[4] = (block_t){"best", t->best};
+}
+
+static const char *const column_names[HISTORY_COLUMNS] = {
+    [HISTORY_TRAINING] = "history/training_loss",
+    [HISTORY_VALIDATION] = "history/validation_loss",
+    [HISTORY_RATE] = "history/learning_rate",
+    [HISTORY_NORM] = "history/gradient_norm",
+    [HISTORY_SECONDS] = "history/seconds"};
+
+static err_t put_all(arrays_writer_t *w, const training_t *t)
+{
+    block_t blocks[BLOCKS];
+    int64_t n = params_size(amortizer_params(t->trained.amortizer));
+    blocks_of(t, blocks);
+    for (int i = 0; i < BLOCKS; i++)
+        if (blocks[i].data != NULL)
+            TRY(arrays_put_f32(w, blocks[i].name, 1, &n, blocks[i].data));
+    for (int c = 0; c < HISTORY_COLUMNS && t->history.n > 0; c++)
+        TRY(arrays_put_f64(w, column_names[c], 1, &t->history.n, t->history.column[c]));
+    TRY(arrays_put_integer(w, "epochs_done", t->history.n));
+    TRY(arrays_put_integer(w, "best_epoch", t->history.best));
+    TRY(arrays_put_integer(w, "epoch", t->epoch));
+    TRY(arrays_put_integer(w, "step", t->step));
+    TRY(arrays_put_integer(w, "optimizer_steps", adamw_steps(trainer_optimizer(t->trainer))));
+    TRY(arrays_put_real(w, "loss_sum", t->loss_sum));
+    TRY(arrays_put_real(w, "seconds", t->seconds));
+    TRY(arrays_put_text(w, "training", t->trained.training));
+    return arrays_put_text(w, "bank", t->trained.bank);
+}
+
+err_t checkpoint_save(const training_t *t, const char *path)
+{
+    arrays_writer_t *w = NULL;
+    TRY(arrays_writer_open(path, FORMAT, FORMAT_VERSION, &w));
+    err_t err = put_all(w, t);
+    if (err == OK)
+        err = arrays_finish(&w);
+    arrays_abandon(&w);
+    return err;
+}
+
+static err_t get_history(arrays_t *a, history_t *h)
+{
+    int64_t n, best;
+    TRY(arrays_get_integer(a, "epochs_done", &n));
+    TRY(arrays_get_integer(a, "best_epoch", &best));
+    double *column[HISTORY_COLUMNS];
+    err_t err = OK;
+    for (int c = 0; c < HISTORY_COLUMNS; c++) {
+        column[c] = MEM_NEW(double, n + 1);
+        if (err == OK && n > 0)
+            err = arrays_get_f64(a, column_names[c], 1, &n, column[c]);
+    }
+    for (int64_t e = 0; e < n && err == OK; e++) {
+        double row[HISTORY_COLUMNS];
+        for (int c = 0; c < HISTORY_COLUMNS; c++)
+            row[c] = column[c][e];
+        history_add(h, row);
+    }
+    for (int c = 0; c < HISTORY_COLUMNS; c++)
+        free(column[c]);
+    TRY(err);
+    return h->best == best ? OK : err_fail(ERR_FORMAT, "best epoch %ld, expected %ld", (long)best, (long)h->best);
+}
+
+static err_t get_all(arrays_t *a, training_t *t)
+{
+    block_t blocks[BLOCKS];
+    int64_t n = params_size(amortizer_params(t->trained.amortizer)), steps;
+    blocks_of(t, blocks);
+    for (int i = 0; i < BLOCKS; i++)
+        if (blocks[i].data != NULL)
+            TRY(arrays_get_f32(a, blocks[i].name, 1, &n, blocks[i].data));
+    TRY(get_history(a, &t->history));
+    TRY(arrays_get_integer(a, "epoch", &t->epoch));
+    TRY(arrays_get_integer(a, "step", &t->step));
+    TRY(arrays_get_integer(a, "optimizer_steps", &steps));
+    adamw_set_steps(trainer_optimizer(t->trainer), steps);
+    TRY(arrays_get_real(a, "loss_sum", &t->loss_sum));
+    return arrays_get_real(a, "seconds", &t->seconds);
+}
+
+static err_t same_settings(arrays_t *a, const training_t *t, const char *path)
+{
+    char *training = NULL, *bank = NULL, *difference = NULL;
+    err_t err;
+    TRY_TO(done, arrays_get_text(a, "training", &training));
+    TRY_TO(done, arrays_get_text(a, "bank", &bank));
+    difference = settings_difference(training, t->trained.training);
+    if (strcmp(bank, t->trained.bank) != 0)
+        err = err_fail(ERR_MISMATCH, "%s is of model %s, the study's is %s: give --again to train anew", path, bank,
+                       t->trained.bank);
+    else if (difference != NULL)
+        err = err_fail(ERR_MISMATCH, "%s is of other settings: %s: give --again to train anew, or another --out", path,
+                       difference);
+done:
+    free(difference);
+    free(bank);
+    free(training);
+    return err;
+}
+
+err_t checkpoint_load(training_t *t, const char *path)
+{
+    arrays_t *a = NULL;
+    TRY(arrays_open(path, FORMAT, FORMAT_VERSION, &a));
+    err_t err = same_settings(a, t, path);
+    if (err == OK)
+        err = err_context(get_all(a, t), "%s", path);
+    arrays_close(&a);
+    return err;
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/log.h"
+#include "cluster/mem.h"
+#include "coordinator/job.h"
+
+#include <stdlib.h>
+
+static err_t infer_stage(job_t *job, const char *unverified, bool *did)
+{
+    const study_t *s = &job->study;
+    *did = false;
+    if (s->infer.data == NULL)
+        return OK;
+    char *model = job_file(job, "amortizer.h5"), *out = job_file(job, "posterior.h5");
+    infer_request_t request = {.model = model,
+                               .data = s->infer.data,
+                               .out = s->infer.out ? s->infer.out : out,
+                               .unverified = unverified,
+                               .draws = s->infer.draws,
+                               .seed = s->infer.seed};
+    err_t err = job_infer(job->par, s, &request, did);
+    free(model);
+    free(out);
+    return err;
+}
+
+static err_t stages(job_t *job, bool *anything)
+{
+    bool did = false, passed = false;
+    TRY(job_simulate(job, &did));
+    *anything |= did;
+    TRY(job_train(job, &did));
+    *anything |= did;
+    TRY(job_diagnose(job, &did, &passed));
+    *anything |= did;
+    if (!passed && job->study.infer.data != NULL)
+        return err_fail(ERR_GATE, "the gate does not pass, so no real data is touched: see %s/report.md", job->folder);
+    TRY(infer_stage(job, NULL, &did));
+    *anything |= did;
+    return OK;
+}
+
+err_t command_run(const par_t *par, const options_t *options)
+{
+    job_t job;
+    bool anything = false;
+    TRY(job_open(par, options, &job));
+    err_t err = stages(&job, &anything);
+    if (err == OK && par->rank == 0)
+        log_info(anything ? "run: done, results are in %s" : "run: nothing to do, all results are in %s", job.folder);
+    job_close(&job);
+    return err;
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/log.h"
+#include "cluster/mem.h"
+#include "coordinator/job.h"
+#include "coordinator/json_out.h"
+#include "storage/bank.h"
+#include "workers/campaign.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* Whether the bank holds all rows of this study already; then no rank needs to take the lock. */
+static err_t is_full(const job_t *job, bool *full)
+{
+    bank_t *bank = NULL;
+    *full = false;
+    err_t err = bank_open(job->study.bank.path, &bank);
+    if (err_is(err, ERR_MISSING)) {
+        err_clear();
+        return OK;
+    }
+    TRY(err);
+    char *fingerprint = schema_fingerprint(job->schema);
+    *full = strcmp(fingerprint, bank_fingerprint(bank)) == 0 && bank_seed(bank) == (uint64_t)job->study.bank.seed &&
+            bank_shard_rows(bank) == job->study.bank.shard_rows && bank_rows(bank) >= job->study.bank.rows;
+    free(fingerprint);
+    bank_close(&bank);
+    return OK;
+}
+
+err_t job_simulate(job_t *job, bool *did)
+{
+    bool full = false;
+    *did = false;
+    TRY(par_agree(job->par, is_full(job, &full)));
+    if (!par_any(job->par, !full))
+        return OK;
+    *did = true;
+    campaign_plan_t plan = {.folder = job->study.bank.path,
+                            .study = job->study.name,
+                            .seed = (uint64_t)job->study.bank.seed,
+                            .rows = job->study.bank.rows,
+                            .shard_rows = job->study.bank.shard_rows,
+                            .stop_grace = job->study.stop_grace};
+    campaign_report_t report;
+    TRY(campaign_run(job->par, job->simulator, &plan, &report));
+    if (job->par->rank == 0)
+        log_info("simulate: %" PRId64 " rows in %.1f s, ranks idle %.1f %%", report.rows, report.seconds,
+                 100 * report.idle_share);
+    return OK;
+}
+
+err_t command_simulate(const par_t *par, const options_t *options)
+{
+    job_t job;
+    bool did = false;
+    TRY(job_open(par, options, &job));
+    err_t err = job_simulate(&job, &did);
+    if (err == OK && !did && par->rank == 0)
+        log_info("simulate: nothing to do, bank %s has all %" PRId64 " rows", job.study.bank.path, job.study.bank.rows);
+    job_close(&job);
+    return err;
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/held_out.h"
+
+#include "cluster/log.h"
+#include "cluster/mem.h"
+#include "coordinator/collect.h"
+#include "coordinator/run_folder.h"
+#include "storage/named_arrays.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum { FIELD_F32, FIELD_F64, FIELD_I64, FIELD_I32, FIELD_U8 } field_type_t;
+
+/* The arrays of a block of rows, once, for writing, reading and collecting. */
+typedef struct {
+    char name[96];
+    field_type_t type;
+    int64_t width;        // values of a row
+    size_t bytes;         // of a row
+    void *data;
+} field_t;
+
+static field_t field(const char *prefix, const char *name, field_type_t type, int64_t width, void *data)
+{
+    static const size_t bytes[] = {
+        [FIELD_F32] = 4, [FIELD_F64] = 8, [FIELD_I64] = 8, [FIELD_I32] = 4, [FIELD_U8] = 1};
+    field_t f = {.type = type, .width = width, .bytes = (size_t)width * bytes[type], .data = data};
+    snprintf(f.name, sizeof f.name, "%s%s%s", prefix, *name ? "/" : "", name);
+    return f;
+}
+
+static int fields_of(rows_t *rows, field_t *out)
+{
+    const schema_t *s = rows->schema;
+    int n = 0;
+    out[n++] = field("index", "", FIELD_I64, 1, rows->index);
+    out[n++] = field("status", "", FIELD_U8, 1, rows->status);
+    out[n++] = field("parameters", "", FIELD_F64, s->n_parameters, rows->parameters);
+    out[n++] = field("length", "", FIELD_I32, s->n_observables, rows->length);
+    if (s->n_design > 0)
+        out[n++] = field("design", "", FIELD_F64, s->n_design, rows->design);
+    for (int o = 0; o < s->n_observables; o++)
+        out[n++] = field("observables", s->observables[o].name, FIELD_F32, schema_size(&s->observables[o]),
+                         rows->observables[o]);
+    return n;
+}
+
+static err_t put_lengths(arrays_writer_t *w, const field_t *f, const int64_t dims[2])
+{
+    int64_t n = dims[0] * dims[1], *wide = MEM_NEW(int64_t, n);
+    for (int64_t i = 0; i < n; i++)
+        wide[i] = ((const int32_t *)f->data)[i];
+    err_t err = arrays_put_i64(w, f->name, 2, dims, wide);
+    free(wide);
+    return err;
+}
+
+static err_t get_lengths(const arrays_t *a, const field_t *f, const int64_t dims[2])
+{
+    int64_t n = dims[0] * dims[1], *wide = MEM_NEW(int64_t, n);
+    err_t err = arrays_get_i64(a, f->name, 2, dims, wide);
+    for (int64_t i = 0; i < n && err == OK; i++)
+        ((int32_t *)f->data)[i] = (int32_t)wide[i];
+    free(wide);
+    return err;
+}
+
+static err_t put_field(arrays_writer_t *w, const field_t *f, int64_t n)
+{
+    const int64_t dims[2] = {n, f->width};
+    switch (f->type) {
+    case FIELD_F32:
+        return arrays_put_f32(w, f->name, 2, dims, f->data);
+    case FIELD_F64:
+        return arrays_put_f64(w, f->name, 2, dims, f->data);
+    case FIELD_I64:
+        return arrays_put_i64(w, f->name, 2, dims, f->data);
+    case FIELD_I32:
+        return put_lengths(w, f, dims);
+    case FIELD_U8:
+        return arrays_put_u8(w, f->name, 2, dims, f->data);
+    }
+    return OK;
+}
+
+static err_t get_field(const arrays_t *a, const field_t *f, int64_t n)
+{
+    const int64_t dims[2] = {n, f->width};
+    switch (f->type) {
+    case FIELD_F32:
+        return arrays_get_f32(a, f->name, 2, dims, f->data);
+    case FIELD_F64:
+        return arrays_get_f64(a, f->name, 2, dims, f->data);
+    case FIELD_I64:
+        return arrays_get_i64(a, f->name, 2, dims, f->data);
+    case FIELD_I32:
+        return get_lengths(a, f, dims);
+    case FIELD_U8:
+        return arrays_get_u8(a, f->name, 2, dims, f->data);
+    }
+    return OK;
+}
+
+static err_t simulate_here(job_t *job, int64_t n, uint64_t seed, rows_t *rows)
+{
+    for (int64_t b = 0; b < collect_blocks(n); b++) {
+        range_t range = collect_range(n, b);
+        for (int64_t i = range.begin; i < range.end && collect_owner(job->par, b) == job->par->rank; i++)
+            TRY(simulator_row(job->simulator, seed, RNG_HELD_OUT, i, rows, i));
+    }
+    return OK;
+}
+
+/* What the file must say to be used again; the caller frees it. */
+static char *identity(const job_t *job, int64_t n, uint64_t seed)
+{
+    char *fingerprint = schema_fingerprint(job->schema);
+    char *text = mem_format("%s seed %lu data sets %ld", fingerprint, (unsigned long)seed, (long)n);
+    free(fingerprint);
+    return text;
+}
+
+static err_t save(const char *path, const char *what, rows_t *rows, int64_t n)
+{
+    field_t *fields = MEM_NEW(field_t, rows->schema->n_observables + 5);
+    int count = fields_of(rows, fields);
+    arrays_writer_t *w = NULL;
+    err_t err = arrays_writer_open(path, "infermill held-out data sets", 1, &w);
+    if (err == OK)
+        err = arrays_put_text(w, "identity", what);
+    for (int i = 0; i < count && err == OK; i++)
+        err = put_field(w, &fields[i], n);
+    if (err == OK)
+        err = arrays_finish(&w);
+    arrays_abandon(&w);
+    free(fields);
+    return err;
+}
+
+static err_t load(const char *path, const char *what, rows_t *rows, int64_t n, bool *fits)
+{
+    arrays_t *a = NULL;
+    char *found = NULL;
+    *fits = false;
+    TRY(arrays_open(path, "infermill held-out data sets", 1, &a));
+    err_t err = arrays_get_text(a, "identity", &found);
+    *fits = err == OK && strcmp(found, what) == 0;
+    field_t *fields = MEM_NEW(field_t, rows->schema->n_observables + 5);
+    int count = fields_of(rows, fields);
+    for (int i = 0; i < count && err == OK && *fits; i++)
+        err = get_field(a, &fields[i], n);
+    free(fields);
+    free(found);
+    arrays_close(&a);
+    return err;
+}
+
+static void broadcast(const par_t *par, rows_t *rows, int64_t n)
+{
+    field_t *fields = MEM_NEW(field_t, rows->schema->n_observables + 5);
+    int count = fields_of(rows, fields);
+    for (int i = 0; i < count; i++) {
+        collect_rows(par, n, fields[i].bytes, fields[i].data);
+        par_broadcast(par, 0, (size_t)n * fields[i].bytes, fields[i].data);
+    }
+    free(fields);
+}
+
+static void keep_done(rows_t *rows, int64_t n)
+{
+    rows->n = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (rows->status[i] == ROW_DONE) {
+            if (i != rows->n)
+                rows_copy(rows, i, rows, rows->n);
+            rows->n++;
+        }
+}
+
+static err_t simulate_all(job_t *job, const char *path, const char *what, int64_t n, uint64_t seed, rows_t *rows)
+{
+    if (job->par->rank == 0)
+        log_info("diagnose: simulating %ld held-out data sets", (long)n);
+    TRY(par_agree(job->par, simulate_here(job, n, seed, rows)));
+    broadcast(job->par, rows, n);
+    return par_agree(job->par, job->par->rank == 0 ? save(path, what, rows, n) : OK);
+}
+
+err_t held_out_get(job_t *job, int64_t n, uint64_t seed, rows_t *out)
+{
+    char *path = job_file(job, "held_out.h5"), *what = identity(job, n, seed);
+    bool fits = false;
+    *out = rows_create(job->schema, n);
+    err_t err = OK;
+    if (file_exists(path) && load(path, what, out, n, &fits) != OK)
+        err_clear(); // torn or foreign: made anew
+    if (par_any(job->par, !fits))
+        err = simulate_all(job, path, what, n, seed, out);
+    keep_done(out, n);
+    if (err == OK && out->n == 0)
+        err = err_fail(ERR_SIMULATOR, "none of %ld held-out data sets could be simulated", (long)n);
+    if (err != OK)
+        rows_destroy(out);
+    free(what);
+    free(path);
+    return err;
+}

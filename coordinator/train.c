@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Training from a bank on disk: epochs over slices that a reader thread brings, a checkpoint at the end of each epoch and
+// when asked to stop, the averaged weights of the best epoch at the end.
+#include "cluster/log.h"
+#include "cluster/mem.h"
+#include "cluster/stop.h"
+#include "coordinator/run_folder.h"
+#include "coordinator/training.h"
+#include "storage/first_pass.h"
+#include "storage/reader.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { STOP_CHECK_STEPS = 8 };
+static const double CHECKPOINT_SECONDS = 300; // within an epoch that takes long
+
+/* ---- what training starts from ---- */
+
+static err_t bank_of_study(training_t *t)
+{
+    const study_t *study = &t->job->study;
+    TRY(bank_open(study->bank.path, &t->bank));
+    char *mine = schema_fingerprint(t->job->schema);
+    char *difference = schema_difference(t->job->schema, bank_schema(t->bank));
+    err_t err = OK;
+    if (strcmp(mine, bank_fingerprint(t->bank)) != 0)
+        err = err_fail(ERR_MISMATCH, "bank %s holds another model: %s, the study's model is %s%s%s", study->bank.path,
+                       bank_fingerprint(t->bank), mine, difference ? ": " : "", difference ? difference : "");
+    else if (bank_rows(t->bank) < study->bank.rows)
+        err = err_fail(ERR_USAGE, "bank %s has %" PRId64 " of the study's %" PRId64 " rows: run `infermill simulate %s`",
+                       study->bank.path, bank_rows(t->bank), study->bank.rows, study->path);
+    t->trained.bank = mem_copy_text(bank_fingerprint(t->bank));
+    free(difference);
+    free(mine);
+    return err;
+}
+
+static err_t plan_order(training_t *t)
+{
+    const study_t *study = &t->job->study;
+    uint8_t *status = MEM_NEW(uint8_t, bank_rows(t->bank));
+    err_t err = bank_read_status(t->bank, status);
+    shuffle_config_t config = shuffle_config_default();
+    config.seed = (uint64_t)study->train.seed;
+    config.rows = study->bank.rows;
+    config.status = status;
+    config.validation_rows = study->train.validation_rows;
+    config.window_rows = study->train.window_rows;
+    config.slices = (int)study->train.slices;
+    config.slice_rows = study->train.batch_size / study->train.slices;
+    if (err == OK)
+        err = err_context(shuffle_create(&config, &t->shuffle), "%s: train", study->path);
+    free(status);
+    return err;
+}
+
+static err_t read_validation(training_t *t)
+{
+    int64_t n;
+    const int64_t *row = shuffle_validation(t->shuffle, &n);
+    rows_t one = rows_create(t->job->schema, 1);
+    t->validation = rows_create(t->job->schema, n);
+    err_t err = OK;
+    for (int64_t i = 0; i < n && err == OK; i++) {
+        err = bank_read(t->bank, row[i], row[i] + 1, &one);
+        if (err == OK)
+            rows_copy(&one, 0, &t->validation, i);
+    }
+    t->validation.n = n;
+    rows_destroy(&one);
+    return err;
+}
+
+static void make_trainer(training_t *t)
+{
+    const study_t *study = &t->job->study;
+    int64_t total = study->train.epochs * shuffle_steps(t->shuffle);
+    trainer_config_t config = {.slices = (int)study->train.slices,
+                               .slice_rows = study->train.batch_size / study->train.slices,
+                               .seed = (uint64_t)study->train.seed,
+                               .subsets = study->train.subsets,
+                               .adamw = adamw_config_default(),
+                               .schedule = {.peak = study->train.learning_rate,
+                                            .floor = 0,
+                                            .warmup = (int64_t)(study->train.warmup * (double)total),
+                                            .total = total}};
+    config.adamw.weight_decay = study->train.weight_decay;
+    config.adamw.clip_norm = study->train.clip_norm;
+    config.adamw.average_decay = study->train.average;
+    for (int p = 0; p < t->job->schema->n_parameters; p++)
+        config.log_scale += log(t->scaling.parameter_sd[p]);
+    t->trainer = trainer_create(t->job->par, &config, t->job->schema, t->trained.amortizer);
+    t->best = MEM_NEW(float, params_size(amortizer_params(t->trained.amortizer)));
+}
+
+static err_t prepare(training_t *t)
+{
+    study_t *study = &t->job->study;
+    amortizer_config_t config;
+    TRY(bank_of_study(t));
+    TRY(plan_order(t));
+    TRY(study_network(study, t->job->schema, &config));
+    TRY(amortizer_create(&config, (uint64_t)study->train.seed, &t->trained.amortizer));
+    TRY(first_pass(t->bank, t->shuffle, t->trained.amortizer, &t->scaling));
+    amortizer_set_scaling(t->trained.amortizer, &t->scaling);
+    TRY(read_validation(t));
+    t->trained.schema = schema_copy(t->job->schema);
+    t->trained.study = mem_copy_text(study->text);
+    t->trained.study_path = mem_copy_text(study->path);
+    t->trained.training = study_training_text(study);
+    t->trained.software = software_text();
+    make_trainer(t);
+    return OK;
+}
+
+static void training_close(training_t *t)
+{
+    trainer_destroy(&t->trainer);
+    rows_destroy(&t->validation);
+    shuffle_destroy(&t->shuffle);
+    bank_close(&t->bank);
+    scaling_free(&t->scaling);
+    history_free(&t->history);
+    trained_free(&t->trained);
+    free(t->best);
+}
+
+/* ---- the loop ---- */
+
+typedef struct {
+    training_t *t;
+    char *checkpoint;
+    int64_t steps;           // of an epoch
+    double started, saved;   // clock
+    progress_t progress;
+} loop_t;
+
+static err_t save_checkpoint(loop_t *loop)
+{
+    training_t *t = loop->t;
+    double now = log_clock(), before = t->seconds;
+    t->seconds += now - loop->started;
+    err_t mine = t->job->par->rank == 0 ? checkpoint_save(t, loop->checkpoint) : OK;
+    t->seconds = before;
+    loop->saved = now;
+    return par_agree(t->job->par, mine);
+}
+
+/* Asks all ranks now and then: stop, or save? */
+static err_t look_around(loop_t *loop)
+{
+    training_t *t = loop->t;
+    if (t->step % STOP_CHECK_STEPS != 0)
+        return OK;
+    if (par_any(t->job->par, stop_requested())) {
+        TRY(save_checkpoint(loop));
+        return err_fail(ERR_STOPPED, "stopped on request at epoch %" PRId64 " of %" PRId64 ", step %" PRId64
+                        " of %" PRId64 "; saved: the same command goes on from there", t->epoch + 1,
+                        t->job->study.train.epochs, t->step, loop->steps);
+    }
+    if (par_any(t->job->par, log_clock() - loop->saved > CHECKPOINT_SECONDS))
+        TRY(save_checkpoint(loop));
+    return OK;
+}
+
+static err_t add_slices(training_t *t, reader_t *reader)
+{
+    int64_t global = t->epoch * shuffle_steps(t->shuffle) + t->step;
+    for (int k = 0; k < trainer_slice_count(t->trainer); k++) {
+        const rows_t *rows = NULL;
+        TRY(reader_next(reader, k, &rows));
+        trainer_add(t->trainer, global, k, rows);
+    }
+    return OK;
+}
+
+static err_t one_step(loop_t *loop, reader_t *reader, double *norm)
+{
+    training_t *t = loop->t;
+    double loss = 0;
+    TRY(par_agree(t->job->par, add_slices(t, reader)));
+    TRY(trainer_finish_step(t->trainer, t->epoch * loop->steps + t->step, &loss, norm));
+    t->loss_sum += loss;
+    t->step++;
+    if (t->job->par->rank == 0) {
+        char note[64];
+        snprintf(note, sizeof note, "loss %.4f", t->loss_sum / (double)t->step);
+        progress_show(&loop->progress, t->epoch * loop->steps + t->step, note);
+    }
+    return OK;
+}
+
+static err_t open_reader(training_t *t, reader_t **out)
+{
+    int n = trainer_slice_count(t->trainer);
+    int *slices = MEM_NEW(int, n + 1);
+    for (int k = 0; k < n; k++)
+        slices[k] = trainer_slice(t->trainer, k);
+    err_t err = reader_create(t->bank, t->shuffle, n, slices, t->epoch, t->step, out);
+    free(slices);
+    return err;
+}
+
+static void keep_best(training_t *t)
+{
+    params_t *params = amortizer_params(t->trained.amortizer);
+    if (t->history.best == t->history.n - 1)
+        memcpy(t->best, params_value(params), (size_t)params_size(params) * sizeof(float));
+}
+
+static err_t end_epoch(loop_t *loop, double norm)
+{
+    training_t *t = loop->t;
+    trainer_use_average(t->trainer);
+    double validation = trainer_validate(t->trainer, &t->validation);
+    double row[HISTORY_COLUMNS] = {
+        [HISTORY_TRAINING] = t->loss_sum / (double)loop->steps,
+        [HISTORY_VALIDATION] = validation,
+        [HISTORY_RATE] = trainer_rate(t->trainer, t->epoch * loop->steps + loop->steps - 1),
+        [HISTORY_NORM] = norm,
+        [HISTORY_SECONDS] = t->seconds + log_clock() - loop->started};
+    history_add(&t->history, row);
+    keep_best(t);
+    trainer_use_raw(t->trainer);
+    if (!isfinite(validation))
+        return err_fail(ERR_DIVERGED, "epoch %" PRId64 ": validation loss %g; the last good checkpoint is kept",
+                        t->epoch + 1, validation);
+    t->epoch++;
+    t->step = 0;
+    t->loss_sum = 0;
+    TRY(save_checkpoint(loop));
+    err_t mine = t->job->par->rank == 0 ? history_write(&t->history, t->job->folder, t->job->study.name) : OK;
+    return par_agree(t->job->par, mine);
+}
+
+static err_t one_epoch(loop_t *loop)
+{
+    training_t *t = loop->t;
+    reader_t *reader = NULL;
+    double norm = 0;
+    err_t err = par_agree(t->job->par, open_reader(t, &reader));
+    while (err == OK && t->step < loop->steps) {
+        err = look_around(loop);
+        if (err == OK)
+            err = one_step(loop, reader, &norm);
+    }
+    reader_destroy(&reader);
+    TRY(err);
+    return end_epoch(loop, norm);
+}
+
+static bool early(const training_t *t)
+{
+    int64_t patience = t->job->study.train.patience;
+    return patience > 0 && t->history.n > 0 && history_waited(&t->history) >= patience;
+}
+
+static err_t all_epochs(training_t *t, char *checkpoint)
+{
+    int64_t epochs = t->job->study.train.epochs, steps = shuffle_steps(t->shuffle);
+    loop_t loop = {.t = t, .checkpoint = checkpoint, .steps = steps, .started = log_clock(), .saved = log_clock()};
+    if (t->job->par->rank == 0)
+        loop.progress = progress_start("train", "steps", t->epoch * steps + t->step, epochs * steps);
+    while (t->epoch < epochs && !early(t))
+        TRY(one_epoch(&loop));
+    t->seconds += log_clock() - loop.started;
+    if (t->job->par->rank == 0) {
+        char note[96];
+        snprintf(note, sizeof note, "validation loss %.4f, best of epoch %" PRId64,
+                 t->history.column[HISTORY_VALIDATION][t->history.best], t->history.best + 1);
+        progress_end(&loop.progress, t->epoch * steps, note);
+        if (t->epoch < epochs)
+            log_info("train: stopped early after epoch %" PRId64 ": no better validation loss for %" PRId64 " epochs",
+                     t->epoch, t->job->study.train.patience);
+    }
+    return OK;
+}
+
+/* ---- the end ---- */
+
+static void fit_distance(training_t *t)
+{
+    int width = amortizer_summary_width(t->trained.amortizer);
+    int64_t n = t->validation.n, block = 32;
+    float *summaries = MEM_NEW(float, n * width);
+    const float **fields = MEM_NEW(const float *, t->job->schema->n_observables);
+    amortizer_work_t *work = amortizer_work_create(t->trained.amortizer, WORK_EVALUATE, block, block);
+    for (int64_t i = 0; i < n; i += block) {
+        batch_t batch = batch_of_rows(&t->validation, i, i + block < n ? i + block : n, fields);
+        amortizer_summaries(work, &batch, summaries + i * width);
+    }
+    t->trained.distance = distance_fit(n, width, summaries);
+    amortizer_work_destroy(&work);
+    free(fields);
+    free(summaries);
+}
+
+static err_t finish(training_t *t, const char *path)
+{
+    params_t *params = amortizer_params(t->trained.amortizer);
+    memcpy(params_value(params), t->best, (size_t)params_size(params) * sizeof(float));
+    t->trained.validation_loss = t->history.column[HISTORY_VALIDATION][t->history.best];
+    t->trained.training_seconds = t->seconds;
+    err_t mine = OK;
+    if (t->job->par->rank == 0) {
+        fit_distance(t);
+        mine = trained_save(&t->trained, path);
+    }
+    return par_agree(t->job->par, mine);
+}
+
+static void say_what_starts(const training_t *t)
+{
+    const study_t *study = &t->job->study;
+    if (t->job->par->rank != 0)
+        return;
+    log_info("train: %" PRId64 " rows, %" PRId64 " for validation; %" PRId64 " weights; %" PRId64
+             " epochs of %" PRId64 " steps of %" PRId64 " rows in %" PRId64 " slices", shuffle_usable(t->shuffle),
+             t->validation.n, params_weights(amortizer_params(t->trained.amortizer)), study->train.epochs,
+             shuffle_steps(t->shuffle), study->train.batch_size, study->train.slices);
+    if (t->job->par->size > study->train.slices)
+        log_info("train: %d of %d ranks stand by: a batch has %" PRId64 " slices; train.batch_size: %d would use all",
+                 t->job->par->size - (int)study->train.slices, t->job->par->size, study->train.slices,
+                 16 * t->job->par->size);
+    if (t->epoch > 0 || t->step > 0)
+        log_info("train: goes on at epoch %" PRId64 ", step %" PRId64, t->epoch + 1, t->step);
+}
+
+static err_t train_anew(job_t *job, const char *path, char *checkpoint)
+{
+    training_t t = {.job = job, .history = {.best = -1}};
+    err_t err = par_agree(job->par, prepare(&t));
+    if (err == OK && file_exists(checkpoint))
+        err = par_agree(job->par, checkpoint_load(&t, checkpoint));
+    if (err == OK) {
+        say_what_starts(&t);
+        err = all_epochs(&t, checkpoint);
+    }
+    if (err == OK)
+        err = finish(&t, path);
+    training_close(&t);
+    return err;
+}
+
+/* OK and `same`: there is an amortizer of exactly these settings. ERR_MISMATCH: of others. */
+static err_t look_for_amortizer(const job_t *job, const char *path, bool *same)
+{
+    *same = false;
+    if (!file_exists(path))
+        return OK;
+    trained_t old;
+    TRY(trained_load(path, &old));
+    char *settings = study_training_text(&job->study), *fingerprint = schema_fingerprint(job->schema);
+    char *difference = settings_difference(old.training, settings);
+    err_t err = OK;
+    if (strcmp(old.bank, fingerprint) != 0)
+        err = err_fail(ERR_MISMATCH, "%s was trained on model %s, the study's is %s: give --again to train anew, or "
+                       "another --out", path, old.bank, fingerprint);
+    else if (difference != NULL)
+        err = err_fail(ERR_MISMATCH, "%s was trained with other settings: %s: give --again to train anew, or another "
+                       "--out", path, difference);
+    *same = err == OK;
+    free(difference);
+    free(fingerprint);
+    free(settings);
+    trained_free(&old);
+    return err;
+}
+
+/* --again: what is there is put aside under a name of its own, never deleted. */
+static err_t put_aside(const job_t *job, const char *path)
+{
+    if (!file_exists(path))
+        return OK;
+    char *old = mem_format("%s.old", path);
+    err_t err = rename(path, old) == 0 ? OK : err_errno(ERR_IO, "renaming %s to %s", path, old);
+    if (err == OK)
+        log_info("train: %s is kept as %s", path, old);
+    free(old);
+    (void)job;
+    return err;
+}
+
+static err_t again(job_t *job, const char *path, const char *checkpoint)
+{
+    err_t mine = OK;
+    if (job->par->rank == 0) {
+        mine = put_aside(job, path);
+        if (mine == OK)
+            mine = put_aside(job, checkpoint);
+    }
+    return par_agree(job->par, mine);
+}
+
+err_t job_train(job_t *job, bool *did)
+{
+    char *path = job_file(job, "amortizer.h5"), *checkpoint = job_file(job, "checkpoint.h5");
+    bool same = false;
+    err_t err = par_agree(job->par, look_for_amortizer(job, path, &same));
+    if (err_is(err, ERR_MISMATCH) && job->again)
+        err = again(job, path, checkpoint);
+    *did = err == OK && !same;
+    if (*did)
+        err = train_anew(job, path, checkpoint);
+    free(checkpoint);
+    free(path);
+    return err;
+}
+
+err_t command_train(const par_t *par, const options_t *options)
+{
+    job_t job;
+    bool did = false;
+    TRY(job_open(par, options, &job));
+    err_t err = job_train(&job, &did);
+    if (err == OK && !did && par->rank == 0)
+        log_info("train: nothing to do, %s/amortizer.h5 is of these settings", job.folder);
+    job_close(&job);
+    return err;
+}

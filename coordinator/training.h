@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The state of training from a bank: everything that a checkpoint holds and a resumed run needs. Used by train.c (the
+ * loop) and checkpoint.c (to and from disk).
+ */
+#ifndef COORDINATOR_TRAINING_H
+#define COORDINATOR_TRAINING_H
+
+#include "coordinator/amortizer_file.h"
+#include "coordinator/history.h"
+#include "coordinator/job.h"
+#include "coordinator/trainer.h"
+#include "storage/bank.h"
+#include "storage/shuffle.h"
+
+typedef struct {
+    job_t *job;               // borrowed
+    bank_t *bank;
+    shuffle_t *shuffle;
+    trained_t trained;        // network, scaling, provenance
+    scaling_t scaling;
+    trainer_t *trainer;
+    rows_t validation;
+    float *best;              // (params_size) averaged weights of the best epoch
+    history_t history;
+    int64_t epoch, step;      // the next step to take: `step` of `epoch`
+    double loss_sum;          // of the running epoch's steps
+    double seconds;           // of training before this start
+} training_t;
+
+/* checkpoint.h5: weights, moments, average, best weights, history, place, settings. Not collective: one rank writes. */
+err_t checkpoint_save(const training_t *t, const char *path) ERR_MUST_CHECK;
+/* Each rank reads. ERR_MISMATCH with the first setting that differs. */
+err_t checkpoint_load(training_t *t, const char *path) ERR_MUST_CHECK;
+
+/* The first line in which two texts of settings differ, as "train.epochs: 20 against 40"; NULL: equal. Free it. */
+char *settings_difference(const char *a, const char *b);
+
+#endif
