@@ -199,13 +199,19 @@ static double progress_rate(const progress_t *p, int64_t done, double now)
     return seconds > 0 ? (double)(done - p->first) / seconds : 0;
 }
 
+/* Slow work counts by the minute or the hour. */
 static void add_rate(line_t *line, const progress_t *p, double rate)
 {
+    static const struct {
+        double seconds;
+        const char *name;
+    } units[] = {{1, "s"}, {60, "min"}, {3600, "h"}};
     char text[SHORT_CAP];
+    size_t i = rate >= 0.1 ? 0 : rate >= 0.01 ? 1 : 2;
     if (rate <= 0)
         return;
-    format_rate(rate, sizeof text, text);
-    line_add(line, "  %s %s/s", text, p->unit);
+    format_rate(rate * units[i].seconds, sizeof text, text);
+    line_add(line, "  %s %s/%s", text, p->unit, units[i].name);
 }
 
 static void compose(line_t *line, const progress_t *p, int64_t done, double now, const char *note)
