@@ -63,6 +63,7 @@ double graph_flops(const graph_t *g);
 /* For ops. */
 int64_t graph_capacity(const graph_t *g, int rows_class);            // most units of a class
 int64_t graph_max_length(const graph_t *g, int rows_class);          // most units of a class in one data set
+size_t graph_full_floats(const graph_t *g, const tensor_t *t);         // entries of t at full capacity
 int64_t graph_sets(const graph_t *g);                                // in this pass
 const int64_t *graph_offsets(const graph_t *g, int rows_class);      // (sets + 1), for SETS, DRAWS and ELEMENTS
 uint64_t graph_noise(const graph_t *g);

@@ -12,6 +12,7 @@
 #include "nn/graph.h"
 #include "nn/gradcheck.h"
 #include "nn/tensor.h"
+#include "nn/unary.h"
 
 #define OP_LIST(X)                                                                                 \
     X(linear) X(matmul) X(add) X(sub) X(mul) X(div) X(scale) X(unary) X(concat) X(slice)           \
@@ -38,26 +39,6 @@ struct op_kind {
 
 /* Every op, ending with NULL (op_table.c). */
 extern const op_kind_t *const op_table[];
-
-/* Elementwise functions; sigma(x) = 1 / (1 + exp(-x)), softplus(x) = ln(1 + exp(x)). */
-typedef enum {
-    UNARY_IDENTITY,
-    UNARY_EXP,
-    UNARY_LOG,
-    UNARY_LOG_ABS,
-    UNARY_TANH,
-    UNARY_SIGMOID,
-    UNARY_SOFTPLUS,
-    UNARY_SILU,           // x sigma(x)
-    UNARY_MISH,           // x tanh(softplus(x))
-    UNARY_HARD_SILU,      // x clip(x / 6 + 1/2, 0, 1)
-    UNARY_RELU,
-    UNARY_ASINH,
-    UNARY_SQRT,
-    UNARY_SQUARE,
-    UNARY_NEG,
-    UNARY_KINDS
-} unary_t;
 
 /* act(x W + b): x (R, n), W weights (n, m), b weights (1, m) or NULL -> (R, m). */
 tensor_t *op_linear(graph_t *g, tensor_t *x, tensor_t *weight, tensor_t *bias, unary_t activation);

@@ -28,7 +28,7 @@ typedef struct {
     int64_t rows, cols;
     int64_t offset;       // of the first float in the flat block
     bool trainable;       // false: fixed (a permutation); the optimizer leaves it alone
-    bool decay;           // weight decay applies (matrices; not biases and scales)
+    bool decay;           // weight decay applies: several rows, or drawn at random (not biases and scales)
 } param_t;
 
 typedef struct params params_t;

@@ -56,4 +56,30 @@ struct tensor {
     float *keep;             // NULL in a forward-only graph, and where no gradient flows
 };
 
+/* Entries in this pass. */
+static inline int64_t tensor_size(const tensor_t *t)
+{
+    return t->rows * t->cols;
+}
+
+static inline bool tensor_same_rows(const tensor_t *a, const tensor_t *b)
+{
+    return a->rows_class == b->rows_class && a->per == b->per;
+}
+
+/* For check: rows of a, cols of its own. */
+static inline void tensor_shape_as(tensor_t *t, const tensor_t *a, int64_t cols)
+{
+    t->rows_class = a->rows_class;
+    t->per = a->per;
+    t->cols = cols;
+}
+
+static inline void tensor_shape(tensor_t *t, int rows_class, int64_t per, int64_t cols)
+{
+    t->rows_class = rows_class;
+    t->per = per;
+    t->cols = cols;
+}
+
 #endif

@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nn/graph.h"
+
+#include "cluster/err.h"
+#include "cluster/mem.h"
+#include "nn/graph_plan.h"
+#include "nn/op.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct graph {
+    graph_mode_t mode;
+    params_t *params;
+    graph_limits_t limits;
+    int n, room;
+    tensor_t **node;                      // (n), in the order of recording
+    tensor_t **leaf;                      // [params_count]: the tensor of each weight, or NULL
+    tensor_t *loss;                       // NULL in a forward graph
+    bool sealed;
+    float *memory, *scratch;
+    size_t bytes;
+    int64_t count[ROWS_CLASSES];          // of this pass
+    const int64_t *offsets[ROWS_CLASSES]; // (sets + 1), of this pass
+    int64_t *each, *equal;                // (limits.sets + 1): 0, 1, 2 ...; equal shares of draws
+    uint64_t noise;
+};
+
+graph_t *graph_create(graph_mode_t mode, params_t *params, const graph_limits_t *limits)
+{
+    CHECK(limits->sets > 0, "a graph for %ld data sets", (long)limits->sets);
+    graph_t *g = MEM_NEW(graph_t, 1);
+    g->mode = mode;
+    g->params = params;
+    g->limits = *limits;
+    if (params != NULL)
+        g->leaf = MEM_NEW(tensor_t *, params_count(params) + 1);
+    g->each = MEM_NEW(int64_t, limits->sets + 1);
+    g->equal = MEM_NEW(int64_t, limits->sets + 1);
+    for (int64_t i = 0; i <= limits->sets; i++)
+        g->each[i] = i;
+    return g;
+}
+
+void graph_destroy(graph_t **g)
+{
+    if (*g == NULL)
+        return;
+    for (int i = 0; i < (*g)->n; i++)
+        free((*g)->node[i]);
+    free((*g)->node);
+    free((*g)->leaf);
+    free((*g)->each);
+    free((*g)->equal);
+    free((*g)->memory);
+    free(*g);
+    *g = NULL;
+}
+
+static tensor_t *append(graph_t *g)
+{
+    CHECK(!g->sealed, "recording on a sealed graph");
+    if (g->n == g->room) {
+        g->room = g->room == 0 ? 128 : 2 * g->room;
+        g->node = MEM_GROW(g->node, tensor_t *, g->room);
+    }
+    tensor_t *t = MEM_NEW(tensor_t, 1);
+    t->graph = g;
+    t->id = g->n;
+    t->param = -1;
+    g->node[g->n++] = t;
+    return t;
+}
+
+tensor_t *graph_input(graph_t *g, int rows_class, int64_t per, int64_t cols)
+{
+    CHECK(rows_class >= 0 && rows_class < ROWS_CLASSES, "class of rows %d", rows_class);
+    CHECK(per > 0 && cols > 0, "an input of %ld x %ld", (long)per, (long)cols);
+    CHECK(graph_capacity(g, rows_class) > 0, "class of rows %d has no limit", rows_class);
+    tensor_t *t = append(g);
+    tensor_shape(t, rows_class, per, cols);
+    return t;
+}
+
+tensor_t *graph_param(graph_t *g, int id)
+{
+    const param_t *p = params_at(g->params, id);
+    if (g->leaf[id] != NULL)
+        return g->leaf[id];
+    tensor_t *t = append(g);
+    tensor_shape(t, ROWS_ONE, p->rows, p->cols);
+    t->param = id;
+    t->wants_grad = p->trainable && g->mode == GRAPH_TRAIN;
+    return g->leaf[id] = t;
+}
+
+tensor_t *graph_keep(graph_t *g, tensor_t *t)
+{
+    CHECK(!g->sealed, "graph_keep on a sealed graph");
+    t->kept = true;
+    return t;
+}
+
+tensor_t *graph_want_grad(graph_t *g, tensor_t *input)
+{
+    CHECK(!g->sealed && g->mode == GRAPH_TRAIN, "graph_want_grad on a sealed or forward graph");
+    CHECK(input->kind == NULL && input->param < 0, "graph_want_grad of no input");
+    input->wants_grad = true;
+    return input;
+}
+
+tensor_t *graph_record(graph_t *g, const op_kind_t *kind, int n_in, tensor_t *const *in,
+                       const op_attr_t *attr)
+{
+    CHECK(n_in > 0 && n_in <= OP_MAX_INPUTS, "%s: %d inputs", kind->name, n_in);
+    for (int k = 0; k < n_in; k++)
+        CHECK(in[k]->graph == g, "%s: input %d is of another graph", kind->name, k);
+    tensor_t *t = append(g);
+    t->kind = kind;
+    t->n_in = n_in;
+    memcpy(t->in, in, (size_t)n_in * sizeof *in);
+    if (attr != NULL)
+        t->attr = *attr;
+    kind->check(g, t);
+    CHECK(t->per > 0 && t->cols > 0, "%s: a result of %ld x %ld", kind->name, (long)t->per,
+          (long)t->cols);
+    return t;
+}
+
+static void find_wants(graph_t *g)
+{
+    for (int i = 0; i < g->n; i++) {
+        tensor_t *t = g->node[i];
+        for (int k = 0; k < t->n_in && g->mode == GRAPH_TRAIN; k++)
+            t->wants_grad |= t->in[k]->wants_grad && t->kind->backward != NULL;
+    }
+}
+
+void graph_seal(graph_t *g, tensor_t *loss)
+{
+    CHECK(!g->sealed, "graph_seal called twice");
+    CHECK((loss != NULL) == (g->mode == GRAPH_TRAIN), "a training graph and no other has a loss");
+    if (loss != NULL) {
+        CHECK(loss->rows_class == ROWS_ONE && loss->per == 1 && loss->cols == 1,
+              "the loss is %ld x %ld of class %d", (long)loss->per, (long)loss->cols,
+              loss->rows_class);
+        loss->kept = true;
+    }
+    g->loss = loss;
+    find_wants(g);
+    g->memory = graph_plan(g, g->n, g->node, &g->scratch, &g->bytes);
+    for (int i = 0; i < g->n; i++)
+        if (g->node[i]->param >= 0)
+            g->node[i]->value = params_tensor(g->params, g->node[i]->param);
+    g->sealed = true;
+}
+
+static void begin_class(graph_t *g, int rows_class, const int64_t *offsets)
+{
+    int64_t sets = g->count[ROWS_SETS];
+    CHECK(offsets[0] == 0, "offsets begin with %ld", (long)offsets[0]);
+    for (int64_t i = 0; i < sets; i++) {
+        int64_t n = offsets[i + 1] - offsets[i];
+        CHECK(n >= 0 && n <= graph_max_length(g, rows_class),
+              "data set %ld: %ld rows of class %d, limit %ld", (long)i, (long)n, rows_class,
+              (long)graph_max_length(g, rows_class));
+    }
+    CHECK(offsets[sets] <= graph_capacity(g, rows_class), "%ld rows of class %d, limit %ld",
+          (long)offsets[sets], rows_class, (long)graph_capacity(g, rows_class));
+    g->offsets[rows_class] = offsets;
+    g->count[rows_class] = offsets[sets];
+}
+
+static const int64_t *equal_draws(graph_t *g, const graph_batch_t *batch)
+{
+    CHECK(batch->sets == 0 || batch->draws % batch->sets == 0, "%ld draws for %ld data sets",
+          (long)batch->draws, (long)batch->sets);
+    for (int64_t i = 0; i <= batch->sets; i++)
+        g->equal[i] = batch->sets == 0 ? 0 : i * (batch->draws / batch->sets);
+    return g->equal;
+}
+
+void graph_begin(graph_t *g, const graph_batch_t *batch)
+{
+    CHECK(g->sealed, "graph_begin before graph_seal");
+    CHECK(batch->sets >= 0 && batch->sets <= g->limits.sets, "%ld data sets, limit %ld",
+          (long)batch->sets, (long)g->limits.sets);
+    g->noise = batch->noise;
+    g->count[ROWS_ONE] = 1;
+    g->count[ROWS_SETS] = batch->sets;
+    g->offsets[ROWS_SETS] = g->each;
+    if (g->limits.draws > 0)
+        begin_class(g, ROWS_DRAWS,
+                    batch->draw_offsets != NULL ? batch->draw_offsets : equal_draws(g, batch));
+    for (int k = 0; k < GRAPH_MAX_GROUPS; k++)
+        if (g->limits.elements[k] > 0) {
+            CHECK(batch->offsets[k] != NULL, "no offsets for observable %d", k);
+            begin_class(g, ROWS_ELEMENTS + k, batch->offsets[k]);
+        }
+    for (int i = 0; i < g->n; i++)
+        g->node[i]->rows = g->count[g->node[i]->rows_class] * g->node[i]->per;
+}
+
+void graph_forward(graph_t *g)
+{
+    for (int i = 0; i < g->n; i++)
+        if (g->node[i]->kind != NULL)
+            g->node[i]->kind->forward(g->node[i]);
+}
+
+static void begin_gradients(graph_t *g, float *gradient)
+{
+    if (gradient != NULL)
+        memset(gradient, 0, (size_t)params_size(g->params) * sizeof *gradient);
+    for (int i = 0; i < g->n; i++) {
+        tensor_t *t = g->node[i];
+        t->grad_begun = false;
+        if (t->param >= 0 && t->wants_grad) {
+            CHECK(gradient != NULL, "no place for the gradient of the weights");
+            t->grad = gradient + params_at(g->params, t->param)->offset;
+        }
+    }
+}
+
+void graph_backward(graph_t *g, float *gradient)
+{
+    CHECK(g->mode == GRAPH_TRAIN, "graph_backward on a forward graph");
+    begin_gradients(g, gradient);
+    if (!g->loss->wants_grad)
+        return;
+    grad_add(g->loss)[0] = 1;
+    for (int i = g->n - 1; i >= 0; i--) {
+        tensor_t *t = g->node[i];
+        if (t->kind != NULL && t->grad_begun)
+            t->kind->backward(t);
+        else if (t->kind == NULL && t->param < 0)
+            grad_add(t); // an input that the loss does not depend on: zeros
+    }
+}
+
+float *grad_add(tensor_t *t)
+{
+    if (t->grad == NULL)
+        return NULL;
+    if (!t->grad_begun)
+        memset(t->grad, 0, (size_t)tensor_size(t) * sizeof *t->grad);
+    t->grad_begun = true;
+    return t->grad;
+}
+
+float *grad_put(tensor_t *t, bool *add)
+{
+    *add = t->grad_begun;
+    if (t->grad != NULL)
+        t->grad_begun = true;
+    return t->grad;
+}
+
+graph_mode_t graph_mode(const graph_t *g)
+{
+    return g->mode;
+}
+
+size_t graph_bytes(const graph_t *g)
+{
+    return g->bytes;
+}
+
+static double op_flops(const tensor_t *t, bool backward)
+{
+    return t->kind->flops != NULL ? t->kind->flops(t, backward) : (double)tensor_size(t);
+}
+
+double graph_flops(const graph_t *g)
+{
+    double sum = 0;
+    for (int i = 0; i < g->n; i++) {
+        const tensor_t *t = g->node[i];
+        if (t->kind == NULL)
+            continue;
+        sum += op_flops(t, false);
+        if (t->wants_grad)
+            sum += op_flops(t, true);
+    }
+    return sum;
+}
+
+int64_t graph_capacity(const graph_t *g, int rows_class)
+{
+    switch (rows_class) {
+    case ROWS_ONE:
+        return 1;
+    case ROWS_SETS:
+        return g->limits.sets;
+    case ROWS_DRAWS:
+        return g->limits.draws;
+    default:
+        return g->limits.elements[rows_class - ROWS_ELEMENTS];
+    }
+}
+
+int64_t graph_max_length(const graph_t *g, int rows_class)
+{
+    switch (rows_class) {
+    case ROWS_ONE:
+    case ROWS_SETS:
+        return 1;
+    case ROWS_DRAWS:
+        return g->limits.draws;
+    default:
+        return g->limits.length[rows_class - ROWS_ELEMENTS];
+    }
+}
+
+size_t graph_full_floats(const graph_t *g, const tensor_t *t)
+{
+    return (size_t)(graph_capacity(g, t->rows_class) * t->per * t->cols);
+}
+
+int64_t graph_sets(const graph_t *g)
+{
+    return g->count[ROWS_SETS];
+}
+
+const int64_t *graph_offsets(const graph_t *g, int rows_class)
+{
+    CHECK(g->offsets[rows_class] != NULL, "class of rows %d has no offsets", rows_class);
+    return g->offsets[rows_class];
+}
+
+uint64_t graph_noise(const graph_t *g)
+{
+    return g->noise;
+}
+
+float *graph_scratch(const graph_t *g)
+{
+    return g->scratch;
+}

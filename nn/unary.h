@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Elementwise functions of one variable with their derivatives, vectorised.
+ */
+#ifndef NN_UNARY_H
+#define NN_UNARY_H
+
+#include <stdint.h>
+
+/* sigma(x) = 1 / (1 + exp(-x)), softplus(x) = ln(1 + exp(x)) */
+typedef enum {
+    UNARY_IDENTITY,
+    UNARY_EXP,
+    UNARY_LOG,
+    UNARY_LOG_ABS,
+    UNARY_TANH,
+    UNARY_SIGMOID,
+    UNARY_SOFTPLUS,
+    UNARY_SILU,           // x sigma(x)
+    UNARY_MISH,           // x tanh(softplus(x))
+    UNARY_HARD_SILU,      // x clip(x / 6 + 1/2, 0, 1)
+    UNARY_RELU,
+    UNARY_ASINH,
+    UNARY_SQRT,
+    UNARY_SQUARE,
+    UNARY_NEG,
+    UNARY_KINDS
+} unary_t;
+
+/* y = f(x), and slope = f'(x) unless NULL; each (n). y may be x. */
+void unary_apply(unary_t kind, int64_t n, const float *x, float *y, float *slope);
+/* y = f(y + bias), slope as above: y, slope (rows, cols); bias (cols) or NULL. */
+void unary_apply_bias(unary_t kind, int64_t rows, int64_t cols, const float *bias, float *y,
+                      float *slope);
+
+#endif
