@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * All numbers about the posteriors of N simulated data sets with known truth, by parameter.
+ */
+#ifndef DIAGNOSTICS_METRICS_H
+#define DIAGNOSTICS_METRICS_H
+
+#include "cluster/err.h"
+#include "diagnostics/recovery.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct {
+    double calibration_error; // coverage.h
+    double ecdf_deviation;    // largest |ECDF(z) - z| of the fractional ranks
+    bool ecdf_inside;         // inside the simultaneous band over all points and all parameters
+    double log_gamma;         // < 0: uniform ranks rejected at 5 %, for this parameter alone
+    double coverage_50, coverage_95;
+    double nrmse; // prior normaliser
+    double correlation, contraction, z_score;
+    bias_t bias;
+} parameter_metrics_t;
+
+typedef struct {
+    int64_t n, s; // data sets, draws
+    int d;
+    double level;           // of the bands, over the family of D parameters
+    double band_half_width; // the band at z = 0.5: what ecdf_deviation is to be compared with
+    parameter_metrics_t *parameter; // (D), owned
+} metrics_t;
+
+/* Draws (N, S, D), truth (N, D); `level` in (0, 1), 0.95 or 0.99. Needs N >= 2, S >= 2 and finite numbers (ERR_FAILED with
+ * place and value otherwise). Works through one parameter after the other with N * S doubles of memory. */
+err_t metrics_compute(int64_t n, int64_t s, int d, const double *draws, const double *truth,
+                      double level, metrics_t *out) ERR_MUST_CHECK;
+void metrics_free(metrics_t *m);
+
+/* Every number of a parameter under its name, in the order of metrics.csv and the JSON files. */
+typedef struct {
+    const char *name;
+    double value;
+} metric_value_t;
+enum { METRIC_VALUES = 15 };
+void metrics_values(const parameter_metrics_t *p, metric_value_t out[METRIC_VALUES]);
+
+/* One line a parameter; names (D) are quoted where CSV needs it. Written beside and renamed. */
+err_t metrics_write_csv(const metrics_t *m, const char *const *names,
+                        const char *path) ERR_MUST_CHECK;
+
+#endif
