@@ -13,7 +13,7 @@
 #include <sys/ioctl.h>
 
 static char said[CHILD_CAP];
-static char log_path[] = "/tmp/infermill-log-XXXXXX";
+static char log_path[] = "test_log-XXXXXX";
 
 static bool matches(const char *text, const char *pattern)
 {
