@@ -55,8 +55,8 @@ static json_t *json_of_model(const infermill_simulator_t *m)
     json_t *parameters = json_array(), *observables = json_array(), *design = json_array();
     for (int i = 0; i < m->n_parameters; i++)
         json_array_append_new(parameters, json_pack("{s:s,s:o,s:o}", "name", m->parameters[i].name, "lower",
-                                                    json_number(m->parameters[i].lower), "upper",
-                                                    json_number(m->parameters[i].upper)));
+                                                    json_number_or_null(m->parameters[i].lower), "upper",
+                                                    json_number_or_null(m->parameters[i].upper)));
     for (int i = 0; i < m->n_observables; i++) {
         const infermill_observable_t *o = &m->observables[i];
         json_t *dims = json_array();

@@ -168,10 +168,10 @@ static void broadcast(const par_t *par, rows_t *rows, int64_t n)
     free(fields);
 }
 
-static void keep_done(rows_t *rows, int64_t n)
+static void keep_done(rows_t *rows, int64_t simulated, int64_t wanted)
 {
     rows->n = 0;
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < simulated && rows->n < wanted; i++)
         if (rows->status[i] == ROW_DONE) {
             if (i != rows->n)
                 rows_copy(rows, i, rows, rows->n);
@@ -179,12 +179,28 @@ static void keep_done(rows_t *rows, int64_t n)
         }
 }
 
+/* The first n that finish; where draws are rejected, more are simulated, up to MOST_TRIES a data set. */
+static err_t simulate_enough(job_t *job, int64_t n, uint64_t seed, rows_t *out)
+{
+    enum { MOST_TRIES = 64 };
+    for (int64_t total = n; total <= MOST_TRIES * n; total *= 2) {
+        rows_destroy(out);
+        *out = rows_create(job->schema, total);
+        TRY(par_agree(job->par, simulate_here(job, total, seed, out)));
+        broadcast(job->par, out, total);
+        keep_done(out, total, n);
+        if (out->n == n)
+            return OK;
+    }
+    return err_fail(ERR_SIMULATOR, "of %ld held-out data sets only %ld of the %ld wanted could be simulated",
+                    (long)(MOST_TRIES * n), (long)out->n, (long)n);
+}
+
 static err_t simulate_all(job_t *job, const char *path, const char *what, int64_t n, uint64_t seed, rows_t *rows)
 {
     if (job->par->rank == 0)
         log_info("diagnose: simulating %ld held-out data sets", (long)n);
-    TRY(par_agree(job->par, simulate_here(job, n, seed, rows)));
-    broadcast(job->par, rows, n);
+    TRY(simulate_enough(job, n, seed, rows));
     return par_agree(job->par, job->par->rank == 0 ? save(path, what, rows, n) : OK);
 }
 
@@ -193,14 +209,14 @@ err_t held_out_get(job_t *job, int64_t n, uint64_t seed, rows_t *out)
     char *path = job_file(job, "held_out.h5"), *what = identity(job, n, seed);
     bool fits = false;
     *out = rows_create(job->schema, n);
+    out->n = n;
     err_t err = OK;
-    if (file_exists(path) && load(path, what, out, n, &fits) != OK)
+    if (file_exists(path) && load(path, what, out, n, &fits) != OK) {
         err_clear(); // torn or foreign: made anew
+        fits = false;
+    }
     if (par_any(job->par, !fits))
         err = simulate_all(job, path, what, n, seed, out);
-    keep_done(out, n);
-    if (err == OK && out->n == 0)
-        err = err_fail(ERR_SIMULATOR, "none of %ld held-out data sets could be simulated", (long)n);
     if (err != OK)
         rows_destroy(out);
     free(what);

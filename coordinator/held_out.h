@@ -9,8 +9,8 @@
 #include "coordinator/job.h"
 #include "storage/rows.h"
 
-/* Gives the finished ones (ROW_DONE) of the first n, on every rank; the caller destroys them. Reads the file where it
- * holds n data sets of this model and seed, else simulates over the ranks and writes it. Collective. */
+/* Gives the first n that finish (ROW_DONE), on every rank; the caller destroys them. Reads the file where it holds n data
+ * sets of this model and seed, else simulates over the ranks and writes it. Collective. */
 err_t held_out_get(job_t *job, int64_t n, uint64_t seed, rows_t *out) ERR_MUST_CHECK;
 
 #endif

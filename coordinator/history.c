@@ -48,11 +48,11 @@ err_t history_write(const history_t *h, const char *folder, const char *study)
     for (int c = 0; c < HISTORY_COLUMNS; c++) {
         json_t *values = json_array();
         for (int64_t e = 0; e < h->n; e++)
-            json_array_append_new(values, json_number(h->column[c][e]));
+            json_array_append_new(values, json_number_or_null(h->column[c][e]));
         json_object_set_new(all, keys[c], values);
     }
     char *path = run_folder_file(folder, "history.json"), *picture = run_folder_file(folder, "loss.png");
-    err_t err = json_save(all, path);
+    err_t err = json_write(path, all);
     if (err == OK)
         err = plot_loss(h->n, h->column[HISTORY_TRAINING], h->column[HISTORY_VALIDATION], study, picture);
     json_decref(all);

@@ -3,7 +3,6 @@
 
 #include "cluster/log.h"
 #include "cluster/mem.h"
-#include "storage/h5.h"
 
 #include <cblas.h>
 #include <errno.h>
@@ -68,5 +67,5 @@ char *software_text(void)
 {
     char cpu[128];
     cpu_name(sizeof cpu, cpu);
-    return mem_format("infermill %s; HDF5 %s; %s; CPU %s", INFERMILL_VERSION, h5_version(), openblas_get_config(), cpu);
+    return mem_format("infermill %s; %s; CPU %s", INFERMILL_VERSION, openblas_get_config(), cpu);
 }

@@ -19,7 +19,7 @@ err_t run_folder_open(const par_t *par, const char *folder) ERR_MUST_CHECK;
 char *run_folder_file(const char *folder, const char *name);
 bool file_exists(const char *path);
 
-/* One line each: infermill, HDF5, BLAS kernel, CPU: for provenance. The caller frees it. */
+/* Version, BLAS kernel and CPU in one line, for provenance. The caller frees it. */
 char *software_text(void);
 
 #endif

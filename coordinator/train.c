@@ -7,7 +7,6 @@
 #include "cluster/stop.h"
 #include "coordinator/run_folder.h"
 #include "coordinator/training.h"
-#include "storage/first_pass.h"
 #include "storage/reader.h"
 
 #include <inttypes.h>
@@ -64,17 +63,29 @@ static err_t read_validation(training_t *t)
 {
     int64_t n;
     const int64_t *row = shuffle_validation(t->shuffle, &n);
-    rows_t one = rows_create(t->job->schema, 1);
     t->validation = rows_create(t->job->schema, n);
-    err_t err = OK;
-    for (int64_t i = 0; i < n && err == OK; i++) {
-        err = bank_read(t->bank, row[i], row[i] + 1, &one);
-        if (err == OK)
-            rows_copy(&one, 0, &t->validation, i);
-    }
-    t->validation.n = n;
-    rows_destroy(&one);
-    return err;
+    return reader_gather(t->bank, t->shuffle, n, row, &t->validation);
+}
+
+static void to_unbounded(void *amortizer, const double *parameters, double *out)
+{
+    double jacobian;
+    amortizer_unbound(amortizer, parameters, out, &jacobian);
+}
+
+static err_t standardise(training_t *t)
+{
+    first_pass_config_t config = {
+        .bank = t->bank, .shuffle = t->shuffle, .transform = to_unbounded, .user = t->trained.amortizer};
+    TRY(first_pass_run(&config, &t->pass));
+    scaling_t scaling = {.parameter_mean = t->pass.parameter_mean,
+                         .parameter_sd = t->pass.parameter_sd,
+                         .design_mean = t->pass.design_mean,
+                         .design_sd = t->pass.design_sd,
+                         .observable_mean = t->pass.observable_mean,
+                         .observable_sd = t->pass.observable_sd};
+    amortizer_set_scaling(t->trained.amortizer, &scaling);
+    return OK;
 }
 
 static void make_trainer(training_t *t)
@@ -94,7 +105,7 @@ static void make_trainer(training_t *t)
     config.adamw.clip_norm = study->train.clip_norm;
     config.adamw.average_decay = study->train.average;
     for (int p = 0; p < t->job->schema->n_parameters; p++)
-        config.log_scale += log(t->scaling.parameter_sd[p]);
+        config.log_scale += log(t->pass.parameter_sd[p]);
     t->trainer = trainer_create(t->job->par, &config, t->job->schema, t->trained.amortizer);
     t->best = MEM_NEW(float, params_size(amortizer_params(t->trained.amortizer)));
 }
@@ -107,8 +118,7 @@ static err_t prepare(training_t *t)
     TRY(plan_order(t));
     TRY(study_network(study, t->job->schema, &config));
     TRY(amortizer_create(&config, (uint64_t)study->train.seed, &t->trained.amortizer));
-    TRY(first_pass(t->bank, t->shuffle, t->trained.amortizer, &t->scaling));
-    amortizer_set_scaling(t->trained.amortizer, &t->scaling);
+    TRY(standardise(t));
     TRY(read_validation(t));
     t->trained.schema = schema_copy(t->job->schema);
     t->trained.study = mem_copy_text(study->text);
@@ -125,7 +135,7 @@ static void training_close(training_t *t)
     rows_destroy(&t->validation);
     shuffle_destroy(&t->shuffle);
     bank_close(&t->bank);
-    scaling_free(&t->scaling);
+    first_pass_free(&t->pass);
     history_free(&t->history);
     trained_free(&t->trained);
     free(t->best);

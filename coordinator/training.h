@@ -11,6 +11,7 @@
 #include "coordinator/job.h"
 #include "coordinator/trainer.h"
 #include "storage/bank.h"
+#include "storage/first_pass.h"
 #include "storage/shuffle.h"
 
 typedef struct {
@@ -18,7 +19,7 @@ typedef struct {
     bank_t *bank;
     shuffle_t *shuffle;
     trained_t trained;        // network, scaling, provenance
-    scaling_t scaling;
+    first_pass_t pass;        // means and standard deviations
     trainer_t *trainer;
     rows_t validation;
     float *best;              // (params_size) averaged weights of the best epoch

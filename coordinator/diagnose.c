@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Is the amortizer right? Held-out simulations, their posteriors, the numbers, the pictures, the gate record.
+#include "cluster/log.h"
+#include "cluster/mem.h"
+#include "coordinator/held_out.h"
+#include "coordinator/json_out.h"
+#include "coordinator/pictures.h"
+#include "coordinator/posterior.h"
+#include "coordinator/run_folder.h"
+#include "diagnostics/gate.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double BAND_LEVEL = 0.95; // of the simultaneous bands, family-wise over the parameters
+
+/* Whether the record is about these weights, data sets and limits. */
+static bool record_fits(const gate_record_t *record, const job_t *job, const char *hash)
+{
+    const study_t *s = &job->study;
+    return strcmp(record->weights, hash) == 0 && record->seed == (uint64_t)s->diagnose.seed &&
+           record->draws == s->diagnose.draws && record->first_row == 0 &&
+           record->rows == s->diagnose.datasets &&
+           record->limits.calibration_error == s->diagnose.calibration_error &&
+           record->limits.ecdf_deviation == s->diagnose.ecdf_deviation &&
+           record->limits.data_sets == s->diagnose.minimum_datasets;
+}
+
+/* A record that is torn or of something else only means that there is work to do. */
+static bool is_done(const job_t *job, const char *hash, bool *passed)
+{
+    char *path = job_file(job, "gate.json"), *report = job_file(job, "report.md");
+    gate_record_t record = {0};
+    bool done = false;
+    if (gate_read(path, &record) == OK) {
+        done = record_fits(&record, job, hash) && file_exists(report);
+        *passed = record.passed;
+    } else {
+        err_clear();
+    }
+    gate_free(&record);
+    free(report);
+    free(path);
+    return done;
+}
+
+static const char **names_of(const schema_t *schema)
+{
+    const char **names = MEM_NEW(const char *, schema->n_parameters);
+    for (int p = 0; p < schema->n_parameters; p++)
+        names[p] = schema->parameters[p].name;
+    return names;
+}
+
+static void print_metrics(const gate_record_t *record)
+{
+    printf("%-14s %11s %10s %9s %9s %9s %11s %8s\n", "parameter", "calibration", "ECDF dev.", "coverage", "NRMSE",
+           "R", "contraction", "gate");
+    for (int p = 0; p < record->n_parameters; p++) {
+        const parameter_metrics_t *m = &record->parameters[p].metrics;
+        printf("%-14s %11.3f %10.3f %9.3f %9.3f %9.3f %11.3f %8s\n", record->parameters[p].name,
+               m->calibration_error, m->ecdf_deviation, m->coverage_95, m->nrmse, m->correlation, m->contraction,
+               record->parameters[p].passed ? "passes" : "fails");
+    }
+    for (int i = 0; i < record->n_reasons; i++)
+        printf("gate: %s\n", record->reasons[i]);
+    fflush(stdout);
+}
+
+/* On rank 0: numbers, record, pictures, report. The gate record is written last: where it is, everything is. */
+static err_t judge(job_t *job, const trained_t *trained, const rows_t *held_out, const double *draws,
+                   gate_record_t *record)
+{
+    const study_t *s = &job->study;
+    metrics_t metrics;
+    const char **names = names_of(job->schema);
+    char *csv = job_file(job, "metrics.csv"), *gate = job_file(job, "gate.json");
+    gate_limits_t limits = {s->diagnose.calibration_error, s->diagnose.ecdf_deviation, s->diagnose.minimum_datasets};
+    gate_subject_t subject = {.study = s->name,
+                              .weights = trained->hash,
+                              .bank = trained->bank,
+                              .seed = (uint64_t)s->diagnose.seed,
+                              .first_row = 0};
+    err_t err = metrics_compute(held_out->n, s->diagnose.draws, job->schema->n_parameters, draws,
+                                held_out->parameters, BAND_LEVEL, &metrics);
+    if (err == OK) {
+        *record = gate_judge(&metrics, names, &limits, &subject);
+        TRY_TO(done, metrics_write_csv(&metrics, names, csv));
+        TRY_TO(done, pictures_of_diagnosis(job, trained, held_out, draws, names, &metrics));
+        TRY_TO(done, report_of_study(job, trained, record, &metrics, names, NULL));
+        TRY_TO(done, gate_write(gate, record));
+    }
+done:
+    metrics_free(&metrics);
+    free(names);
+    free(gate);
+    free(csv);
+    return err;
+}
+
+static err_t diagnose(job_t *job, trained_t *trained, bool *passed)
+{
+    const study_t *s = &job->study;
+    rows_t held_out;
+    TRY(held_out_get(job, s->diagnose.datasets, (uint64_t)s->diagnose.seed, &held_out));
+    double *draws = posterior_draws(job->par, trained->amortizer, &held_out, s->diagnose.draws,
+                                    (uint64_t)s->diagnose.seed, "diagnose");
+    gate_record_t record = {0};
+    err_t mine = job->par->rank == 0 ? judge(job, trained, &held_out, draws, &record) : OK;
+    err_t err = par_agree(job->par, mine);
+    *passed = par_any(job->par, record.passed);
+    if (err == OK && job->par->rank == 0)
+        print_metrics(&record);
+    gate_free(&record);
+    free(draws);
+    rows_destroy(&held_out);
+    return err;
+}
+
+static err_t load_for(const job_t *job, const char *path, trained_t *out)
+{
+    TRY(trained_load(path, out));
+    char *difference = schema_difference(&out->schema, job->schema);
+    err_t err = OK;
+    if (difference != NULL)
+        err = err_fail(ERR_MISMATCH, "%s was trained for another model: %s", path, difference);
+    free(difference);
+    return err;
+}
+
+err_t job_diagnose(job_t *job, bool *did, bool *passed)
+{
+    char *path = job_file(job, "amortizer.h5");
+    trained_t trained = {0};
+    *did = *passed = false;
+    err_t err = par_agree(job->par, load_for(job, path, &trained));
+    free(path);
+    if (err == OK) {
+        bool done = is_done(job, trained.hash, passed);
+        *did = par_any(job->par, !done);
+        if (*did)
+            err = diagnose(job, &trained, passed);
+    }
+    trained_free(&trained);
+    return err;
+}
+
+err_t command_diagnose(const par_t *par, const options_t *options)
+{
+    job_t job;
+    bool did = false, passed = false;
+    TRY(job_open(par, options, &job));
+    err_t err = job_diagnose(&job, &did, &passed);
+    if (err == OK && !did && par->rank == 0)
+        log_info("diagnose: nothing to do, %s/gate.json is of these weights and settings", job.folder);
+    if (err == OK && par->rank == 0)
+        log_info("diagnose: the gate %s; %s/report.html", passed ? "passes" : "does not pass", job.folder);
+    if (err == OK && !passed)
+        err = err_fail(ERR_GATE, "the gate does not pass: see %s/report.md", job.folder);
+    job_close(&job);
+    return err;
+}
