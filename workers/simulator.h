@@ -46,7 +46,7 @@ typedef struct {
     int n_dims;                       /* 1 .. INFERMILL_MAX_DIMS */
     int64_t dims[INFERMILL_MAX_DIMS]; /* row-major; where dim_design says so, the largest size */
     int dim_design
-        [INFERMILL_MAX_DIMS]; /* -1: fixed; else the design variable that gives this size (first dim only) */
+        [INFERMILL_MAX_DIMS]; /* -1: fixed; else the design variable that gives this size; the first dim only: {0, -1} */
     double lower,
         upper; /* values outside are refused in real data; -INFINITY, INFINITY: any finite */
 } infermill_observable_t;
