@@ -45,10 +45,10 @@ typedef struct {
     infermill_kind_t kind;
     int n_dims;                       /* 1 .. INFERMILL_MAX_DIMS */
     int64_t dims[INFERMILL_MAX_DIMS]; /* row-major; where dim_design says so, the largest size */
-    int dim_design
-        [INFERMILL_MAX_DIMS]; /* -1: fixed; else the design variable that gives this size; the first dim only: {0, -1} */
+    /* -1: fixed; else the design variable that gives this size. Only the first dim may vary: {0, -1}. */
+    int dim_design[INFERMILL_MAX_DIMS];
     double lower,
-        upper; /* values outside are refused in real data; -INFINITY, INFINITY: any finite */
+        upper; /* outside is refused in real data; -INFINITY, INFINITY: any finite value */
 } infermill_observable_t;
 
 /* Random numbers, bound to the row being simulated. Valid during the call that receives it. */
