@@ -369,12 +369,13 @@ static hid_t space_of(const h5_shape_t *shape)
     return H5Screate_simple(shape->n_dims, dims, NULL);
 }
 
-static hid_t dataset_list(const h5_shape_t *shape)
+static hid_t dataset_list(hid_t type, const h5_shape_t *shape)
 {
     hid_t list = H5Pcreate(H5P_DATASET_CREATE);
     H5Pset_obj_track_times(list, false);
     H5Pset_alloc_time(list, H5D_ALLOC_TIME_EARLY);
-    H5Pset_fill_time(list, H5D_FILL_TIME_NEVER);
+    if (H5Tis_variable_str(type) <= 0) // HDF5 refuses to make texts of free length unfilled
+        H5Pset_fill_time(list, H5D_FILL_TIME_NEVER);
     if (shape->chunk_rows > 0 && h5_shape_values(shape) > 0) {
         hsize_t chunk[H5_MAX_DIMS];
         for (int d = 0; d < shape->n_dims; d++)
@@ -391,7 +392,7 @@ static hid_t dataset_make(hid_t parent, const char *path, hid_t type, const h5_s
     char *copy = mem_copy_text(path), *name;
     hid_t dataset = H5_NONE, group = group_walk(parent, copy, 1, &name);
     if (group >= 0) {
-        hid_t space = space_of(shape), list = dataset_list(shape);
+        hid_t space = space_of(shape), list = dataset_list(type, shape);
         dataset = H5Dcreate2(group, name, type, space, H5P_DEFAULT, list, H5P_DEFAULT);
         H5Pclose(list);
         H5Sclose(space);

@@ -3,12 +3,13 @@
 
 #include "cluster/mem.h"
 #include "storage/h5.h"
-#include "storage/sealed_file.h"
+#include "storage/sync.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #define CONTENTS "contents"
@@ -64,7 +65,7 @@ void weights_hash(size_t n, const float *weights, char out[ARRAYS_HASH_CAP])
 
 /* ---- writing ---- */
 struct arrays_writer {
-    char *path;
+    char *path, *part;
     h5_id_t file;
     int n_lines;
     char **lines;
@@ -75,15 +76,14 @@ err_t arrays_writer_open(const char *path, const char *format, int64_t version,
 {
     arrays_writer_t *w = MEM_NEW(arrays_writer_t, 1);
     w->path = mem_copy_text(path);
+    w->part = mem_format("%s.part", path);
     w->file = H5_NONE;
-    char *part = sealed_part(path);
     err_t err;
-    TRY_TO(done, h5_create(part, &w->file));
+    TRY_TO(done, h5_create(w->part, &w->file));
     TRY_TO(done, h5_set_text(w->file, "format", format));
     TRY_TO(done, h5_set_integer(w->file, "format_version", version));
     TRY_TO(done, h5_set_text(w->file, "software", "infermill " INFERMILL_VERSION));
 done:
-    free(part);
     if (err != OK)
         arrays_abandon(&w);
     *out = w;
@@ -209,6 +209,7 @@ static void free_writer(arrays_writer_t **w)
     h5_drop(&(*w)->file);
     h5_free_texts((*w)->n_lines, &(*w)->lines);
     free((*w)->path);
+    free((*w)->part);
     free(*w);
     *w = NULL;
 }
@@ -217,7 +218,7 @@ err_t arrays_finish(arrays_writer_t **writer)
 {
     err_t err;
     TRY_TO(failed, write_contents(*writer));
-    TRY_TO(failed, sealed_rename((*writer)->path));
+    TRY_TO(failed, sync_rename((*writer)->part, (*writer)->path));
     free_writer(writer);
     return OK;
 failed:
@@ -229,7 +230,7 @@ void arrays_abandon(arrays_writer_t **w)
 {
     if (!*w)
         return;
-    sealed_remove_part((*w)->path);
+    unlink((*w)->part);
     free_writer(w);
 }
 
