@@ -54,7 +54,7 @@ static err_t pass_weights(file_t *f, params_t *params)
     return OK;
 }
 
-static err_t pass_scaling(file_t *f, const schema_t *s, scaling_t *c)
+static err_t pass_scaling(file_t *f, const schema_t *s, const scaling_t *c)
 {
     TRY(pass_vector(f, "scaling/parameter_mean", s->n_parameters, c->parameter_mean));
     TRY(pass_vector(f, "scaling/parameter_sd", s->n_parameters, c->parameter_sd));
@@ -150,13 +150,29 @@ done:
     return err;
 }
 
+static scaling_t empty_scaling(arena_t *arena, const schema_t *s)
+{
+    scaling_t c = {.parameter_mean = ARENA_NEW(arena, double, s->n_parameters),
+                   .parameter_sd = ARENA_NEW(arena, double, s->n_parameters),
+                   .design_mean = ARENA_NEW(arena, double, s->n_design),
+                   .design_sd = ARENA_NEW(arena, double, s->n_design),
+                   .observable_mean = ARENA_NEW(arena, double *, s->n_observables),
+                   .observable_sd = ARENA_NEW(arena, double *, s->n_observables)};
+    for (int o = 0; o < s->n_observables; o++) {
+        c.observable_mean[o] = ARENA_NEW(arena, double, schema_stride(&s->observables[o]));
+        c.observable_sd[o] = ARENA_NEW(arena, double, schema_stride(&s->observables[o]));
+    }
+    return c;
+}
+
 static err_t load_scaling(file_t *f, trained_t *t)
 {
-    scaling_t scaling = scaling_create(amortizer_config(t->amortizer));
+    arena_t *arena = arena_create();
+    scaling_t scaling = empty_scaling(arena, &t->schema);
     err_t err = pass_scaling(f, &t->schema, &scaling);
     if (err == OK)
         amortizer_set_scaling(t->amortizer, &scaling);
-    scaling_free(&scaling);
+    arena_destroy(&arena);
     return err;
 }
 

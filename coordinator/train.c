@@ -104,8 +104,6 @@ static void make_trainer(training_t *t)
     config.adamw.weight_decay = study->train.weight_decay;
     config.adamw.clip_norm = study->train.clip_norm;
     config.adamw.average_decay = study->train.average;
-    for (int p = 0; p < t->job->schema->n_parameters; p++)
-        config.log_scale += log(t->pass.parameter_sd[p]);
     t->trainer = trainer_create(t->job->par, &config, t->job->schema, t->trained.amortizer);
     t->best = MEM_NEW(float, params_size(amortizer_params(t->trained.amortizer)));
 }

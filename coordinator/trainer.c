@@ -25,8 +25,6 @@ struct trainer {
     double **loss;           // [n_mine] -> (1)
     float *sum;              // (params_size)
     float *raw;              // (params_size) weights put aside by trainer_use_average
-    double *density;         // (VALIDATION_BLOCK)
-    double *unbounded;       // (P)
 };
 
 batch_t batch_of_rows(const rows_t *rows, int64_t begin, int64_t end, const float **fields)
@@ -69,8 +67,6 @@ trainer_t *trainer_create(const par_t *par, const trainer_config_t *config, cons
     }
     t->sum = MEM_NEW(float, n);
     t->raw = MEM_NEW(float, n);
-    t->density = MEM_NEW(double, VALIDATION_BLOCK);
-    t->unbounded = MEM_NEW(double, schema->n_parameters);
     return t;
 }
 
@@ -88,8 +84,6 @@ void trainer_destroy(trainer_t **trainer)
     free(t->mine);
     free(t->sum);
     free(t->raw);
-    free(t->density);
-    free(t->unbounded);
     free(t->fields);
     rows_destroy(&t->cut);
     amortizer_work_destroy(&t->train);
@@ -150,14 +144,7 @@ static double validate_block(trainer_t *t, const rows_t *rows, int64_t block)
     int64_t begin = block * VALIDATION_BLOCK;
     int64_t end = begin + VALIDATION_BLOCK < rows->n ? begin + VALIDATION_BLOCK : rows->n;
     batch_t batch = batch_of_rows(rows, begin, end, t->fields);
-    amortizer_log_density(t->evaluate, &batch, t->density);
-    int P = t->schema->n_parameters;
-    double sum = 0, jacobian, *unbounded = t->unbounded;
-    for (int64_t i = 0; i < batch.n; i++) {
-        amortizer_unbound(t->amortizer, batch.parameters + i * P, unbounded, &jacobian);
-        sum -= t->density[i] - jacobian + t->config.log_scale;
-    }
-    return sum;
+    return amortizer_loss(t->evaluate, &batch, NULL, NULL);
 }
 
 double trainer_validate(trainer_t *t, const rows_t *rows)
@@ -195,4 +182,9 @@ void trainer_use_raw(trainer_t *t)
 double trainer_rate(const trainer_t *t, int64_t step)
 {
     return schedule_rate(&t->config.schedule, step);
+}
+
+double trainer_flops(const trainer_t *t)
+{
+    return amortizer_work_flops(t->train);
 }

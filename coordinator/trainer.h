@@ -16,7 +16,6 @@ typedef struct {
     int64_t slice_rows;
     uint64_t seed;
     double subsets;          // share of data sets cut to a random smaller set
-    double log_scale;        // sum of log sd of the standardised parameters: from the user's scale to the trained one
     schedule_t schedule;
     adamw_config_t adamw;
 } trainer_config_t;
@@ -28,6 +27,7 @@ trainer_t *trainer_create(const par_t *par, const trainer_config_t *config, cons
 void trainer_destroy(trainer_t **t);
 adamw_t *trainer_optimizer(trainer_t *t);
 double trainer_rate(const trainer_t *t, int64_t step); // learning rate of a step
+double trainer_flops(const trainer_t *t);               // of the slice added last
 /* Slices of this rank: count, and the number of the k-th. */
 int trainer_slice_count(const trainer_t *t);
 int trainer_slice(const trainer_t *t, int k);

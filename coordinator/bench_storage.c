@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/log.h"
+#include "cluster/mem.h"
+#include "coordinator/bench.h"
+
+#define BANK_WRITE
+#include "storage/bank.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SHARDS = 16, REPEATS = 3 };
+
+static err_t plain_write(const char *path, size_t bytes, const char *block, size_t block_bytes)
+{
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    bool good = file >= 0;
+    for (size_t done = 0; good && done < bytes; done += block_bytes) {
+        size_t n = bytes - done < block_bytes ? bytes - done : block_bytes;
+        good = write(file, block, n) == (ssize_t)n;
+    }
+    good = good && fsync(file) == 0;
+    err_t err = good ? OK : err_errno(ERR_IO, "plain file %s", path);
+    if (file >= 0)
+        close(file);
+    return err;
+}
+
+static err_t plain_read(const char *path, char *block, size_t block_bytes)
+{
+    int file = open(path, O_RDONLY);
+    ssize_t n = file >= 0 ? 1 : -1;
+    while (n > 0)
+        n = read(file, block, block_bytes);
+    err_t err = n == 0 ? OK : err_errno(ERR_IO, "plain file %s", path);
+    if (file >= 0)
+        close(file);
+    return err;
+}
+
+typedef struct {
+    char *folder, *bank, *plain;
+    size_t bytes;                                       // of the plain file: those of the bank's rows
+    double write_bank, write_plain, read_bank, read_plain; // seconds, the best of REPEATS
+} measured_t;
+
+static void best(double *least, double seconds)
+{
+    if (*least == 0 || seconds < *least)
+        *least = seconds;
+}
+
+/* Rank 0's rows of each shard; the others help to write. */
+static err_t seal_all(bench_t *b, measured_t *m, uint64_t seed)
+{
+    int64_t n = b->rows.n;
+    bank_plan_t plan = {.folder = m->bank, .schema = b->rows.schema, .seed = seed, .rows = SHARDS * n, .shard_rows = n,
+                        .study = "bench"};
+    bank_writer_t *writer = NULL;
+    rows_t none = rows_create(b->rows.schema, 1);
+    TRY(bank_writer_open(b->par, &plan, &writer));
+    err_t err = OK;
+    double start = log_clock();
+    for (int64_t shard = 0; shard < SHARDS && err == OK; shard++) {
+        for (int64_t i = 0; i < n; i++)
+            b->rows.index[i] = shard * n + i;
+        err = bank_seal(writer, b->par, shard, b->par->rank == 0 ? &b->rows : &none);
+    }
+    best(&m->write_bank, log_clock() - start);
+    err_t closed = bank_writer_close(&writer);
+    rows_destroy(&none);
+    return err != OK ? err : closed;
+}
+
+static err_t read_all(bench_t *b, measured_t *m)
+{
+    bank_t *bank = NULL;
+    TRY(bank_open(m->bank, &bank));
+    rows_t block = rows_create(b->rows.schema, BANK_CHUNK_ROWS);
+    err_t err = OK;
+    double start = log_clock();
+    for (int64_t i = 0; i < bank_rows(bank) && err == OK; i += BANK_CHUNK_ROWS)
+        err = bank_read(bank, i, i + BANK_CHUNK_ROWS, &block);
+    best(&m->read_bank, log_clock() - start);
+    rows_destroy(&block);
+    bank_close(&bank);
+    return err;
+}
+
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *place)
+{
+    (void)info;
+    (void)type;
+    (void)place;
+    return remove(path);
+}
+
+/* Removes what this benchmark made, and nothing else. */
+static void remove_bank(const measured_t *m)
+{
+    if (nftw(m->bank, remove_one, 8, FTW_DEPTH | FTW_PHYS) != 0)
+        log_warning("bench: %s stays behind", m->bank);
+}
+
+static err_t plain_here(measured_t *m)
+{
+    size_t block_bytes = 1 << 20;
+    char *block = mem_alloc(block_bytes, 1);
+    memset(block, 1, block_bytes);
+    double start = log_clock();
+    err_t err = plain_write(m->plain, m->bytes, block, block_bytes);
+    best(&m->write_plain, log_clock() - start);
+    start = log_clock();
+    if (err == OK)
+        err = plain_read(m->plain, block, block_bytes);
+    best(&m->read_plain, log_clock() - start);
+    free(block);
+    return err;
+}
+
+static err_t one_round(bench_t *b, measured_t *m, int round)
+{
+    TRY(seal_all(b, m, (uint64_t)round));
+    err_t mine = OK;
+    if (b->par->rank == 0) {
+        mine = read_all(b, m);
+        if (mine == OK)
+            mine = plain_here(m);
+        remove_bank(m);
+    }
+    return par_agree(b->par, mine);
+}
+
+static void add_rows(bench_t *b, const measured_t *m)
+{
+    double megabytes = (double)m->bytes / 1e6, rows = (double)(b->rows.n * SHARDS);
+    bench_add(b, (bench_row_t){"bank write", rows / m->write_bank, "rows/s", megabytes / m->write_bank,
+                               megabytes / m->write_plain, "MB/s"});
+    bench_add(b, (bench_row_t){"bank read", rows / m->read_bank, "rows/s", megabytes / m->read_bank,
+                               megabytes / m->read_plain, "MB/s"});
+}
+
+err_t bench_storage(bench_t *b)
+{
+    char name[] = "infermill-bench.XXXXXX";
+    err_t mine = OK;
+    if (b->par->rank == 0 && mkdtemp(name) == NULL)
+        mine = err_errno(ERR_IO, "a folder for the benchmark here");
+    TRY(par_agree(b->par, mine));
+    measured_t m = {.folder = par_broadcast_text(b->par, 0, name)};
+    m.bank = mem_format("%s/bank", m.folder);
+    m.plain = mem_format("%s/plain", m.folder);
+    m.bytes = (size_t)SHARDS * (size_t)b->rows.n * rows_bytes(b->rows.schema);
+    err_t err = OK;
+    for (int round = 0; round < REPEATS && err == OK; round++)
+        err = one_round(b, &m, round);
+    if (err == OK)
+        add_rows(b, &m);
+    if (b->par->rank == 0) {
+        unlink(m.plain);
+        rmdir(m.folder);
+    }
+    free(m.plain);
+    free(m.bank);
+    free(m.folder);
+    return err;
+}
