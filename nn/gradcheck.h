@@ -19,10 +19,12 @@ typedef struct gradcheck gradcheck_t;
  * element and one with many. */
 graph_t *gradcheck_graph(gradcheck_t *c);
 /* An input that wants its gradient, filled with uniform numbers in (low, high). */
-tensor_t *gradcheck_input(gradcheck_t *c, int rows_class, int64_t per, int64_t cols, double low, double high);
+tensor_t *gradcheck_input(gradcheck_t *c, int rows_class, int64_t per, int64_t cols, double low,
+                          double high);
 /* Filled with distinct numbers (k + 1/2) * gap, k = ..., -1, 0, 1, ... in random order: no two nearer than gap, none
  * nearer to zero than gap / 2 (for kinks). */
-tensor_t *gradcheck_input_apart(gradcheck_t *c, int rows_class, int64_t per, int64_t cols, double gap);
+tensor_t *gradcheck_input_apart(gradcheck_t *c, int rows_class, int64_t per, int64_t cols,
+                                double gap);
 /* A fixed input without gradient, filled with `values` (1, cols) (a permutation). */
 tensor_t *gradcheck_constant(gradcheck_t *c, int64_t cols, const double *values);
 /* A whole number in low .. high, for shapes. */
@@ -30,6 +32,7 @@ int64_t gradcheck_shape(gradcheck_t *c, int64_t low, int64_t high);
 
 /* Runs one variant of an op's examples. Returns false when it has no such variant; else writes the worst of
  * |analytic - difference| / (1 + |analytic| + |difference|) over all entries of all inputs, and how many were compared. */
-bool gradcheck_run(const op_kind_t *kind, int variant, uint64_t seed, double *worst, int64_t *compared);
+bool gradcheck_run(const op_kind_t *kind, int variant, uint64_t seed, double *worst,
+                   int64_t *compared);
 
 #endif

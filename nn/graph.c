@@ -14,9 +14,9 @@ struct graph {
     params_t *params;
     graph_limits_t limits;
     int n, room;
-    tensor_t **node;                      // (n), in the order of recording
-    tensor_t **leaf;                      // [params_count]: the tensor of each weight, or NULL
-    tensor_t *loss;                       // NULL in a forward graph
+    tensor_t **node; // (n), in the order of recording
+    tensor_t **leaf; // [params_count]: the tensor of each weight, or NULL
+    tensor_t *loss;  // NULL in a forward graph
     bool sealed;
     float *memory, *scratch;
     size_t bytes;

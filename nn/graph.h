@@ -36,12 +36,14 @@ typedef struct {
     uint64_t noise;                           // what dropout is a function of
 } graph_batch_t;
 
-graph_t *graph_create(graph_mode_t mode, params_t *params, const graph_limits_t *limits); // params may be NULL
+graph_t *graph_create(graph_mode_t mode, params_t *params,
+                      const graph_limits_t *limits); // params may be NULL
 void graph_destroy(graph_t **g);
 
 /* Recording. Tensors belong to the graph. */
 tensor_t *graph_input(graph_t *g, int rows_class, int64_t per, int64_t cols);
-tensor_t *graph_param(graph_t *g, int id);              // ROWS_ONE, per = rows of the weights; one tensor for each id
+tensor_t *graph_param(graph_t *g,
+                      int id); // ROWS_ONE, per = rows of the weights; one tensor for each id
 /* Marks a tensor whose value is read after graph_forward; returns it. */
 tensor_t *graph_keep(graph_t *g, tensor_t *t);
 /* Asks for the gradient by an input, readable as t->grad after graph_backward; returns it. */
@@ -56,20 +58,22 @@ void graph_forward(graph_t *g);
 void graph_backward(graph_t *g, float *gradient);
 
 graph_mode_t graph_mode(const graph_t *g);
-size_t graph_bytes(const graph_t *g);                   // planned memory
+size_t graph_bytes(const graph_t *g); // planned memory
 /* Of a pass with the present batch, backward included in a training graph; a multiply and an add are two. */
 double graph_flops(const graph_t *g);
 
 /* For ops. */
-int64_t graph_capacity(const graph_t *g, int rows_class);            // most units of a class
-int64_t graph_max_length(const graph_t *g, int rows_class);          // most units of a class in one data set
-size_t graph_full_floats(const graph_t *g, const tensor_t *t);         // entries of t at full capacity
-int64_t graph_sets(const graph_t *g);                                // in this pass
-const int64_t *graph_offsets(const graph_t *g, int rows_class);      // (sets + 1), for SETS, DRAWS and ELEMENTS
+int64_t graph_capacity(const graph_t *g, int rows_class);   // most units of a class
+int64_t graph_max_length(const graph_t *g, int rows_class); // most units of a class in one data set
+size_t graph_full_floats(const graph_t *g, const tensor_t *t); // entries of t at full capacity
+int64_t graph_sets(const graph_t *g);                          // in this pass
+const int64_t *graph_offsets(const graph_t *g,
+                             int rows_class); // (sets + 1), for SETS, DRAWS and ELEMENTS
 uint64_t graph_noise(const graph_t *g);
-float *graph_scratch(const graph_t *g);                              // the largest scratch_floats of all nodes
+float *graph_scratch(const graph_t *g); // the largest scratch_floats of all nodes
 /* Appends a node; calls kind->check, which must set its shape. */
-tensor_t *graph_record(graph_t *g, const op_kind_t *kind, int n_in, tensor_t *const *in, const op_attr_t *attr);
+tensor_t *graph_record(graph_t *g, const op_kind_t *kind, int n_in, tensor_t *const *in,
+                       const op_attr_t *attr);
 
 /* Where a backward function puts its contribution to the gradient of an input; NULL where none is wanted.
  * grad_add: the buffer holds what others left (zeros at first): add to it.

@@ -9,16 +9,16 @@
 #define BUFFER_ALIGN 16 // floats
 
 typedef struct {
-    float **where;     // the pointer to set
+    float **where; // the pointer to set
     size_t floats, offset;
-    int first, last;   // life, both ends included
-    int order;         // breaks ties, so that the plan is a function of the graph alone
+    int first, last; // life, both ends included
+    int order;       // breaks ties, so that the plan is a function of the graph alone
 } buffer_t;
 
 typedef struct {
-    int n;             // nodes
+    int n; // nodes
     int count;
-    buffer_t *buffer;  // (at most 3n + 1)
+    buffer_t *buffer; // (at most 3n + 1)
 } plan_t;
 
 /* Times of use of each tensor by those made from it. */

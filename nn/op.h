@@ -15,23 +15,25 @@
 #include "nn/unary.h"
 
 #define OP_LIST(X)                                                                                 \
-    X(linear) X(matmul) X(add) X(sub) X(mul) X(div) X(scale) X(unary) X(concat) X(slice)           \
-    X(permute) X(reshape) X(expand) X(segment_mean) X(segment_sum) X(segment_max)                  \
-    X(segment_moments) X(attention) X(rms_norm) X(layer_norm) X(dropout) X(row_sum) X(total)       \
-    X(mean) X(softmax) X(gaussian) X(stop)
+    X(linear)                                                                                      \
+    X(matmul) X(add) X(sub) X(mul) X(div) X(scale) X(unary) X(concat) X(slice) X(permute)          \
+        X(reshape) X(expand) X(segment_mean) X(segment_sum) X(segment_max) X(segment_moments)      \
+            X(attention) X(rms_norm) X(layer_norm) X(dropout) X(row_sum) X(total) X(mean)          \
+                X(softmax) X(gaussian) X(stop) X(affine) X(spline) X(whiten)
 
 /* Does backward read the values (not the gradients) of inputs and result? What it skips may share memory sooner. */
 enum { BACKWARD_SKIPS_INPUTS = 1, BACKWARD_SKIPS_RESULT = 2 };
 
 struct op_kind {
     const char *name;
-    int skips;                                             // BACKWARD_SKIPS_*
-    void (*check)(graph_t *g, tensor_t *t);                // CHECKs t->in and t->attr; sets rows_class, per, cols,
-                                                           // keep_floats, scratch_floats
-    void (*forward)(tensor_t *t);                          // fills t->value (and t->keep unless NULL)
-    void (*backward)(tensor_t *t);                         // t->grad -> gradients of t->in, through grad_add, grad_put;
-                                                           // may change t->grad. NULL: no gradient flows
-    double (*flops)(const tensor_t *t, bool backward);     // of this pass; NULL: one for each entry of the result
+    int skips;                              // BACKWARD_SKIPS_*
+    void (*check)(graph_t *g, tensor_t *t); // CHECKs t->in and t->attr; sets rows_class, per, cols,
+                                            // keep_floats, scratch_floats
+    void (*forward)(tensor_t *t);           // fills t->value (and t->keep unless NULL)
+    void (*backward)(tensor_t *t); // t->grad -> gradients of t->in, through grad_add, grad_put;
+                                   // may change t->grad. NULL: no gradient flows
+    double (*flops)(const tensor_t *t,
+                    bool backward); // of this pass; NULL: one for each entry of the result
     /* Builds a small case on c's graph, out of inputs from gradcheck_input (gradcheck.h), and returns the op's result;
      * NULL when there are no more variants. Variant 0 must exist. */
     tensor_t *(*example)(gradcheck_t *c, int variant);
@@ -87,12 +89,12 @@ tensor_t *op_layer_norm(graph_t *g, tensor_t *x, tensor_t *scale, tensor_t *shif
  * graph, place of the entry). In a forward graph, and with rate 0, x itself. */
 tensor_t *op_dropout(graph_t *g, tensor_t *x, double rate);
 
-tensor_t *op_row_sum(graph_t *g, tensor_t *a);     // (R, c) -> (R, 1)
-tensor_t *op_total(graph_t *g, tensor_t *a);       // sum of all entries -> ROWS_ONE, 1 x 1
-tensor_t *op_mean(graph_t *g, tensor_t *a);        // mean of all entries -> ROWS_ONE, 1 x 1; of none: 0
-tensor_t *op_softmax(graph_t *g, tensor_t *a);     // over the columns of each row
+tensor_t *op_row_sum(graph_t *g, tensor_t *a); // (R, c) -> (R, 1)
+tensor_t *op_total(graph_t *g, tensor_t *a);   // sum of all entries -> ROWS_ONE, 1 x 1
+tensor_t *op_mean(graph_t *g, tensor_t *a);    // mean of all entries -> ROWS_ONE, 1 x 1; of none: 0
+tensor_t *op_softmax(graph_t *g, tensor_t *a); // over the columns of each row
 /* Log density of a standard normal: -1/2 sum_j z_j^2 - c/2 ln(2 pi): (R, c) -> (R, 1). */
 tensor_t *op_gaussian(graph_t *g, tensor_t *z);
-tensor_t *op_stop(graph_t *g, tensor_t *a);        // a, through which no gradient flows
+tensor_t *op_stop(graph_t *g, tensor_t *a); // a, through which no gradient flows
 
 #endif

@@ -20,7 +20,7 @@ struct params {
     param_t *tensor;    // (count)
     initial_t *initial; // (count)
     int64_t size;
-    float *value;       // (size); NULL before params_seal
+    float *value; // (size); NULL before params_seal
 };
 
 params_t *params_create(void)
@@ -49,7 +49,8 @@ static bool is_random(init_kind_t init)
 static int add(params_t *p, const char *name, param_t shape, initial_t initial)
 {
     CHECK(p->value == NULL, "%s: added after params_seal", name);
-    CHECK(shape.rows > 0 && shape.cols > 0, "%s: %ld x %ld", name, (long)shape.rows, (long)shape.cols);
+    CHECK(shape.rows > 0 && shape.cols > 0, "%s: %ld x %ld", name, (long)shape.rows,
+          (long)shape.cols);
     CHECK(params_find(p, name) < 0, "%s: added twice", name);
     if (p->count == p->room) {
         p->room = p->room == 0 ? 64 : 2 * p->room;
@@ -67,8 +68,8 @@ static int add(params_t *p, const char *name, param_t shape, initial_t initial)
 int params_add(params_t *p, const char *name, int64_t rows, int64_t cols, init_kind_t init,
                double scale)
 {
-    param_t shape = {.rows = rows, .cols = cols, .trainable = true,
-                     .decay = rows > 1 || is_random(init)};
+    param_t shape = {
+        .rows = rows, .cols = cols, .trainable = true, .decay = rows > 1 || is_random(init)};
     return add(p, name, shape, (initial_t){init, scale});
 }
 
@@ -119,7 +120,7 @@ static void orthonormalise(const double *q, int64_t k, int64_t n, double *v)
 static void fill_orthogonal(float *x, int64_t rows, int64_t cols, double gain, rng_t *r)
 {
     int64_t vectors = rows < cols ? rows : cols, length = rows < cols ? cols : rows;
-    double *q = MEM_NEW(double, vectors * length);
+    double *q = MEM_NEW(double, vectors *length);
     rng_fill_normal(r, (size_t)(vectors * length), q);
     for (int64_t k = 0; k < vectors; k++)
         orthonormalise(q, k, length, q + k * length);

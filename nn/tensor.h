@@ -21,7 +21,13 @@
 #define GRAPH_MAX_GROUPS 8 // observables with elements of their own
 #define OP_MAX_INPUTS    8
 
-enum { ROWS_ONE, ROWS_SETS, ROWS_DRAWS, ROWS_ELEMENTS, ROWS_CLASSES = ROWS_ELEMENTS + GRAPH_MAX_GROUPS };
+enum {
+    ROWS_ONE,
+    ROWS_SETS,
+    ROWS_DRAWS,
+    ROWS_ELEMENTS,
+    ROWS_CLASSES = ROWS_ELEMENTS + GRAPH_MAX_GROUPS
+};
 
 /* The constants of one op: what each means stands at its constructor. */
 typedef struct {
@@ -37,23 +43,26 @@ typedef struct tensor tensor_t;
 struct tensor {
     int rows_class;
     int64_t per, cols;
-    int64_t rows;            // in this pass: set by graph_begin
-    float *value;            // (rows, cols); from graph_seal on. Valid after graph_forward for inputs and kept tensors
-    float *grad;             // (rows, cols); NULL where no gradient flows. Valid after graph_backward for inputs only
+    int64_t rows; // in this pass: set by graph_begin
+    float *
+        value; // (rows, cols); from graph_seal on. Valid after graph_forward for inputs and kept tensors
+    float *
+        grad; // (rows, cols); NULL where no gradient flows. Valid after graph_backward for inputs only
 
-    const op_kind_t *kind;   // NULL: input or weights
+    const op_kind_t *kind; // NULL: input or weights
     graph_t *graph;
-    int id;                  // place in the order of recording
+    int id; // place in the order of recording
     int n_in;
     tensor_t *in[OP_MAX_INPUTS];
     op_attr_t attr;
-    int param;               // id in params, or -1
-    bool wants_grad;         // depends on weights, or on an input that wants its gradient
-    bool kept;               // value outlives its last use
-    bool grad_begun;         // some contribution has been written in this backward pass
-    size_t keep_floats;      // set by check: floats (at full capacity) that forward leaves for backward
-    size_t scratch_floats;   // set by check: floats (at full capacity) of `graph_scratch` used within one call
-    float *keep;             // NULL in a forward-only graph, and where no gradient flows
+    int param;          // id in params, or -1
+    bool wants_grad;    // depends on weights, or on an input that wants its gradient
+    bool kept;          // value outlives its last use
+    bool grad_begun;    // some contribution has been written in this backward pass
+    size_t keep_floats; // set by check: floats (at full capacity) that forward leaves for backward
+    size_t
+        scratch_floats; // set by check: floats (at full capacity) of `graph_scratch` used within one call
+    float *keep;        // NULL in a forward-only graph, and where no gradient flows
 };
 
 /* Entries in this pass. */

@@ -16,9 +16,9 @@ typedef enum {
     UNARY_TANH,
     UNARY_SIGMOID,
     UNARY_SOFTPLUS,
-    UNARY_SILU,           // x sigma(x)
-    UNARY_MISH,           // x tanh(softplus(x))
-    UNARY_HARD_SILU,      // x clip(x / 6 + 1/2, 0, 1)
+    UNARY_SILU,      // x sigma(x)
+    UNARY_MISH,      // x tanh(softplus(x))
+    UNARY_HARD_SILU, // x clip(x / 6 + 1/2, 0, 1)
     UNARY_RELU,
     UNARY_ASINH,
     UNARY_SQRT,
