@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/bank.h"
+
+#include "cluster/mem.h"
+#include "storage/bank_inside.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int64_t gapless(const bank_t *bank)
+{
+    int64_t rows = 0;
+    for (int i = 0; i < bank->catalog.n; i++) {
+        const bank_shard_t *shard = &bank->catalog.shards[i];
+        if (shard->first_row != rows)
+            break;
+        rows += shard->rows;
+    }
+    return rows;
+}
+
+// Each shard must lie where its number says.
+static err_t check_places(const bank_t *bank, const catalog_t *catalog)
+{
+    for (int i = 0; i < catalog->n; i++) {
+        const bank_shard_t *s = &catalog->shards[i];
+        if (s->first_row != s->shard * bank->card.shard_rows || s->rows > bank->card.shard_rows)
+            return err_fail(ERR_FORMAT,
+                            "%s/catalog.jsonl: shard %" PRId64 " has rows [%" PRId64 ", %" PRId64
+                            "), with %" PRId64 " rows a shard",
+                            bank->folder, s->shard, s->first_row, s->first_row + s->rows,
+                            bank->card.shard_rows);
+    }
+    return OK;
+}
+
+err_t bank_refresh(bank_t *bank)
+{
+    catalog_t fresh;
+    TRY(catalog_read(bank->folder, &fresh));
+    err_t err = check_places(bank, &fresh);
+    if (err != OK) {
+        catalog_free(&fresh);
+        return err;
+    }
+    pthread_mutex_lock(&bank->mutex);
+    shard_close(&bank->open); // it may have been superseded
+    catalog_free(&bank->catalog);
+    bank->catalog = fresh;
+    bank->rows = gapless(bank);
+    pthread_mutex_unlock(&bank->mutex);
+    return OK;
+}
+
+err_t bank_open(const char *folder, bank_t **out)
+{
+    bank_t *bank = MEM_NEW(bank_t, 1);
+    err_t err;
+    pthread_mutex_init(&bank->mutex, NULL);
+    bank->folder = mem_copy_text(folder);
+    TRY_TO(done, bank_card_read(folder, &bank->card));
+    TRY_TO(done, bank_refresh(bank));
+done:
+    if (err != OK)
+        bank_close(&bank);
+    *out = bank;
+    return err;
+}
+
+void bank_close(bank_t **bank)
+{
+    bank_t *b = *bank;
+    if (b == NULL)
+        return;
+    shard_close(&b->open);
+    catalog_free(&b->catalog);
+    bank_card_free(&b->card);
+    pthread_mutex_destroy(&b->mutex);
+    free(b->folder);
+    free(b);
+    *bank = NULL;
+}
+
+/* ---- what it says ---- */
+
+const schema_t *bank_schema(const bank_t *bank)
+{
+    return &bank->card.schema;
+}
+
+const char *bank_fingerprint(const bank_t *bank)
+{
+    return bank->card.fingerprint;
+}
+
+uint64_t bank_seed(const bank_t *bank)
+{
+    return bank->card.seed;
+}
+
+int64_t bank_shard_rows(const bank_t *bank)
+{
+    return bank->card.shard_rows;
+}
+
+int64_t bank_rows(const bank_t *bank)
+{
+    return bank->rows;
+}
+
+int bank_shard_count(const bank_t *bank)
+{
+    return bank->catalog.n;
+}
+
+const bank_shard_t *bank_shard(const bank_t *bank, int i)
+{
+    CHECK(i >= 0 && i < bank->catalog.n, "shard %d of %d", i, bank->catalog.n);
+    return &bank->catalog.shards[i];
+}
+
+const char *bank_text(const bank_t *bank)
+{
+    return bank->card.text;
+}
+
+bank_info_t bank_info(const bank_t *bank)
+{
+    bank_info_t info = {.shards = bank->catalog.n};
+    for (int i = 0; i < bank->catalog.n; i++) {
+        const bank_shard_t *shard = &bank->catalog.shards[i];
+        info.rows += shard->rows;
+        info.bytes += shard->bytes;
+        info.seconds += shard->seconds;
+        for (int s = 0; s < ROW_STATUS_COUNT; s++)
+            info.by_status[s] += shard->by_status[s];
+    }
+    return info;
+}
+
+/* ---- rows ---- */
+
+static err_t use_shard(bank_t *bank, int64_t number)
+{
+    if (bank->open != NULL && bank->open_number == number)
+        return OK;
+    shard_close(&bank->open);
+    err_t err = shard_open(bank->folder, &bank->card, number, &bank->open);
+    bank->open_number = number;
+    return err == OK ? OK
+                     : err_context(err, "shard %" PRId64 ", rows from %" PRId64, number,
+                                   number * bank->card.shard_rows);
+}
+
+typedef err_t (*piece_t)(shard_t *shard, int64_t begin, int64_t end, void *user, int64_t at);
+
+// Calls `piece` for the part of [begin, end) that lies in each shard. Needs the lock.
+static err_t walk(bank_t *bank, int64_t begin, int64_t end, piece_t piece, void *user)
+{
+    for (int64_t at = begin; at < end;) {
+        int64_t number = at / bank->card.shard_rows, first = number * bank->card.shard_rows;
+        int64_t stop = first + bank->card.shard_rows < end ? first + bank->card.shard_rows : end;
+        TRY(use_shard(bank, number));
+        if (stop - first > shard_rows(bank->open))
+            return err_fail(ERR_FORMAT,
+                            "%s: shard %" PRId64 " holds rows to %" PRId64 ", row %" PRId64
+                            " is missing",
+                            bank->folder, number, first + shard_rows(bank->open) - 1, stop - 1);
+        TRY(piece(bank->open, at - first, stop - first, user, at - begin));
+        at = stop;
+    }
+    return OK;
+}
+
+static err_t check_range(const bank_t *bank, int64_t begin, int64_t end)
+{
+    if (begin < 0 || end < begin || end > bank->rows)
+        return err_fail(ERR_FORMAT,
+                        "%s: rows [%" PRId64 ", %" PRId64 ") asked for, the bank has %" PRId64,
+                        bank->folder, begin, end, bank->rows);
+    return OK;
+}
+
+static err_t rows_piece(shard_t *shard, int64_t begin, int64_t end, void *user, int64_t at)
+{
+    return shard_read(shard, begin, end, user, at);
+}
+
+err_t bank_read(bank_t *bank, int64_t begin, int64_t end, rows_t *rows)
+{
+    CHECK(end - begin <= rows->capacity, "%" PRId64 " rows into room for %" PRId64, end - begin,
+          rows->capacity);
+    pthread_mutex_lock(&bank->mutex);
+    err_t err = check_range(bank, begin, end);
+    if (err == OK)
+        err = walk(bank, begin, end, rows_piece, rows);
+    pthread_mutex_unlock(&bank->mutex);
+    rows->n = err == OK ? end - begin : 0;
+    return err;
+}
+
+static err_t status_piece(shard_t *shard, int64_t begin, int64_t end, void *user, int64_t at)
+{
+    return shard_read_status(shard, begin, end, (uint8_t *)user + at);
+}
+
+err_t bank_read_status(bank_t *bank, uint8_t *status)
+{
+    pthread_mutex_lock(&bank->mutex);
+    err_t err = walk(bank, 0, bank->rows, status_piece, status);
+    pthread_mutex_unlock(&bank->mutex);
+    return err;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The catalog of a bank, catalog.jsonl: one line a sealed shard, only ever appended to.
+ *
+ *   {"shard":0,"file":"shards/0000000.h5","first_row":0,"rows":4096,"bytes":...,"hash":"<16 hex>","chunks":["<16 hex>",...],
+ *    "status":{"done":4090,"rejected":6,...},"seconds":12.5,"run":"5f0c...","line":"<16 hex>"}
+ *
+ * "line" is the xxh3 of the line without it. Nothing here is collective.
+ */
+#ifndef STORAGE_CATALOG_H
+#define STORAGE_CATALOG_H
+
+#include "storage/bank.h"
+
+typedef struct {
+    int n;
+    bank_shard_t *shards; // (n) ascending by shard, one each: the latest line
+    int64_t good_bytes;   // of the file, up to the last whole line
+    bool torn;            // something follows them
+} catalog_t;
+
+/* No file gives an empty catalog. What follows the last whole line is left out (another process may be writing it).
+ * ERR_FORMAT: a bad line before the last one, by number. */
+err_t catalog_read(const char *folder, catalog_t *out) ERR_MUST_CHECK;
+void catalog_free(catalog_t *catalog);
+const bank_shard_t *catalog_find(const catalog_t *catalog, int64_t shard); // NULL: none
+/* Cuts off what follows the last whole line. ERR_IO. */
+err_t catalog_repair(const char *folder, catalog_t *catalog) ERR_MUST_CHECK;
+/* Appends a line and syncs it; when that fails the file is as before. ERR_IO. */
+err_t catalog_append(const char *folder, const bank_shard_t *shard) ERR_MUST_CHECK;
+
+void bank_shard_free(bank_shard_t *shard);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A shard file written by a seal group through MPI-IO, so that its bytes do not depend on the number of ranks.
+ */
+#ifndef STORAGE_SHARD_WRITE_H
+#define STORAGE_SHARD_WRITE_H
+
+#include "storage/bank_card.h"
+#include "storage/exchange.h"
+
+/* What the file's attributes say beside the card; the same on every rank. */
+typedef struct {
+    char *model; // schema_text
+    char cpu[64], libm[64];
+} shard_origin_t;
+
+/* Of this process; the caller frees `model`. Not collective. */
+shard_origin_t shard_origin(const schema_t *schema);
+
+/* Writes the shard to `path` and closes it (not synced): room for it is reserved before. ERR_IO, with file and bytes where
+ * the disk is full; the file is then removed. Collective over group; the same code on every rank. */
+err_t shard_write(const par_t *group, const char *path, const bank_card_t *card,
+                  const shard_origin_t *origin, int64_t number, int64_t rows,
+                  const portion_t *portion) ERR_MUST_CHECK;
+
+#endif
