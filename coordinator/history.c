@@ -4,7 +4,7 @@
 #include "cluster/mem.h"
 #include "coordinator/json_out.h"
 #include "coordinator/run_folder.h"
-#include "diagnostics/plot_loss.h"
+#include "diagnostics/figures.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -52,9 +52,10 @@ err_t history_write(const history_t *h, const char *folder, const char *study)
         json_object_set_new(all, keys[c], values);
     }
     char *path = run_folder_file(folder, "history.json"), *picture = run_folder_file(folder, "loss.png");
+    stamp_t stamp = {.title = "Loss", .study = study, .weights = ""};
     err_t err = json_write(path, all);
     if (err == OK)
-        err = plot_loss(h->n, h->column[HISTORY_TRAINING], h->column[HISTORY_VALIDATION], study, picture);
+        err = figure_loss(picture, &stamp, h->n, h->column[HISTORY_TRAINING], h->column[HISTORY_VALIDATION]);
     json_decref(all);
     free(path);
     free(picture);
