@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nn/deep_set.h"
+
+#include "cluster/err.h"
+#include "cluster/mem.h"
+#include "nn/deep_set_peer.h"
+#include "nn/layer.h"
+
+#include <stdlib.h>
+
+typedef struct {
+    linear_t own, mean, out; // W_1, V_1 with b_1, W_2 with b_2
+} exchange_t;
+
+struct deep_set {
+    deep_set_config_t config;
+    deep_set_peer_t *peer; // NULL: ours
+    mlp_t elements, set;
+    exchange_t *exchange; // (depth)
+    linear_t out, skip;
+};
+
+static const linear_init_t hidden = {INIT_HE_NORMAL, 1.0, true};
+static const linear_init_t hidden_no_bias = {INIT_HE_NORMAL, 1.0, false};
+static const linear_init_t last = {INIT_GLOROT_UNIFORM, 1.0, true};
+static const linear_init_t last_no_bias = {INIT_GLOROT_UNIFORM, 1.0, false};
+
+static linear_t linear_below(params_t *p, const char *name, const char *part, int64_t in,
+                             int64_t out, linear_init_t init)
+{
+    char *full = mem_format("%s/%s", name, part);
+    linear_t l = linear_make(p, full, in, out, init);
+    free(full);
+    return l;
+}
+
+static mlp_t mlp_below(params_t *p, const char *name, const char *part, int64_t in, int width,
+                       const deep_set_config_t *c)
+{
+    mlp_config_t config = {width, c->n_hidden, UNARY_SILU, true, INIT_HE_NORMAL, c->dropout};
+    char *full = mem_format("%s/%s", name, part);
+    mlp_t m = mlp_make(p, full, in, &config);
+    free(full);
+    return m;
+}
+
+static exchange_t exchange_make(params_t *p, const char *name, int layer, int64_t width)
+{
+    exchange_t e;
+    char *full = mem_format("%s/exchange%d", name, layer);
+    e.own = linear_below(p, full, "own", width, width, hidden_no_bias);
+    e.mean = linear_below(p, full, "mean", width, width, hidden);
+    e.out = linear_below(p, full, "out", width, width, last);
+    free(full);
+    return e;
+}
+
+static tensor_t *exchange_record(const exchange_t *e, graph_t *g, tensor_t *h)
+{
+    tensor_t *mean = linear_record(&e->mean, g, op_segment_mean(g, h), UNARY_IDENTITY);
+    tensor_t *own = linear_record(&e->own, g, h, UNARY_IDENTITY);
+    tensor_t *u = op_unary(g, op_add(g, own, op_expand(g, mean, h->rows_class)), UNARY_SILU);
+    return op_add(g, h, linear_record(&e->out, g, u, UNARY_IDENTITY));
+}
+
+static void make_own(deep_set_t *d, params_t *p, const char *name)
+{
+    const deep_set_config_t *c = &d->config;
+    int64_t known = c->extras;
+    if (c->elements) {
+        d->elements = mlp_below(p, name, "elements", c->features, c->embed_dim, c);
+        d->exchange = MEM_NEW(exchange_t, c->depth);
+        for (int k = 0; k < c->depth; k++)
+            d->exchange[k] = exchange_make(p, name, k, d->elements.out);
+        known += d->elements.out;
+    }
+    d->set = mlp_below(p, name, "set", known, c->width, c);
+    d->out = linear_below(p, name, "out", d->set.out, c->summary_dim, last);
+    d->skip = linear_below(p, name, "skip", known, c->summary_dim, last_no_bias);
+}
+
+deep_set_t *deep_set_make(params_t *params, const char *name, const deep_set_config_t *config)
+{
+    deep_set_t *d = MEM_NEW(deep_set_t, 1);
+    d->config = *config;
+    CHECK(config->elements || (config->extras > 0 && !config->golden), "%s: nothing to summarise",
+          name);
+    if (config->golden)
+        d->peer = deep_set_peer_make(params, name, config);
+    else
+        make_own(d, params, name);
+    return d;
+}
+
+void deep_set_destroy(deep_set_t **d)
+{
+    if (!*d)
+        return;
+    deep_set_peer_destroy(&(*d)->peer);
+    free((*d)->exchange);
+    free(*d);
+    *d = NULL;
+}
+
+static tensor_t *elements_record(const deep_set_t *d, graph_t *g, tensor_t *elements)
+{
+    tensor_t *h = mlp_record(&d->elements, g, elements);
+    for (int k = 0; k < d->config.depth; k++)
+        h = exchange_record(&d->exchange[k], g, h);
+    return op_segment_mean(g, h);
+}
+
+tensor_t *deep_set_record(const deep_set_t *d, graph_t *g, tensor_t *elements, tensor_t *extras)
+{
+    if (d->peer)
+        return deep_set_peer_record(d->peer, g, elements);
+    CHECK((extras ? extras->cols : 0) == d->config.extras, "%ld extras, expected %ld",
+          extras ? (long)extras->cols : 0L, (long)d->config.extras);
+    tensor_t *c = extras;
+    if (d->config.elements) {
+        tensor_t *mean = elements_record(d, g, elements);
+        c = extras ? op_concat2(g, mean, extras) : mean;
+    }
+    tensor_t *out = linear_record(&d->out, g, mlp_record(&d->set, g, c), UNARY_IDENTITY);
+    return op_add(g, out, linear_record(&d->skip, g, c, UNARY_IDENTITY));
+}

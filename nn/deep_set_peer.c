@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nn/deep_set_peer.h"
+
+#include "cluster/err.h"
+#include "cluster/mem.h"
+#include "nn/layer.h"
+
+#include <stdlib.h>
+
+enum { SEEDS = 4, HEADS = 4 };
+static const double norm_epsilon = 1e-6;
+
+typedef struct {
+    linear_t in;                                   // W
+    int norm, norm_both, norm_elements, norm_mean; // scales
+    mlp_t elements, mean, out;                     // MLP_i, MLP_o, MLP_e
+} layer_t;
+
+typedef struct {
+    linear_t gate, up, down;
+} ffn_t;
+
+struct deep_set_peer {
+    int depth;
+    layer_t *layer; // (depth)
+    int seeds, gate_elements, gate_seeds;
+    int norm_elements, norm_query, norm_key, norm_seeds;
+    linear_t query, key, value, attended;
+    ffn_t ffn_elements, ffn_seeds;
+    linear_t out;
+};
+
+static const linear_init_t plain = {INIT_ORTHOGONAL, 1.0, false};
+static const linear_init_t with_bias = {INIT_ORTHOGONAL, 1.0, true};
+
+static int add(params_t *p, const char *name, const char *part, int64_t rows, int64_t cols,
+               init_kind_t init)
+{
+    char *full = mem_format("%s/%s", name, part);
+    int id = params_add(p, full, rows, cols, init, 1.0);
+    free(full);
+    return id;
+}
+
+static linear_t linear_below(params_t *p, const char *name, const char *part, int64_t in,
+                             int64_t out, linear_init_t init)
+{
+    char *full = mem_format("%s/%s", name, part);
+    linear_t l = linear_make(p, full, in, out, init);
+    free(full);
+    return l;
+}
+
+static mlp_t mlp_below(params_t *p, const char *name, const char *part, int64_t in,
+                       const deep_set_config_t *c)
+{
+    mlp_config_t config = {c->width, c->n_hidden, UNARY_SILU, true, INIT_ORTHOGONAL, c->dropout};
+    char *full = mem_format("%s/%s", name, part);
+    mlp_t m = mlp_make(p, full, in, &config);
+    free(full);
+    return m;
+}
+
+static ffn_t ffn_make(params_t *p, const char *name, const char *part, int64_t width)
+{
+    ffn_t f;
+    int64_t inner = (width * 8 / 3 + 63) / 64 * 64;
+    char *full = mem_format("%s/%s", name, part);
+    f.gate = linear_below(p, full, "gate", width, inner, plain);
+    f.up = linear_below(p, full, "up", width, inner, plain);
+    f.down = linear_below(p, full, "down", inner, width, plain);
+    free(full);
+    return f;
+}
+
+static tensor_t *ffn_record(const ffn_t *f, graph_t *g, tensor_t *x)
+{
+    tensor_t *gate = linear_record(&f->gate, g, x, UNARY_SILU);
+    tensor_t *up = linear_record(&f->up, g, x, UNARY_IDENTITY);
+    return linear_record(&f->down, g, op_mul(g, gate, up), UNARY_IDENTITY);
+}
+
+static layer_t layer_make(params_t *p, const char *name, int64_t in, const deep_set_config_t *c)
+{
+    layer_t l;
+    int64_t e = c->embed_dim, w = c->width;
+    l.in = linear_below(p, name, "in", in, e, plain);
+    l.norm = add(p, name, "norm/scale", 1, e, INIT_ONE);
+    l.norm_both = add(p, name, "norm_both/scale", 1, e + w, INIT_ONE);
+    l.norm_elements = add(p, name, "norm_elements/scale", 1, e, INIT_ONE);
+    l.elements = mlp_below(p, name, "elements", e, c);
+    l.norm_mean = add(p, name, "norm_mean/scale", 1, w, INIT_ONE);
+    l.mean = mlp_below(p, name, "mean", w, c);
+    l.out = mlp_below(p, name, "out", e + w, c);
+    return l;
+}
+
+static tensor_t *norm(graph_t *g, tensor_t *x, int scale)
+{
+    return op_rms_norm(g, x, graph_param(g, scale), norm_epsilon);
+}
+
+static tensor_t *layer_record(const layer_t *l, graph_t *g, tensor_t *x)
+{
+    tensor_t *h = linear_record(&l->in, g, x, UNARY_IDENTITY);
+    tensor_t *n = norm(g, h, l->norm);
+    tensor_t *inner = mlp_record(&l->elements, g, norm(g, n, l->norm_elements));
+    tensor_t *mean = mlp_record(&l->mean, g, norm(g, op_segment_mean(g, inner), l->norm_mean));
+    tensor_t *both = op_concat2(g, n, op_expand(g, mean, n->rows_class));
+    return op_add(g, h, mlp_record(&l->out, g, norm(g, both, l->norm_both)));
+}
+
+static void pooling_make(deep_set_peer_t *d, params_t *p, const char *name, int64_t e)
+{
+    d->seeds = add(p, name, "seeds", SEEDS, e, INIT_ORTHOGONAL);
+    d->gate_elements = add(p, name, "gate_elements", 1, 1, INIT_ZERO);
+    d->gate_seeds = add(p, name, "gate_seeds", 1, 1, INIT_ZERO);
+    d->query = linear_below(p, name, "query", e, e, plain);
+    d->key = linear_below(p, name, "key", e, e, plain);
+    d->value = linear_below(p, name, "value", e, e, plain);
+    d->attended = linear_below(p, name, "attended", e, e, plain);
+    d->ffn_seeds = ffn_make(p, name, "ffn_seeds", e);
+    d->norm_query = add(p, name, "norm_query/scale", 1, e, INIT_ONE);
+    d->norm_key = add(p, name, "norm_key/scale", 1, e, INIT_ONE);
+    d->norm_seeds = add(p, name, "norm_seeds/scale", 1, e, INIT_ONE);
+    d->norm_elements = add(p, name, "norm_elements/scale", 1, e, INIT_ONE);
+    d->ffn_elements = ffn_make(p, name, "ffn_elements", e);
+}
+
+deep_set_peer_t *deep_set_peer_make(params_t *params, const char *name,
+                                    const deep_set_config_t *config)
+{
+    deep_set_peer_t *d = MEM_NEW(deep_set_peer_t, 1);
+    int64_t e = config->embed_dim;
+    CHECK(e % HEADS == 0 && config->width == e, "%s: embed_dim %d, width %d", name,
+          config->embed_dim, config->width);
+    d->depth = config->depth;
+    d->layer = MEM_NEW(layer_t, config->depth);
+    for (int k = 0; k < config->depth; k++) {
+        char *layer = mem_format("%s/layer%d", name, k);
+        d->layer[k] = layer_make(params, layer, k ? e : config->features, config);
+        free(layer);
+    }
+    char *pooling = mem_format("%s/pooling", name);
+    pooling_make(d, params, pooling, e);
+    free(pooling);
+    d->out = linear_below(params, name, "out", SEEDS * e, config->summary_dim, with_bias);
+    return d;
+}
+
+void deep_set_peer_destroy(deep_set_peer_t **d)
+{
+    if (!*d)
+        return;
+    free((*d)->layer);
+    free(*d);
+    *d = NULL;
+}
+
+static tensor_t *pooling_record(const deep_set_peer_t *d, graph_t *g, tensor_t *x)
+{
+    tensor_t *more = ffn_record(&d->ffn_elements, g, norm(g, x, d->norm_elements));
+    tensor_t *y = op_add(g, x, op_mul(g, more, graph_param(g, d->gate_elements)));
+    tensor_t *key = norm(g, y, d->norm_key);
+    tensor_t *seeds = graph_param(g, d->seeds);
+    tensor_t *query = linear_record(&d->query, g, norm(g, seeds, d->norm_query), UNARY_IDENTITY);
+    tensor_t *found = op_attention(g, op_expand(g, query, ROWS_SETS),
+                                   linear_record(&d->key, g, key, UNARY_IDENTITY),
+                                   linear_record(&d->value, g, key, UNARY_IDENTITY), HEADS);
+    tensor_t *s = op_add(g, op_expand(g, seeds, ROWS_SETS),
+                         linear_record(&d->attended, g, found, UNARY_IDENTITY));
+    tensor_t *last = ffn_record(&d->ffn_seeds, g, norm(g, s, d->norm_seeds));
+    return op_add(g, s, op_mul(g, last, graph_param(g, d->gate_seeds)));
+}
+
+tensor_t *deep_set_peer_record(const deep_set_peer_t *d, graph_t *g, tensor_t *elements)
+{
+    tensor_t *x = elements;
+    for (int k = 0; k < d->depth; k++)
+        x = layer_record(&d->layer[k], g, x);
+    tensor_t *pooled = op_reshape(g, pooling_record(d, g, x), 1);
+    return linear_record(&d->out, g, pooled, UNARY_IDENTITY);
+}
