@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One sealed block of an inference, in memory and as named arrays: blocks/0000017.h5.
+ */
+#ifndef STORAGE_POSTERIOR_BLOCK_H
+#define STORAGE_POSTERIOR_BLOCK_H
+
+#include "cluster/err.h"
+#include "storage/posterior_file.h"
+
+#include <stdint.h>
+
+/* Letters: n data sets, d draws, P parameters. */
+typedef struct {
+    int64_t n;
+    double *draws;       // (P, n, d)
+    double *summary;     // (P, SUMMARY_COUNT, n)
+    double *correlation; // (n, P, P)
+    uint8_t *accepted;   // (n)
+    int64_t *length;     // (n)
+    double *measures;    // (3, n): distance, p-value, edge share
+    uint8_t *reasons;    // texts one after another, each with its final 0
+    int64_t reasons_bytes;
+} posterior_block_t;
+
+char *posterior_block_path(const char *folder, int64_t block); // the caller frees it
+
+/* Reads a block. ERR_MISSING; ERR_MISMATCH for another stamp; ERR_FORMAT. */
+err_t posterior_block_read(const char *folder, const posterior_head_t *head, int64_t block,
+                           posterior_block_t *out) ERR_MUST_CHECK;
+void posterior_block_free(posterior_block_t *block);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * posterior.h5: draws, summaries and verdicts of many data sets, for xarray, ArviZ and h5py:
+ *
+ *   /                           attributes: format, software, model, study, weights, gate, unverified (where there was no
+ *                               passed gate: the reason that was given), stamp
+ *   /posterior/<parameter>      (dataset, chain = 1, draw) f64; NaN for a refused data set
+ *   /posterior/dataset chain draw                                dimension scales; dataset holds the ids
+ *   /summary/<parameter>/mean sd median q025 q975    (dataset) f64
+ *   /summary/correlation        (dataset, parameter, parameter_2) f64
+ *   /verdict/accepted           (dataset) u8
+ *           /reason             (dataset) text, "" where accepted
+ *           /n                  (dataset) i64: its number of elements
+ *           /distance /p_value  (dataset) f64: out-of-distribution distance in summary space
+ *           /edge_share         (dataset) f64: share of draws at the support's edge
+ *
+ *     xarray.open_dataset(f, group="posterior", engine="h5netcdf")        arviz.from_netcdf(f)
+ *
+ * Whoever computed a block of data sets writes it as a sealed file of its own, and the blocks are joined at the end, so a
+ * killed inference keeps what is done. A stamp (weights, data, draws, seed: whatever the result depends on) tells blocks
+ * of this inference from those of another one. Ids that are all plain integers become integers, else they are texts.
+ */
+#ifndef STORAGE_POSTERIOR_FILE_H
+#define STORAGE_POSTERIOR_FILE_H
+
+#include "cluster/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct {
+    bool accepted;
+    const char *reason; // why not; NULL or "" where accepted
+    int64_t n;
+    double distance, p_value, edge_share; // NaN where there is none
+} posterior_verdict_t;
+
+/* What all blocks of one inference share; everything is borrowed. */
+typedef struct {
+    int64_t datasets, draws, block_datasets; // the last block may have fewer data sets
+    int n_parameters;
+    const char *const *parameters; // (P) names
+    const char *const *ids;        // (datasets)
+    const char *stamp;
+    const char *model, *study, *weights, *gate;
+    const char *unverified; // NULL: the gate was passed
+} posterior_head_t;
+
+int64_t posterior_blocks(const posterior_head_t *head);                    // number of blocks
+int64_t posterior_block_size(const posterior_head_t *head, int64_t block); // data sets of one block
+
+/* ERR_USAGE for a parameter whose name is taken ("draw") or has a slash, no data sets, no draws. Not collective. */
+err_t posterior_head_check(const posterior_head_t *head) ERR_MUST_CHECK;
+
+/* Seals a block: draws (size, draws, P), verdicts (size). The draws of refused data sets are not looked at. The folder
+ * exists. Not collective; blocks may be written by different ranks at once. ERR_IO. */
+err_t posterior_block_write(const char *folder, const posterior_head_t *head, int64_t block,
+                            const double *draws,
+                            const posterior_verdict_t *verdicts) ERR_MUST_CHECK;
+/* True where the block is sealed, whole and of this stamp. */
+bool posterior_block_done(const char *folder, const posterior_head_t *head, int64_t block);
+
+/* Joins all blocks into `path` (beside it first, then renamed). ERR_MISSING names a block that is not there,
+ * ERR_MISMATCH one of another inference. One process; not collective. */
+err_t posterior_join(const char *folder, const posterior_head_t *head,
+                     const char *path) ERR_MUST_CHECK;
+/* Removes the blocks, and the folder where nothing else is in it. */
+void posterior_blocks_remove(const char *folder, const posterior_head_t *head);
+
+/* True where `path` is a posterior file with this stamp. */
+bool posterior_file_is(const char *path, const char *stamp);
+
+#endif

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+// With two arguments (a path, "integers" or "texts") it writes the example that check_posterior.py reads.
+#include "storage/posterior_file.h"
+
+#include "cluster/mem.h"
+#include "storage/h5.h"
+#include "storage/posterior_block.h"
+#include "storage/posterior_summary.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+enum { DATASETS = 5, DRAWS = 101, BLOCK = 2, P = 2, REFUSED = 2 };
+
+static const char *const parameters[] = {"drift", "t0"};
+static const char *const integer_ids[] = {"0", "7", "-3", "12", "100"};
+static const char *const text_ids[] = {"0", "anna", "012", "M\xc3\xbcller", "1e3"};
+
+static posterior_head_t example_head(const char *stamp)
+{
+    return (posterior_head_t){.datasets = DATASETS,
+                              .draws = DRAWS,
+                              .block_datasets = BLOCK,
+                              .n_parameters = P,
+                              .parameters = parameters,
+                              .ids = integer_ids,
+                              .stamp = stamp,
+                              .model = "name: ddm\n",
+                              .study = "study: reaction-times\n",
+                              .weights = "9f3c21ab77e0d154",
+                              .gate = "passed"};
+}
+
+/* Data set i, draw k: drift = i + sin k, t0 = 0.01 k (i + 1) - drift. */
+static void example_draws(int64_t i, double *draws)
+{
+    for (int64_t k = 0; k < DRAWS; k++) {
+        draws[k * P] = (double)i + sin((double)k);
+        draws[k * P + 1] = 0.01 * (double)k * (double)(i + 1) - draws[k * P];
+    }
+}
+
+static err_t write_block(const char *folder, const posterior_head_t *head, int64_t block)
+{
+    double draws[BLOCK * DRAWS * P];
+    posterior_verdict_t verdicts[BLOCK];
+    for (int64_t k = 0; k < posterior_block_size(head, block); k++) {
+        int64_t i = block * BLOCK + k;
+        bool good = i != REFUSED;
+        example_draws(i, draws + k * DRAWS * P);
+        verdicts[k] = (posterior_verdict_t){.accepted = good,
+                                            .reason = good ? NULL : "rt is negative in line 7",
+                                            .n = 50 + i,
+                                            .distance = 0.5 * (double)i,
+                                            .p_value = good ? 1.0 / (double)(i + 1) : NAN,
+                                            .edge_share = 0.001 * (double)i};
+    }
+    return posterior_block_write(folder, head, block, draws, verdicts);
+}
+
+static err_t write_example(const char *path, const char *ids)
+{
+    posterior_head_t head = example_head("stamp-1");
+    if (strcmp(ids, "texts") == 0) {
+        head.ids = text_ids;
+        head.unverified = "a first look";
+    }
+    char *folder = mem_format("%s.blocks", path);
+    mkdir(folder, 0777);
+    err_t err;
+    for (int64_t block = 0; block < posterior_blocks(&head); block++)
+        TRY_TO(done, write_block(folder, &head, block));
+    TRY_TO(done, posterior_join(folder, &head, path));
+    posterior_blocks_remove(folder, &head);
+done:
+    free(folder);
+    return err;
+}
+
+/* ---- tests ---- */
+
+typedef struct {
+    char folder[64], blocks[96], path[96];
+} place_t;
+
+static int place_make(void **state)
+{
+    place_t *p = MEM_NEW(place_t, 1);
+    snprintf(p->folder, sizeof p->folder, "./test_posterior.XXXXXX");
+    if (!mkdtemp(p->folder))
+        return -1;
+    snprintf(p->blocks, sizeof p->blocks, "%s/blocks", p->folder);
+    snprintf(p->path, sizeof p->path, "%s/posterior.h5", p->folder);
+    *state = p;
+    return mkdir(p->blocks, 0777);
+}
+
+static int place_remove(void **state)
+{
+    place_t *p = *state;
+    posterior_head_t head = example_head("");
+    posterior_blocks_remove(p->blocks, &head);
+    unlink(p->path);
+    rmdir(p->folder);
+    free(p);
+    return 0;
+}
+
+static void a_killed_inference_knows_what_is_done(void **state)
+{
+    const place_t *p = *state;
+    posterior_head_t head = example_head("stamp-1"), other = example_head("stamp-2");
+    assert_int_equal(posterior_blocks(&head), 3);
+    assert_int_equal(posterior_block_size(&head, 2), 1);
+    assert_int_equal(write_block(p->blocks, &head, 1), OK);
+    assert_true(posterior_block_done(p->blocks, &head, 1));
+    assert_false(posterior_block_done(p->blocks, &head, 0));
+    assert_false(posterior_block_done(p->blocks, &other, 1));
+    assert_string_equal(err_text(), "");
+}
+
+static void joining_asks_for_every_block_of_this_inference(void **state)
+{
+    const place_t *p = *state;
+    posterior_head_t head = example_head("stamp-1"), other = example_head("stamp-2");
+    assert_int_equal(write_block(p->blocks, &head, 0), OK);
+    assert_int_equal(write_block(p->blocks, &head, 1), OK);
+    assert_int_equal(posterior_join(p->blocks, &head, p->path), -ERR_MISSING);
+    assert_non_null(strstr(err_text(), "0000002.h5"));
+    assert_int_equal(access(p->path, F_OK), -1);
+    assert_int_equal(write_block(p->blocks, &other, 2), OK);
+    assert_int_equal(posterior_join(p->blocks, &head, p->path), -ERR_MISMATCH);
+    assert_non_null(strstr(err_text(), "stamp-2, expected stamp-1"));
+    assert_int_equal(write_block(p->blocks, &head, 2), OK);
+    assert_int_equal(posterior_join(p->blocks, &head, p->path), OK);
+}
+
+static void the_joined_file_holds_draws_and_verdicts_by_name(void **state)
+{
+    const place_t *p = *state;
+    posterior_head_t head = example_head("stamp-1");
+    for (int64_t block = 0; block < 3; block++)
+        assert_int_equal(write_block(p->blocks, &head, block), OK);
+    assert_int_equal(posterior_join(p->blocks, &head, p->path), OK);
+    h5_id_t file;
+    double t0[DATASETS * DRAWS], one[DRAWS * P];
+    uint8_t accepted[DATASETS];
+    h5_shape_t shape = {.type = H5_TYPE_F64, .n_dims = 3, .dims = {DATASETS, 1, DRAWS}};
+    h5_shape_t flags = h5_vector(H5_TYPE_U8, DATASETS);
+    int64_t n;
+    char **reasons;
+    assert_int_equal(h5_open(p->path, &file), OK);
+    assert_int_equal(h5_read(file, "posterior/t0", &shape, t0), OK);
+    assert_int_equal(h5_read(file, "verdict/accepted", &flags, accepted), OK);
+    assert_int_equal(h5_read_texts(file, "verdict/reason", &n, &reasons), OK);
+    assert_int_equal(n, DATASETS);
+    for (int64_t i = 0; i < DATASETS; i++) {
+        assert_int_equal(accepted[i], i != REFUSED);
+        assert_string_equal(reasons[i], i == REFUSED ? "rt is negative in line 7" : "");
+        example_draws(i, one);
+        for (int k = 0; k < DRAWS; k++)
+            assert_true(i == REFUSED ? isnan(t0[i * DRAWS + k])
+                                     : t0[i * DRAWS + k] == one[k * P + 1]);
+    }
+    h5_free_texts(n, &reasons);
+    assert_int_equal(h5_close(&file), OK);
+}
+
+static void a_file_is_known_by_its_stamp(void **state)
+{
+    const place_t *p = *state;
+    assert_false(posterior_file_is(p->path, "stamp-1"));
+    assert_int_equal(write_example(p->path, "integers"), OK);
+    assert_true(posterior_file_is(p->path, "stamp-1"));
+    assert_false(posterior_file_is(p->path, "stamp-2"));
+    assert_string_equal(err_text(), "");
+}
+
+static void names_that_are_taken_are_refused(void **state)
+{
+    (void)state;
+    const char *const bad[] = {"drift", "chain"}, *const slash[] = {"a/b", "t0"};
+    posterior_head_t head = example_head("");
+    assert_int_equal(posterior_head_check(&head), OK);
+    head.parameters = bad;
+    assert_int_equal(posterior_head_check(&head), -ERR_USAGE);
+    assert_non_null(strstr(err_text(), "\"chain\""));
+    head.parameters = slash;
+    assert_int_equal(posterior_head_check(&head), -ERR_USAGE);
+    head = example_head("");
+    head.datasets = 0;
+    assert_int_equal(posterior_head_check(&head), -ERR_USAGE);
+}
+
+/* numpy.quantile([1, 2, 4, 8], q); mean and ddof = 1 of the same; r of (1, 2, 4, 8) with (1, 3, 2, 9). */
+static void summaries_are_those_of_numpy(void **state)
+{
+    (void)state;
+    const double x[] = {1, 2, 4, 8}, draws[] = {8, 9, 1, 1, 4, 2, 2, 3};
+    double summary[2 * SUMMARY_COUNT], r[4];
+    assert_true(fabs(posterior_quantile(4, x, 0.1) - 1.3) < 1e-15);
+    assert_true(posterior_quantile(4, x, 1) == 8);
+    posterior_summarize(4, 2, draws, summary, r);
+    assert_true(summary[SUMMARY_MEAN] == 3.75);
+    assert_true(fabs(summary[SUMMARY_SD] - 3.0956959368344519) < 1e-15);
+    assert_true(summary[SUMMARY_MEDIAN] == 3);
+    assert_true(fabs(summary[SUMMARY_Q025] - 1.075) < 1e-15 &&
+                fabs(summary[SUMMARY_Q975] - 7.7) < 1e-14);
+    assert_true(fabs(r[1] - 0.9212772401159601) < 1e-14 && r[1] == r[2] && r[0] == 1 && r[3] == 1);
+}
+
+static void a_nan_draw_gives_no_summary(void **state)
+{
+    (void)state;
+    const double draws[] = {8, 9, 1, NAN};
+    double summary[2 * SUMMARY_COUNT], r[4];
+    posterior_summarize(2, 2, draws, summary, r);
+    assert_true(isnan(summary[SUMMARY_MEAN]) && isnan(summary[SUMMARY_COUNT + SUMMARY_SD]) &&
+                isnan(r[0]));
+}
+
+#define PLACED(f) cmocka_unit_test_setup_teardown(f, place_make, place_remove)
+
+int main(int argc, char **argv)
+{
+    if (argc == 3)
+        return err_exit_code(write_example(argv[1], argv[2]));
+    const struct CMUnitTest tests[] = {
+        PLACED(a_killed_inference_knows_what_is_done),
+        PLACED(joining_asks_for_every_block_of_this_inference),
+        PLACED(the_joined_file_holds_draws_and_verdicts_by_name),
+        PLACED(a_file_is_known_by_its_stamp),
+        cmocka_unit_test(names_that_are_taken_are_refused),
+        cmocka_unit_test(summaries_are_those_of_numpy),
+        cmocka_unit_test(a_nan_draw_gives_no_summary),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
