@@ -13,12 +13,12 @@
 typedef struct {
     double beta1, beta2, epsilon, weight_decay;
     double clip_norm;      // of the whole gradient; 0: none
-    double average_decay;  // of the moving average; warmed up as min(decay, (1 + t) / (10 + t)); 0: no average
+    double average_decay;  // of the moving average; warmed up as min(decay, (1 + t) / (10 + t)), t = 1, 2, ...; 0: the weights themselves
 } adamw_config_t;
 
 typedef struct adamw adamw_t;
 
-adamw_config_t adamw_config_default(void);
+adamw_config_t adamw_config_default(void); // 0.9, 0.999, 1e-7, decay 0.005, clip 1.5, average 0.999
 adamw_t *adamw_create(params_t *params, const adamw_config_t *config); // borrows params
 void adamw_destroy(adamw_t **o);
 /* One step with the mean gradient; returns its norm before clipping. A norm that is not finite changes nothing. */
@@ -30,7 +30,8 @@ float *adamw_average(adamw_t *o);
 int64_t adamw_steps(const adamw_t *o);
 void adamw_set_steps(adamw_t *o, int64_t steps);
 
-/* Learning rate of a step: linear warm-up from peak / 10, then a cosine to `floor`. A pure function. */
+/* Learning rate of step s = 0, 1, ..., of `total`: peak (0.1 + 0.9 s / warmup), then a cosine from peak to `floor`, which
+ * holds from `total` on. A pure function. */
 typedef struct {
     double peak, floor;
     int64_t warmup, total;
