@@ -14,7 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { FILE_CAP = 16 << 20, WORDS_CAP = 1024, PATH_CAP = 512, DEPTH_CAP = 24 };
+enum { FILE_CAP = 16 << 20, WORDS_CAP = 1024, PATH_CAP = 512, DEPTH_CAP = 32 };
 
 typedef struct {
     int parent, key, index; // node ids, 0: none; index: place in a sequence
@@ -71,15 +71,26 @@ static const char *event_refused(const yaml_event_t *event)
     return tag != NULL ? "a tag (!name) is not supported, expected a plain value" : NULL;
 }
 
-static err_t check_event(const yaml_event_t *event, const source_t *source, int *documents)
+typedef struct {
+    int documents, depth;
+} seen_t;
+
+static err_t check_event(const yaml_event_t *event, const source_t *source, seen_t *seen)
 {
+    bool opens =
+        event->type == YAML_SEQUENCE_START_EVENT || event->type == YAML_MAPPING_START_EVENT;
+    bool closes = event->type == YAML_SEQUENCE_END_EVENT || event->type == YAML_MAPPING_END_EVENT;
     size_t line = event->start_mark.line + 1;
     const char *refused = event_refused(event);
     if (refused != NULL)
         return err_fail(ERR_USAGE, "%s:%zu: %s", source->where, line, refused);
-    if (event->type == YAML_DOCUMENT_START_EVENT && ++*documents == 2)
+    if (event->type == YAML_DOCUMENT_START_EVENT && ++seen->documents == 2)
         return err_fail(ERR_USAGE, "%s:%zu: a second document starts here, expected one",
                         source->where, line);
+    seen->depth += opens - closes;
+    if (seen->depth > DEPTH_CAP)
+        return err_fail(ERR_USAGE, "%s:%zu: nested deeper than %d levels", source->where, line,
+                        DEPTH_CAP);
     return OK;
 }
 
@@ -88,7 +99,7 @@ static err_t check_events(const source_t *source)
     yaml_parser_t parser;
     yaml_event_t event;
     err_t err = OK;
-    int documents = 0;
+    seen_t seen = {0};
     bool more = true;
     parser_start(&parser, source);
     while (err == OK && more) {
@@ -97,11 +108,11 @@ static err_t check_events(const source_t *source)
             break;
         }
         more = event.type != YAML_STREAM_END_EVENT;
-        err = check_event(&event, source, &documents);
+        err = check_event(&event, source, &seen);
         yaml_event_delete(&event);
     }
     yaml_parser_delete(&parser);
-    if (err == OK && documents == 0)
+    if (err == OK && seen.documents == 0)
         return err_fail(ERR_USAGE, "%s:1: the file is empty, expected keys and values",
                         source->where);
     return err;

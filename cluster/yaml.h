@@ -59,7 +59,7 @@ typedef struct {
     int id; // 0: absent
 } yaml_node_ref_t;
 
-/* Reads one document of at most 16 MiB. A second one, an empty one, bad YAML, aliases, anchors, tags, duplicate keys:
+/* Reads one document of at most 16 MiB and 32 levels. A second one, an empty one, bad YAML, aliases, anchors, tags, duplicate keys:
  * ERR_USAGE with file and line. No such file: ERR_MISSING; a file that can not be read: ERR_IO. */
 err_t yaml_read_file(const char *path, yaml_doc_t **out) ERR_MUST_CHECK;
 /* `where` stands for the file name in messages. */

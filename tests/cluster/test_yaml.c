@@ -245,6 +245,15 @@ static void what_is_not_one_plain_document_is_refused(void **state)
     refuses("[a]: 1\n", "study.yaml:1: a key is a map or a sequence, expected a word");
 }
 
+static void deep_nesting_is_refused(void **state)
+{
+    (void)state;
+    char text[1001];
+    memset(text, '[', 1000);
+    text[1000] = '\0';
+    refuses(text, "study.yaml:1: nested deeper than 32 levels");
+}
+
 static void broken_yaml_names_the_line(void **state)
 {
     (void)state;
@@ -488,6 +497,7 @@ int main(void)
         cmocka_unit_test(wrong_types_say_what_was_expected),
         cmocka_unit_test(wrong_numbers_say_why),
         cmocka_unit_test(what_is_not_one_plain_document_is_refused),
+        cmocka_unit_test(deep_nesting_is_refused),
         cmocka_unit_test(broken_yaml_names_the_line),
         cmocka_unit_test(files_are_read_and_missing_ones_named),
         cmocka_unit_test(nodes_can_be_walked),
