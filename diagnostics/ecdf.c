@@ -17,6 +17,10 @@ enum {
     TAIL_SIMULATIONS = 50
 };
 
+typedef struct {
+    double first, last;
+} points_t;
+
 /* Bin(N, z_k).cdf for low <= count <= high stands in cdf[at + count - low]; below it is 0 and above 1 to rounding. */
 typedef struct {
     double z;
@@ -171,14 +175,15 @@ static int64_t ecdf_row_quantile(const ecdf_null_t *null, int64_t k, double q)
     return high;
 }
 
-ecdf_band_t ecdf_band_create(int64_t n, double level, int parameters, uint64_t seed)
+static ecdf_band_t ecdf_band_between(int64_t n, int64_t points, points_t z, double level,
+                                     int parameters, uint64_t seed)
 {
     CHECK(level > 0 && level < 1 && parameters > 0, "level %g for %d parameters", level,
           parameters);
-    ecdf_band_t band = {.n = n, .points = n < MOST_POINTS ? n : MOST_POINTS, .level = level};
+    ecdf_band_t band = {.n = n, .points = points, .level = level};
     band.alpha = 1 - pow(level, 1.0 / parameters);
     double wanted = fmin(fmax(TAIL_SIMULATIONS / band.alpha, FEWEST_SIMULATIONS), MOST_SIMULATIONS);
-    ecdf_null_t *null = ecdf_null_create(n, band.points, 1e-5, 1 - 1e-5, (int64_t)wanted, seed);
+    ecdf_null_t *null = ecdf_null_create(n, points, z.first, z.last, (int64_t)wanted, seed);
     band.gamma = ecdf_null_critical(null, band.alpha);
     band.z = MEM_NEW(double, band.points);
     band.low = MEM_NEW(double, band.points);
@@ -192,6 +197,23 @@ ecdf_band_t ecdf_band_create(int64_t n, double level, int parameters, uint64_t s
     return band;
 }
 
+ecdf_band_t ecdf_band_create(int64_t n, double level, int parameters, uint64_t seed)
+{
+    int64_t points = n < MOST_POINTS ? n : MOST_POINTS;
+    return ecdf_band_between(n, points, (points_t){1e-5, 1 - 1e-5}, level, parameters, seed);
+}
+
+ecdf_band_t ecdf_rank_band_create(int64_t n, int64_t s, double level, int parameters, uint64_t seed)
+{
+    CHECK(s > 0, "ranks among %ld draws", (long)s);
+    int64_t most = n < MOST_POINTS ? n : MOST_POINTS, stride = (s + most - 1) / most,
+            points = s / stride;
+    points_t z = {(double)stride / (double)(s + 1), (double)(points * stride) / (double)(s + 1)};
+    ecdf_band_t band = ecdf_band_between(n, points, z, level, parameters, seed);
+    band.stride = stride;
+    return band;
+}
+
 void ecdf_band_free(ecdf_band_t *band)
 {
     free(band->z);
@@ -200,11 +222,11 @@ void ecdf_band_free(ecdf_band_t *band)
     *band = (ecdf_band_t){0};
 }
 
-void ecdf_at(const ecdf_band_t *band, const double *fractional, double *out)
+void ecdf_at(const ecdf_band_t *band, const double *values, double *out)
 {
     double *sorted = MEM_NEW(double, band->n);
     for (int64_t i = 0; i < band->n; i++)
-        sorted[i] = fractional[i];
+        sorted[i] = values[i];
     stats_sort(band->n, sorted);
     int64_t count = 0;
     for (int64_t k = 0; k < band->points; k++) {
@@ -213,6 +235,22 @@ void ecdf_at(const ecdf_band_t *band, const double *fractional, double *out)
         out[k] = (double)count / (double)band->n;
     }
     free(sorted);
+}
+
+void ecdf_at_ranks(const ecdf_band_t *band, const int64_t *ranks, double *out)
+{
+    CHECK(band->stride > 0, "this band is none for ranks");
+    int64_t *below = MEM_NEW(int64_t, band->points);
+    for (int64_t i = 0; i < band->n; i++) {
+        int64_t k = ranks[i] / band->stride; // the first point (k + 1) * stride above the rank
+        if (k < band->points)
+            below[k]++;
+    }
+    for (int64_t k = 0, sum = 0; k < band->points; k++) {
+        sum += below[k];
+        out[k] = (double)sum / (double)band->n;
+    }
+    free(below);
 }
 
 int ecdf_inside(const ecdf_band_t *band, const double *ecdf)

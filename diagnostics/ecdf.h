@@ -32,16 +32,24 @@ double ecdf_null_critical(const ecdf_null_t *null, double alpha);
  * (Sidak: each gets 1 - level^(1/D)). */
 typedef struct {
     int64_t n, points;
+    int64_t stride;             // of rank bands: z_k = (k + 1) stride / (S + 1); 0 otherwise
     double level, alpha, gamma; // alpha: for one parameter; gamma: its critical value
     double *z, *low, *high;     // (points): the ECDF's bounds; subtract z for the difference form
 } ecdf_band_t;
 
-/* K = min(N, 1000) points in [1e-5, 1 - 1e-5]; 1,000 simulations, more where alpha is so small that fewer than 50 would
- * fall below its quantile (50,000 at most). */
+/* For continuous values: K = min(N, 1000) points in [1e-5, 1 - 1e-5]; 1,000 simulations, more where alpha is so small that
+ * fewer than 50 would fall below its quantile (50,000 at most).
+ * Do not judge fractional ranks R / S by it: they are discrete, one rank of 0 among a few hundred (chance 1 / (S + 1) each)
+ * already leaves it at z = 1e-5. */
 ecdf_band_t ecdf_band_create(int64_t n, double level, int parameters, uint64_t seed);
+/* For integer ranks 0 .. S: at points where P(R < i) = i / (S + 1) is exact, every stride-th i so that there are at most
+ * min(N, 1000) of them. The band to judge calibration by. */
+ecdf_band_t ecdf_rank_band_create(int64_t n, int64_t s, double level, int parameters,
+                                  uint64_t seed);
 void ecdf_band_free(ecdf_band_t *band);
-/* The ECDF of fractional ranks at the band's points: out (points). */
-void ecdf_at(const ecdf_band_t *band, const double *fractional, double *out);
+/* The ECDF at the band's points, out (points): of values in [0, 1], and of integer ranks (rank bands). */
+void ecdf_at(const ecdf_band_t *band, const double *values, double *out);
+void ecdf_at_ranks(const ecdf_band_t *band, const int64_t *ranks, double *out);
 /* Whether those values lie inside the band everywhere. */
 int ecdf_inside(const ecdf_band_t *band, const double *ecdf);
 

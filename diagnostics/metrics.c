@@ -24,7 +24,7 @@ static const uint64_t METRICS_SEED =
 
 static metrics_work_t metrics_work_create(int64_t n, int64_t s, int d, double level)
 {
-    metrics_work_t w = {.band = ecdf_band_create(n, level, d, METRICS_SEED)};
+    metrics_work_t w = {.band = ecdf_rank_band_create(n, s, level, d, METRICS_SEED)};
     w.log_gamma = log_gamma_null(n, s, METRICS_SEED);
     w.fractional = MEM_NEW(double, n);
     w.integer = MEM_NEW(int64_t, n);
@@ -68,7 +68,7 @@ static parameter_metrics_t metrics_of(const marginal_t *m, metrics_work_t *w)
 {
     ranks_fractional(m, w->fractional);
     ranks_integer(m, w->integer);
-    ecdf_at(&w->band, w->fractional, w->ecdf);
+    ecdf_at_ranks(&w->band, w->integer, w->ecdf);
     return (parameter_metrics_t){.calibration_error = calibration_error(m),
                                  .ecdf_deviation = ranks_deviation(m->n, w->fractional),
                                  .ecdf_inside = ecdf_inside(&w->band, w->ecdf),
@@ -124,6 +124,26 @@ void metrics_values(const parameter_metrics_t *p, metric_value_t out[METRIC_VALU
                                                   {"worst_bias_from", p->bias.from},
                                                   {"worst_bias_to", p->bias.to}};
     memcpy(out, values, sizeof values);
+}
+
+void metrics_from_values(const metric_value_t values[METRIC_VALUES], parameter_metrics_t *out)
+{
+    const bias_t bias = {.overall = values[10].value,
+                         .worst = values[11].value,
+                         .worst_error = values[12].value,
+                         .from = values[13].value,
+                         .to = values[14].value};
+    *out = (parameter_metrics_t){.calibration_error = values[0].value,
+                                 .ecdf_deviation = values[1].value,
+                                 .ecdf_inside = values[2].value > 0,
+                                 .log_gamma = values[3].value,
+                                 .coverage_50 = values[4].value,
+                                 .coverage_95 = values[5].value,
+                                 .nrmse = values[6].value,
+                                 .correlation = values[7].value,
+                                 .contraction = values[8].value,
+                                 .z_score = values[9].value,
+                                 .bias = bias};
 }
 
 err_t metrics_write_csv(const metrics_t *m, const char *const *names, const char *path)

@@ -43,6 +43,8 @@ typedef struct {
 } metric_value_t;
 enum { METRIC_VALUES = 15 };
 void metrics_values(const parameter_metrics_t *p, metric_value_t out[METRIC_VALUES]);
+void metrics_from_values(const metric_value_t values[METRIC_VALUES],
+                         parameter_metrics_t *out); // back, by place
 
 /* One line a parameter; names (D) are quoted where CSV needs it. Written beside and renamed. */
 err_t metrics_write_csv(const metrics_t *m, const char *const *names,

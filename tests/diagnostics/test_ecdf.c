@@ -151,6 +151,46 @@ static void family_keeps_its_level(void **state)
     ecdf_band_free(&band);
 }
 
+/* The same for ranks among few draws, where the continuous band would reject nearly always. */
+static void rank_band_keeps_its_level(void **state)
+{
+    (void)state;
+    enum { REPEATS = 4000, SETS = 300, DRAWS = 19 };
+    const double level = 0.9;
+    ecdf_band_t band = ecdf_rank_band_create(SETS, DRAWS, level, 1, 3);
+    assert_int_equal(band.points, DRAWS);
+    int64_t ranks[SETS];
+    double ecdf[SETS];
+    int inside = 0;
+    for (int f = 0; f < REPEATS; f++) {
+        rng_t r = rng_at(12, RNG_CHECK, (uint64_t)f);
+        for (int i = 0; i < SETS; i++)
+            ranks[i] = rng_integer(&r, 0, DRAWS);
+        ecdf_at_ranks(&band, ranks, ecdf);
+        inside += ecdf_inside(&band, ecdf);
+    }
+    /* 1,000 simulations leave 100 in the tail: sd 10 % of 1 - level; counts are discrete, so that coverage may lie above the
+     * level by a few per cent. */
+    double share = (double)inside / REPEATS;
+    double reach = 5 * sqrt(level * (1 - level) / REPEATS + pow(0.10 * (1 - level), 2));
+    assert_true(share > level - reach && share < level + reach + 0.02);
+    ecdf_band_free(&band);
+}
+
+static void ecdf_of_ranks_counts_what_is_below(void **state)
+{
+    (void)state;
+    const int64_t ranks[4] = {0, 3, 4, 9};
+    double ecdf[4];
+    ecdf_band_t band = ecdf_rank_band_create(4, 9, 0.95, 1, 3);
+    assert_int_equal(band.stride, 3); // at most N points: i = 3, 6, 9
+    assert_int_equal(band.points, 3);
+    ecdf_at_ranks(&band, ranks, ecdf);
+    assert_true(ecdf[0] == 0.25 && ecdf[1] == 0.75 && ecdf[2] == 0.75);
+    assert_true(fabs(band.z[0] - 0.3) < 1e-15 && fabs(band.z[2] - 0.9) < 1e-15);
+    ecdf_band_free(&band);
+}
+
 static void narrow_posteriors_leave_the_band(void **state)
 {
     (void)state;
@@ -189,6 +229,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_prestate(null_by_binomials_is_numpys, path),
         cmocka_unit_test(band_follows_from_its_gamma),
         cmocka_unit_test(family_keeps_its_level),
+        cmocka_unit_test(rank_band_keeps_its_level),
+        cmocka_unit_test(ecdf_of_ranks_counts_what_is_below),
         cmocka_unit_test(narrow_posteriors_leave_the_band),
         cmocka_unit_test(hundred_thousand_sets_have_a_band),
     };

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The pictures of a report: each call writes one PNG (text chunks from `stamp`) and an SVG of the same name. One panel a
+ * parameter, from 1 to some 30 of them. A figure shows at most FIGURE_POINTS data sets a panel, evenly chosen, and says
+ * so; numbers in titles are of all.
+ */
+#ifndef DIAGNOSTICS_FIGURES_H
+#define DIAGNOSTICS_FIGURES_H
+
+#include "cluster/err.h"
+#include "diagnostics/canvas.h"
+#include "diagnostics/metrics.h"
+
+#include <stdint.h>
+
+enum { FIGURE_POINTS = 500 };
+
+/* Posterior draws of simulated data sets with their truths; everything is borrowed. */
+typedef struct {
+    int64_t n, s;             // data sets, draws
+    int d;                    // parameters
+    const double *draws;      // (N, S, D)
+    const double *truth;      // (N, D)
+    const char *const *names; // (D)
+} samples_t;
+
+/* loss.png: losses of n epochs, the best validation epoch marked. Losses that are not finite are left out. */
+err_t figure_loss(const char *path, const stamp_t *stamp, int64_t n, const double *training,
+                  const double *validation) ERR_MUST_CHECK;
+/* recovery.png: posterior median and central 95 % interval against the truth. */
+err_t figure_recovery(const char *path, const stamp_t *stamp, const samples_t *samples,
+                      const metrics_t *metrics) ERR_MUST_CHECK;
+/* calibration_ecdf.png: ECDF of the ranks minus uniform, with the simultaneous band at metrics->level. */
+err_t figure_calibration(const char *path, const stamp_t *stamp, const samples_t *samples,
+                         const metrics_t *metrics) ERR_MUST_CHECK;
+/* coverage.png: share of truths in central intervals against their width. */
+err_t figure_coverage(const char *path, const stamp_t *stamp, const samples_t *samples,
+                      const metrics_t *metrics) ERR_MUST_CHECK;
+/* rank_histogram.png: ranks in ten bins with the central 99 % of a uniform's counts. */
+err_t figure_rank_histogram(const char *path, const stamp_t *stamp,
+                            const samples_t *samples) ERR_MUST_CHECK;
+/* z_contraction.png: posterior z-score against contraction, a point a data set. */
+err_t figure_contraction(const char *path, const stamp_t *stamp, const samples_t *samples,
+                         const metrics_t *metrics) ERR_MUST_CHECK;
+/* One posterior, draws (S, D): histograms on the diagonal, scatter below, correlations above; `truth` (D) may be NULL. */
+err_t figure_pairs(const char *path, const stamp_t *stamp, int64_t s, int d, const double *draws,
+                   const double *truth, const char *const *names) ERR_MUST_CHECK;
+
+/* The i-th of the shown data sets, i < figure_shown(n). */
+int64_t figure_shown(int64_t n);
+int64_t figure_pick(int64_t n, int64_t i);
+/* "500 of 2000 data sets" or "300 data sets". The caller frees it. */
+char *figure_shown_words(int64_t n);
+
+#endif

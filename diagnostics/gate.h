@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The gate: an amortizer may judge real data only after its posteriors of simulated data sets were calibrated. The
+ * record says which weights were checked, on what, with which numbers, and with what result:
+ *
+ *     gate.json  {"format": "infermill-gate-1", "study", "weights", "bank", "software", "seed", "first_row", "rows",
+ *                 "draws", "limits": {...}, "passed", "reasons": [...], "parameters": [{"name", "passed", "why", numbers}],
+ *                 "checksum": "<xxh3 of the record without this member, compact, keys sorted>"}
+ */
+#ifndef DIAGNOSTICS_GATE_H
+#define DIAGNOSTICS_GATE_H
+
+#include "cluster/err.h"
+#include "diagnostics/metrics.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct {
+    double calibration_error, ecdf_deviation; // largest allowed, each parameter
+    int64_t data_sets;                        // fewest allowed
+} gate_limits_t;
+gate_limits_t gate_limits_default(void); // 0.10, 0.10, 300
+
+typedef struct {
+    char *name;
+    bool passed;
+    char *why; // "calibration error 0.14, at most 0.10 allowed"; empty when passed
+    parameter_metrics_t metrics;
+} gate_parameter_t;
+
+/* What a verdict is about; gate_judge copies the texts, NULL as empty. */
+typedef struct {
+    const char *study;
+    const char *weights; // hash of the weights that were checked
+    const char *bank;    // fingerprint of the bank they were trained on
+    uint64_t seed;       // of the held-out data sets
+    int64_t first_row;   // held-out indices [first_row, first_row + metrics.n)
+} gate_subject_t;
+
+typedef struct {
+    char *study, *weights, *bank, *software;
+    uint64_t seed;
+    int64_t first_row, rows, draws;
+    double level;
+    gate_limits_t limits;
+    bool passed;
+    int n_reasons;
+    char **reasons; // why it did not pass, one sentence each; none when passed
+    int n_parameters;
+    gate_parameter_t *parameters;
+} gate_record_t;
+
+/* Verdict on these numbers; names (D). A number that is NaN does not pass. Free with gate_free. */
+gate_record_t gate_judge(const metrics_t *metrics, const char *const *names,
+                         const gate_limits_t *limits, const gate_subject_t *subject);
+void gate_free(gate_record_t *record);
+
+/* Written beside and renamed. */
+err_t gate_write(const char *path, const gate_record_t *record) ERR_MUST_CHECK;
+/* ERR_MISSING: no file. ERR_FORMAT: not a gate record, torn, changed since it was written, or a verdict that does not
+ * follow from its numbers and limits. */
+err_t gate_read(const char *path, gate_record_t *out) ERR_MUST_CHECK;
+/* ERR_GATE, with what to do, unless the record passed and is about these weights. */
+err_t gate_check_weights(const gate_record_t *record, const char *weights) ERR_MUST_CHECK;
+/* Both: what `infer` asks. A missing record is ERR_GATE here. */
+err_t gate_require(const char *path, const char *weights) ERR_MUST_CHECK;
+
+#endif

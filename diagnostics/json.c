@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "diagnostics/json.h"
+
+#include "diagnostics/text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+json_t *json_number_or_null(double x)
+{
+    return isfinite(x) ? json_real(x) : json_null();
+}
+
+json_t *json_metrics(const parameter_metrics_t *p)
+{
+    json_t *object = json_object();
+    metric_value_t value[METRIC_VALUES];
+    metrics_values(p, value);
+    for (int i = 0; i < METRIC_VALUES; i++)
+        json_object_set_new(object, value[i].name, json_number_or_null(value[i].value));
+    return object;
+}
+
+bool json_read_metrics(json_t *object, parameter_metrics_t *out)
+{
+    metric_value_t value[METRIC_VALUES];
+    *out = (parameter_metrics_t){0};
+    metrics_values(out, value);
+    for (int i = 0; i < METRIC_VALUES; i++) {
+        json_t *member = json_object_get(object, value[i].name);
+        if (!json_is_number(member) && !json_is_null(member))
+            return false;
+        value[i].value = json_is_null(member) ? NAN : json_number_value(member);
+    }
+    metrics_from_values(value, out);
+    return true;
+}
+
+err_t json_write(const char *path, json_t *root)
+{
+    char *text = json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(17));
+    if (text == NULL)
+        return err_fail(ERR_FORMAT, "%s: a text is not UTF-8", path);
+    err_t err = file_replace(path, strlen(text), text);
+    free(text);
+    return err;
+}
