@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+// usage: test_table_csv GOLDEN_FOLDER
+#include "workers/table_csv.h"
+
+#include "cluster/mem.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static const char *golden;
+
+static const char *const rt[] = {"rt"};
+static const table_columns_t signed_rt = {.n_columns = 1, .columns = rt, .sign = "response"};
+static const table_csv_t people = {
+    .id = "participant_id", .n_observables = 1, .observables = &signed_rt};
+static const table_columns_t plain_rt = {.n_columns = 1, .columns = rt};
+static const table_csv_t plain = {.id = "id", .n_observables = 1, .observables = &plain_rt};
+
+typedef struct {
+    char path[64];
+} file_t;
+
+static int file_make(void **state)
+{
+    file_t *f = MEM_NEW(file_t, 1);
+    snprintf(f->path, sizeof f->path, "./test_table_csv.XXXXXX");
+    int fd = mkstemp(f->path);
+    *state = f;
+    return fd < 0 ? -1 : close(fd);
+}
+
+static int file_remove(void **state)
+{
+    file_t *f = *state;
+    unlink(f->path);
+    free(f);
+    return 0;
+}
+
+static const char *write_bytes(void **state, size_t n, const char *bytes)
+{
+    const file_t *f = *state;
+    FILE *file = fopen(f->path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, n, file), n);
+    fclose(file);
+    return f->path;
+}
+
+static err_t read_text(void **state, const char *text, const table_csv_t *config, table_t *t)
+{
+    return table_read_csv(write_bytes(state, strlen(text), text), config, t);
+}
+
+static void assert_refused(void **state, const char *text, const table_csv_t *config,
+                           const char *words)
+{
+    table_t t;
+    assert_int_equal(read_text(state, text, config, &t), -ERR_FORMAT);
+    if (!strstr(err_text(), words))
+        fail_msg("\"%s\" is not in: %s", words, err_text());
+    assert_int_equal(t.n, 0);
+}
+
+/* Sums of rt * response by awk: awk -F, '{s[$1] += $3 * $4}' */
+static void real_reaction_times_are_signed_and_grouped(void **state)
+{
+    (void)state;
+    char path[512];
+    snprintf(path, sizeof path, "%s/cavanagh_part.csv", golden);
+    table_t t;
+    assert_int_equal(table_read_csv(path, &people, &t), OK);
+    const char *const ids[] = {"0", "5", "13"};
+    const double sums[] = {8.031, 0.316, 0.893};
+    assert_int_equal(t.n, 3);
+    assert_int_equal(t.features[0], 1);
+    for (int i = 0; i < 3; i++) {
+        double sum = 0;
+        assert_string_equal(t.sets[i].id, ids[i]);
+        assert_int_equal(t.sets[i].n[0], 12);
+        assert_null(t.sets[i].problem);
+        for (int k = 0; k < 12; k++)
+            sum += (double)t.sets[i].values[0][k];
+        assert_true(fabs(sum - sums[i]) < 1e-6);
+    }
+    assert_true(t.sets[0].values[0][4] == -1.14f);
+    assert_int_equal(t.sets[1].lines[0], 14);
+    table_free(&t);
+}
+
+static void scattered_ids_are_grouped_by_first_appearance(void **state)
+{
+    table_t t;
+    assert_int_equal(read_text(state, "rt,id\n1,b\n2,a\n3,b\n4,c\n5,a\n", &plain, &t), OK);
+    assert_int_equal(t.n, 3);
+    assert_string_equal(t.sets[0].id, "b");
+    assert_string_equal(t.sets[1].id, "a");
+    assert_string_equal(t.sets[2].id, "c");
+    assert_true(t.sets[0].n[0] == 2 && t.sets[0].values[0][1] == 3 && t.sets[0].lines[1] == 4);
+    assert_true(t.sets[1].n[0] == 2 && t.sets[1].values[0][1] == 5);
+    table_free(&t);
+}
+
+static void quotes_line_ends_and_other_bytes_are_read(void **state)
+{
+    table_t t;
+    const char *text = "\xef\xbb\xbf\"id\",note,\"rt\"\r\n"
+                       "\"M\xfcller, \"\"J\"\"\",\"two\r\nlines\",1.5\r\n"
+                       "\r\n"
+                       "b,, 2.5e-1 ";
+    assert_int_equal(read_text(state, text, &plain, &t), OK);
+    assert_int_equal(t.n, 2);
+    assert_string_equal(t.sets[0].id, "M\xfcller, \"J\"");
+    assert_true(t.sets[0].values[0][0] == 1.5f && t.sets[0].lines[0] == 2);
+    assert_true(t.sets[1].values[0][0] == 0.25f && t.sets[1].lines[0] == 5);
+    table_free(&t);
+}
+
+static void several_observables_and_features_share_a_row(void **state)
+{
+    const char *const xy[] = {"y", "x"};
+    const table_columns_t columns[] = {{.n_columns = 2, .columns = xy}, plain_rt};
+    const table_csv_t config = {.id = "id", .n_observables = 2, .observables = columns};
+    table_t t;
+    assert_int_equal(read_text(state, "id,x,y,rt\na,1,2,3\na,4,5,6\n", &config, &t), OK);
+    const float expected[] = {2, 1, 5, 4};
+    assert_int_equal(t.features[0], 2);
+    assert_memory_equal(t.sets[0].values[0], expected, sizeof expected);
+    assert_true(t.sets[0].n[1] == 2 && t.sets[0].values[1][1] == 6);
+    table_free(&t);
+}
+
+static void many_data_sets_and_long_ones_are_held(void **state)
+{
+    const file_t *f = *state;
+    FILE *file = fopen(f->path, "w");
+    fprintf(file, "id,rt\n");
+    for (int k = 0; k < 200; k++)
+        for (int i = 0; i < 300; i++)
+            fprintf(file, "p%d,%d\n", i * 7919 % 300, k);
+    fclose(file);
+    table_t t;
+    assert_int_equal(table_read_csv(f->path, &plain, &t), OK);
+    assert_int_equal(t.n, 300);
+    assert_string_equal(t.sets[1].id, "p119");
+    for (int i = 0; i < 300; i++)
+        assert_true(t.sets[i].n[0] == 200 && t.sets[i].values[0][199] == 199);
+    table_free(&t);
+}
+
+static void what_is_wrong_with_values_is_a_problem_of_the_data_set(void **state)
+{
+    table_t t;
+    const char *text = "participant_id,rt,response\n"
+                       "a,1,1\n"
+                       "b,-0.5,-1\n"
+                       "c,,1\n"
+                       "d,NaN,1\n"
+                       "e,1,0\n"
+                       "f,inf,1\n"
+                       "g,1,NA\n"
+                       "b,nan,1\n";
+    assert_int_equal(read_text(state, text, &people, &t), OK);
+    assert_null(t.sets[0].problem);
+    assert_string_equal(t.sets[1].problem, "rt is negative in line 3");
+    assert_true(t.sets[1].values[0][0] == 0.5f && isnan(t.sets[1].values[0][1]));
+    assert_string_equal(t.sets[2].problem, "rt is NaN or empty in line 4");
+    assert_true(isnan(t.sets[2].values[0][0]));
+    assert_string_equal(t.sets[3].problem, "rt is NaN or empty in line 5");
+    assert_string_equal(t.sets[4].problem, "response is 0 in line 6");
+    assert_string_equal(t.sets[5].problem, "rt is infinite in line 7");
+    assert_string_equal(t.sets[6].problem, "response is NaN or empty in line 8");
+    table_free(&t);
+}
+
+static void negative_values_are_fine_without_a_sign_column(void **state)
+{
+    table_t t;
+    assert_int_equal(read_text(state, "id,rt\na,-1\n", &plain, &t), OK);
+    assert_true(t.sets[0].values[0][0] == -1 && t.sets[0].problem == NULL);
+    table_free(&t);
+}
+
+static void a_missing_column_lists_those_that_are_there(void **state)
+{
+    assert_refused(state, "id,time,choice\na,1,1\n", &plain,
+                   "no column \"rt\"; the columns are: id, time, choice");
+    assert_refused(state, "subject,rt\na,1\n", &plain, "no column \"id\"");
+    assert_refused(state, "participant_id,rt\na,1\n", &people, "no column \"response\"");
+}
+
+static void text_where_a_number_belongs_is_named_with_its_line(void **state)
+{
+    char words[128];
+    snprintf(words, sizeof words, "%s:3: rt: got \"fast\", expected a number",
+             ((file_t *)*state)->path);
+    assert_refused(state, "id,rt\na,1\na,fast\n", &plain, words);
+    assert_refused(state, "id,rt\na,1.5s\n", &plain, ":2: rt: got \"1.5s\"");
+    assert_refused(state, "id,rt\na,0x10\n", &plain, ":2: rt: got \"0x10\"");
+    assert_refused(state, "participant_id,rt,response\na,1,upper\n", &people,
+                   ":2: response: got \"upper\"");
+}
+
+static void broken_files_are_refused(void **state)
+{
+    assert_refused(state, "", &plain, "the file is empty");
+    assert_refused(state, "\n\n", &plain, "the file is empty");
+    assert_refused(state, "id,rt\n", &plain, "a header and no rows");
+    assert_refused(state, "id,rt\na,1,2\n", &plain, ":2: 3 values, the header has 2");
+    assert_refused(state, "id,rt\na,1\nb\n", &plain, ":3: 1 values, the header has 2");
+    assert_refused(state, "id,rt\n,1\n", &plain, ":2: id is empty");
+    assert_refused(state, "id,rt\na,1\n\"b,2\nc,3\n", &plain, ":3: a quote is not closed");
+    assert_refused(state, "id,rt\n\"a\"b,1\n", &plain, ":2: text after a closing quote");
+}
+
+static void a_zero_byte_and_a_huge_line_are_refused(void **state)
+{
+    table_t t;
+    assert_int_equal(table_read_csv(write_bytes(state, 12, "id,rt\na\0b,1\n"), &plain, &t),
+                     -ERR_FORMAT);
+    assert_non_null(strstr(err_text(), ":2: a zero byte"));
+    size_t n = 3u << 20;
+    char *huge = mem_alloc(n, 1);
+    memset(huge, 'x', n);
+    memcpy(huge, "id,rt\n", 6);
+    assert_int_equal(table_read_csv(write_bytes(state, n, huge), &plain, &t), -ERR_FORMAT);
+    assert_non_null(strstr(err_text(), ":2: a line of more than"));
+    free(huge);
+}
+
+static void a_missing_file_is_said_to_be_missing(void **state)
+{
+    (void)state;
+    table_t t;
+    assert_int_equal(table_read_csv("./no-such.csv", &plain, &t), -ERR_MISSING);
+    assert_int_equal(table_read_csv("/", &plain, &t), -ERR_IO);
+}
+
+#define FILED(f) cmocka_unit_test_setup_teardown(f, file_make, file_remove)
+
+int main(int argc, char **argv)
+{
+    golden = argc > 1 ? argv[1] : "tests/golden";
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(real_reaction_times_are_signed_and_grouped),
+        FILED(scattered_ids_are_grouped_by_first_appearance),
+        FILED(quotes_line_ends_and_other_bytes_are_read),
+        FILED(several_observables_and_features_share_a_row),
+        FILED(many_data_sets_and_long_ones_are_held),
+        FILED(what_is_wrong_with_values_is_a_problem_of_the_data_set),
+        FILED(negative_values_are_fine_without_a_sign_column),
+        FILED(a_missing_column_lists_those_that_are_there),
+        FILED(text_where_a_number_belongs_is_named_with_its_line),
+        FILED(broken_files_are_refused),
+        FILED(a_zero_byte_and_a_huge_line_are_refused),
+        cmocka_unit_test(a_missing_file_is_said_to_be_missing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workers/table_hdf5.h"
+
+#include "cluster/mem.h"
+#include "storage/h5.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+enum { SETS = 300, ELEMENTS = 5, FEATURES = 2 };
+
+static schema_observable_t y = {
+    .name = "y", .kind = KIND_SET, .n_dims = 2, .dims = {50, FEATURES}, .length_design = 0};
+static const schema_t model = {.name = "m", .version = "1", .n_observables = 1, .observables = &y};
+
+typedef struct {
+    char path[64];
+    h5_id_t file;
+} file_t;
+
+static int file_make(void **state)
+{
+    file_t *f = MEM_NEW(file_t, 1);
+    snprintf(f->path, sizeof f->path, "./test_table_hdf5.%ld.h5", (long)getpid());
+    *state = f;
+    return h5_create(f->path, &f->file);
+}
+
+static int file_remove(void **state)
+{
+    file_t *f = *state;
+    h5_drop(&f->file);
+    unlink(f->path);
+    free(f);
+    return 0;
+}
+
+/* Value k of data set i is i + k / 100. */
+static void write_values(h5_id_t file, const char *path)
+{
+    static float values[SETS * ELEMENTS * FEATURES];
+    for (int i = 0; i < SETS; i++)
+        for (int k = 0; k < ELEMENTS * FEATURES; k++)
+            values[i * ELEMENTS * FEATURES + k] = (float)i + (float)k / 100;
+    values[280 * ELEMENTS * FEATURES + 7] = NAN;
+    h5_shape_t shape = {.type = H5_TYPE_F32, .n_dims = 3, .dims = {SETS, ELEMENTS, FEATURES}};
+    assert_int_equal(h5_write(file, path, &shape, values), OK);
+}
+
+static void write_lengths(h5_id_t file, int64_t last)
+{
+    int64_t length[SETS];
+    for (int i = 0; i < SETS; i++)
+        length[i] = 1 + i % ELEMENTS;
+    length[SETS - 1] = last;
+    h5_shape_t shape = h5_vector(H5_TYPE_I64, SETS);
+    assert_int_equal(h5_write(file, "length/y", &shape, length), OK);
+}
+
+static err_t read_back(file_t *f, table_t *t)
+{
+    assert_int_equal(h5_close(&f->file), OK);
+    return table_read_hdf5(f->path, &model, t);
+}
+
+static void lengths_cut_the_padding_off(void **state)
+{
+    file_t *f = *state;
+    write_values(f->file, "observables/y");
+    write_lengths(f->file, 0);
+    table_t t;
+    assert_int_equal(read_back(f, &t), OK);
+    assert_true(t.n == SETS && t.features[0] == FEATURES);
+    for (int i = 0; i < SETS - 1; i++) {
+        assert_int_equal(t.sets[i].n[0], 1 + i % ELEMENTS);
+        assert_true(t.sets[i].values[0][1] == (float)i + 0.01f);
+        assert_null(t.sets[i].problem); // the NaN of 280 lies in its padding
+    }
+    assert_int_equal(t.sets[SETS - 1].n[0], 0);
+    assert_string_equal(t.sets[12].id, "12");
+    table_free(&t);
+}
+
+static void without_lengths_all_is_there_and_nan_is_a_problem(void **state)
+{
+    file_t *f = *state;
+    write_values(f->file, "y");
+    table_t t;
+    assert_int_equal(read_back(f, &t), OK);
+    assert_int_equal(t.sets[7].n[0], ELEMENTS);
+    assert_string_equal(t.sets[280].problem, "y is NaN in element 3");
+    assert_null(t.sets[281].problem);
+    table_free(&t);
+}
+
+static void ids_are_texts_or_integers(void **state)
+{
+    file_t *f = *state;
+    write_values(f->file, "y");
+    int64_t id[SETS];
+    for (int i = 0; i < SETS; i++)
+        id[i] = 1000 - i;
+    h5_shape_t shape = h5_vector(H5_TYPE_I64, SETS);
+    assert_int_equal(h5_write(f->file, "id", &shape, id), OK);
+    table_t t;
+    assert_int_equal(read_back(f, &t), OK);
+    assert_string_equal(t.sets[2].id, "998");
+    table_free(&t);
+    assert_int_equal(h5_create(f->path, &f->file), OK);
+    write_values(f->file, "y");
+    const char *texts[SETS];
+    for (int i = 0; i < SETS; i++)
+        texts[i] = i == 2 ? "anna" : "other";
+    assert_int_equal(h5_write_texts(f->file, "id", SETS, texts), OK);
+    assert_int_equal(read_back(f, &t), OK);
+    assert_string_equal(t.sets[2].id, "anna");
+    table_free(&t);
+}
+
+static void assert_refused(file_t *f, err_code_t code, const char *words)
+{
+    table_t t;
+    assert_int_equal(read_back(f, &t), -(int)code);
+    if (!strstr(err_text(), words))
+        fail_msg("\"%s\" is not in: %s", words, err_text());
+}
+
+static void a_missing_observable_is_named(void **state)
+{
+    file_t *f = *state;
+    write_values(f->file, "z");
+    assert_refused(f, ERR_MISSING, "\"y\"");
+}
+
+static void wrong_dims_are_refused(void **state)
+{
+    file_t *f = *state;
+    h5_shape_t flat = {.type = H5_TYPE_F32, .n_dims = 2, .dims = {3, 2}};
+    h5_shape_t wide = {.type = H5_TYPE_F32, .n_dims = 3, .dims = {1, 2, 3}};
+    const float values[6] = {0};
+    assert_int_equal(h5_write(f->file, "y", &flat, values), OK);
+    assert_refused(f, ERR_FORMAT, "y has 2 dimensions, expected 3");
+    assert_int_equal(h5_create(f->path, &f->file), OK);
+    assert_int_equal(h5_write(f->file, "y", &wide, values), OK);
+    assert_refused(f, ERR_FORMAT, "dimension 2 is 3, the model has 2");
+}
+
+static void a_length_beyond_the_data_is_refused(void **state)
+{
+    file_t *f = *state;
+    write_values(f->file, "y");
+    write_lengths(f->file, 6);
+    assert_refused(f, ERR_FORMAT, "length of y of data set 299 is 6, expected 0 to 5");
+}
+
+static void a_wrong_number_of_ids_is_refused(void **state)
+{
+    file_t *f = *state;
+    write_values(f->file, "y");
+    assert_int_equal(h5_write_texts(f->file, "id", 2, (const char *const[]){"a", "b"}), OK);
+    assert_refused(f, ERR_FORMAT, "2 ids for 300 data sets");
+}
+
+#define FILED(f) cmocka_unit_test_setup_teardown(f, file_make, file_remove)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FILED(lengths_cut_the_padding_off),
+        FILED(without_lengths_all_is_there_and_nan_is_a_problem),
+        FILED(ids_are_texts_or_integers),
+        FILED(a_missing_observable_is_named),
+        FILED(wrong_dims_are_refused),
+        FILED(a_length_beyond_the_data_is_refused),
+        FILED(a_wrong_number_of_ids_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

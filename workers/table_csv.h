@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Data sets from a CSV file in long form: a header, then one row a trial; an id column says whose it is, and each
+ * observable names its value columns, one a feature. Rows of one id need not stand together.
+ *
+ *     participant_id,rt,response
+ *     0,1.21,1                       {.id = "participant_id", y: {.columns = {"rt"}, .sign = "response"}}
+ *     0,1.63,-1                      -> data set "0", y = (1.21, -1.63)
+ *
+ * A number is decimal; empty, NA and NaN are kept as NaN, which is a problem of the data set and not of the file, as are
+ * infinite numbers and, where a sign column multiplies, a negative value and a sign of 0.
+ */
+#ifndef WORKERS_TABLE_CSV_H
+#define WORKERS_TABLE_CSV_H
+
+#include "cluster/err.h"
+#include "workers/table.h"
+
+typedef struct {
+    int n_columns;
+    const char *const *columns; // one a feature, in order
+    const char *sign;           // column whose sign multiplies each value, or NULL
+} table_columns_t;
+
+typedef struct {
+    const char *id;
+    int n_observables;
+    const table_columns_t *observables; // (O)
+} table_csv_t;
+
+/* ERR_MISSING: no such file. ERR_FORMAT: empty, a column that is not there (lists those that are), a record of another
+ * length than the header, text where a number belongs ("data.csv:12: rt: got \"fast\", expected a number"), an empty id, what
+ * csv.h names. `out` is freed with table_free. Not collective. */
+err_t table_read_csv(const char *path, const table_csv_t *config, table_t *out) ERR_MUST_CHECK;
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Data sets from an HDF5 file, laid out as a bank's shard is:
+ *
+ *   /observables/<name>   (datasets, elements, features ...) padded; /<name> at the root will do too
+ *   /length/<name>        (datasets) how many elements are there; without it all are
+ *   /id                   (datasets) integers or texts; without it the ids are 0, 1, 2, ...
+ */
+#ifndef WORKERS_TABLE_HDF5_H
+#define WORKERS_TABLE_HDF5_H
+
+#include "cluster/err.h"
+#include "storage/schema.h"
+#include "workers/table.h"
+
+/* Reads the observables of a model. ERR_MISSING: no such file, no such observable; ERR_FORMAT: dims that do not fit the
+ * model's, another number of data sets or of ids, a length beyond the data. `out` is freed with table_free. Not
+ * collective. */
+err_t table_read_hdf5(const char *path, const schema_t *schema, table_t *out) ERR_MUST_CHECK;
+
+#endif
