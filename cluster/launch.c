@@ -80,7 +80,8 @@ static void launch_terminal(void)
 
 // mpirun's command line. All ranks are on this machine, so nothing but the loopback is needed, and a scheduler's
 // allocation is not looked at. Unbound, since reader and lender threads need cores too, and two runs on one machine would
-// bind to the same ones. Single-copy messages are refused by many containers.
+// bind to the same ones; a waiting rank yields, or it holds up the one it waits for (on two busy cores twenty times
+// slower). Single-copy messages are refused by many containers.
 static char **launch_command(int ranks, const session_t *session, int argc, char **argv)
 {
     char count[16], self[PATH_MAX] = "";
@@ -101,6 +102,9 @@ static char **launch_command(int ranks, const session_t *session, int argc, char
                            "--mca",
                            "btl_vader_single_copy_mechanism",
                            "none",
+                           "--mca",
+                           "mpi_yield_when_idle",
+                           "1",
                            "--mca",
                            "plm",
                            "isolated",

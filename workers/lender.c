@@ -3,6 +3,8 @@
 // ASK     rank u32, number i64, done i64, seconds f64, room i64, failed u8, stop u8
 // ANSWER  number i64, kind u8, begin i64, end i64, done i64, last u8
 //
+// WAKE    nothing; rank 0's own thread looks at whether it is to end
+//
 // Asks are numbered by each rank. A number seen before is answered as before, or left open, so an ask may be sent again
 // whenever its answer is long in coming.
 #include "workers/lender.h"
@@ -21,7 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ASK = 1, ANSWER = 2, TICK_MS = 100 };
+enum { ASK = 1, ANSWER = 2, WAKE = 3, TICK_MS = 100 };
 
 static const double repeat_seconds = 5;
 
@@ -136,7 +138,7 @@ static void *server_run(void *argument)
     wire_peer_t peer;
     while (!atomic_load(&s->closing)) {
         wire_got_t got = wire_receive(s->socket, TICK_MS, &peer, &m);
-        if (got == WIRE_MESSAGE)
+        if (got == WIRE_MESSAGE && message_type(&m) != WAKE)
             server_take(s, &peer, &m);
         else if (got == WIRE_BAD)
             log_warning("lender: %s", err_text());
@@ -176,11 +178,14 @@ static err_t server_open(lender_t *l, const lender_config_t *config, bool one_ho
     return server_thread(s);
 }
 
-static void server_close(server_t *s)
+// Ends the thread, woken through the handle's own socket where there is one.
+static void server_close(server_t *s, wire_socket_t *handle)
 {
-    if (s == NULL)
-        return;
+    message_t wake;
+    message_start(&wake, WAKE);
     atomic_store(&s->closing, true);
+    if (handle != NULL)
+        wire_send(handle, NULL, &wake);
     if (s->running)
         pthread_join(s->thread, NULL);
     wire_close(&s->socket);
@@ -269,8 +274,9 @@ void lender_close(lender_t **lender)
     lender_t *l = *lender;
     if (l == NULL)
         return;
+    if (l->server != NULL)
+        server_close(l->server, l->socket);
     wire_close(&l->socket);
-    server_close(l->server);
     wire_stop(&l->wire);
     free(l);
     *lender = NULL;

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A simulator for the tests of campaigns: x ~ U(0, 1), y a set of n values x + noise. Its mood comes by environment:
+// MOODY_FAIL stops the campaign at a draw with x above it, MOODY_REJECT rejects such draws, MOODY_MICROSECONDS is what a
+// draw takes.
+#include "workers/simulator.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <time.h>
+
+typedef struct {
+    double fail, reject, seconds;
+} mood_t;
+
+static double setting(const char *name, double otherwise)
+{
+    const char *text = getenv(name);
+    return text == NULL ? otherwise : atof(text);
+}
+
+static int create(void **state)
+{
+    mood_t *mood = malloc(sizeof *mood);
+    if (mood == NULL)
+        return 1;
+    mood->fail = setting("MOODY_FAIL", 2);
+    mood->reject = setting("MOODY_REJECT", 2);
+    mood->seconds = 1e-6 * setting("MOODY_MICROSECONDS", 0);
+    *state = mood;
+    return 0;
+}
+
+static void draw(void *state, const infermill_host_t *host, infermill_random_t *random,
+                 const double *design, double *parameters)
+{
+    (void)state, (void)design;
+    parameters[0] = host->uniform(random);
+}
+
+static int simulate(void *state, const infermill_host_t *host, infermill_random_t *random,
+                    const double *parameters, const double *design, float *const *observables)
+{
+    const mood_t *mood = state;
+    struct timespec pause = {(time_t)mood->seconds, (long)(1e9 * fmod(mood->seconds, 1))};
+    if (parameters[0] > mood->fail)
+        return -1;
+    if (parameters[0] > mood->reject)
+        return 1;
+    for (int i = 0; i < (int)design[0]; i++)
+        observables[0][i] = (float)(parameters[0] + 0.1 * host->normal(random));
+    if (mood->seconds > 0)
+        nanosleep(&pause, NULL);
+    return 0;
+}
+
+static const infermill_parameter_t parameters[] = {{"x", 0, 1}};
+static const infermill_design_t design[] = {{"n", 3, 12, 1}};
+static const infermill_observable_t observables[] = {
+    {"y", INFERMILL_SET, 2, {12, 1}, {0, -1}, -INFINITY, INFINITY}};
+
+static const infermill_simulator_t table = {.abi = INFERMILL_ABI,
+                                            .size = sizeof table,
+                                            .name = "moody",
+                                            .version = "1",
+                                            .description = "for tests",
+                                            .n_parameters = 1,
+                                            .n_observables = 1,
+                                            .n_design = 1,
+                                            .parameters = parameters,
+                                            .observables = observables,
+                                            .design = design,
+                                            .create = create,
+                                            .destroy = free,
+                                            .prior = draw,
+                                            .simulate = simulate};
+
+const infermill_simulator_t *infermill_simulator(void)
+{
+    return &table;
+}
