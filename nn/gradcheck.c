@@ -179,7 +179,42 @@ static void compare_all(gradcheck_t *c, compare_t *m)
     }
 }
 
-static void run_batch(gradcheck_t *c, tensor_t *weight)
+static void poison(tensor_t *t)
+{
+    for (int64_t i = 0; i < tensor_size(t); i++)
+        t->value[i] = NAN;
+}
+
+/* Does the op say that it does not read this input's value? Of values in the middle of the graph the memory may
+ * already hold something else, so only inputs of the graph are taken. */
+static bool is_unread(const tensor_t *result, int k)
+{
+    return (result->kind->skips & BACKWARD_SKIPS_INPUTS) && result->in[k]->kind == NULL;
+}
+
+/* Backward with NaNs in all values that the op says it does not read; a NaN gradient is the worst of errors. */
+static void backward_poisoned(gradcheck_t *c, tensor_t *result)
+{
+    float *saved[OP_MAX_INPUTS];
+    if (result->kind->skips & BACKWARD_SKIPS_RESULT)
+        poison(result);
+    for (int k = 0; k < result->n_in; k++) {
+        size_t bytes = (size_t)tensor_size(result->in[k]) * sizeof(float);
+        saved[k] = memcpy(mem_alloc(bytes + 1, 1), result->in[k]->value, bytes);
+    }
+    for (int k = 0; k < result->n_in; k++)
+        if (is_unread(result, k))
+            poison(result->in[k]);
+    graph_backward(c->graph, NULL);
+    for (int k = 0; k < result->n_in; k++) {
+        if (is_unread(result, k))
+            memcpy(result->in[k]->value, saved[k],
+                   (size_t)tensor_size(result->in[k]) * sizeof(float));
+        free(saved[k]);
+    }
+}
+
+static void run_batch(gradcheck_t *c, tensor_t *result, tensor_t *weight)
 {
     graph_batch_t batch = {.sets = SETS,
                            .draws = c->draws[SETS],
@@ -192,7 +227,7 @@ static void run_batch(gradcheck_t *c, tensor_t *weight)
     for (int64_t i = 0; i < tensor_size(weight); i++)
         weight->value[i] = on_grid(2 * rng_uniform(&c->rng) - 1);
     graph_forward(c->graph);
-    graph_backward(c->graph, NULL);
+    backward_poisoned(c, result);
 }
 
 bool gradcheck_run(const op_kind_t *kind, int variant, uint64_t seed, double *worst,
@@ -209,7 +244,7 @@ bool gradcheck_run(const op_kind_t *kind, int variant, uint64_t seed, double *wo
         graph_keep(c.graph, result);
         tensor_t *weight = graph_input(c.graph, result->rows_class, result->per, result->cols);
         graph_seal(c.graph, op_total(c.graph, op_mul(c.graph, result, weight)));
-        run_batch(&c, weight);
+        run_batch(&c, result, weight);
         compare_t m = {.weight = weight, .result = result};
         compare_all(&c, &m);
         *worst = m.worst;

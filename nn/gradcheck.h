@@ -7,6 +7,7 @@
  *
  * A result entry carries a float32 rounding of about 2^-24 |r| k (k roundings inside the op), so with h = 2^-6 the
  * difference is sure to about 1e-5 of the result's size, and h^4 = 6e-8 is below that for functions of unit scale.
+ * Backward runs with NaNs in place of the values that the op says it does not read (op_kind_t.skips).
  */
 #ifndef NN_GRADCHECK_H
 #define NN_GRADCHECK_H
