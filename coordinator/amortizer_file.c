@@ -88,7 +88,15 @@ static err_t pass_texts(file_t *f, trained_t *t)
     TRY(pass_text(f, "software", &t->software));
     TRY(pass_text(f, "weights_hash", &t->hash));
     TRY(pass_real(f, "validation_loss", &t->validation_loss));
+    TRY(f->w ? arrays_put_integer(f->w, "training_rows", t->training_rows)
+             : arrays_get_integer(f->a, "training_rows", &t->training_rows));
     return pass_real(f, "training_seconds", &t->training_seconds);
+}
+
+static err_t pass_history(file_t *f, trained_t *t)
+{
+    TRY(pass_vector(f, "history/training_loss", t->epochs, t->training_loss));
+    return pass_vector(f, "history/validation_loss", t->epochs, t->validation_losses);
 }
 
 static char *hash_of(amortizer_t *a)
@@ -108,6 +116,7 @@ static err_t save_all(file_t *f, trained_t *t)
     TRY_TO(done, pass_text(f, "model", &model));
     TRY_TO(done, pass_text(f, "network", &network));
     TRY_TO(done, pass_texts(f, t));
+    TRY_TO(done, pass_history(f, t));
     TRY_TO(done, pass_scaling(f, &t->schema, amortizer_scaling(t->amortizer)));
     TRY_TO(done, pass_distance(f, &t->distance));
     TRY_TO(done, pass_weights(f, amortizer_params(t->amortizer)));
@@ -191,6 +200,19 @@ static err_t load_distance(file_t *f, distance_t *d)
     return pass_distance(f, d);
 }
 
+static err_t load_history(file_t *f, trained_t *t)
+{
+    int n_dims;
+    int64_t dims[ARRAYS_MAX_DIMS] = {0};
+    if (!arrays_has(f->a, "history/training_loss"))
+        return OK;
+    TRY(arrays_shape(f->a, "history/training_loss", &n_dims, dims));
+    t->epochs = dims[0];
+    t->training_loss = MEM_NEW(double, dims[0]);
+    t->validation_losses = MEM_NEW(double, dims[0]);
+    return pass_history(f, t);
+}
+
 static err_t check_hash(const trained_t *t, const char *path)
 {
     char *found = hash_of(t->amortizer);
@@ -206,6 +228,7 @@ static err_t load_all(file_t *f, const char *path, trained_t *t)
     TRY(load_network(f, t, path));
     TRY(pass_texts(f, t));
     TRY(load_scaling(f, t));
+    TRY(load_history(f, t));
     TRY(load_distance(f, &t->distance));
     TRY(pass_weights(f, amortizer_params(t->amortizer)));
     if (t->distance.d != amortizer_summary_width(t->amortizer))
@@ -240,5 +263,7 @@ void trained_free(trained_t *t)
     free(t->bank);
     free(t->software);
     free(t->hash);
+    free(t->training_loss);
+    free(t->validation_losses);
     memset(t, 0, sizeof *t);
 }

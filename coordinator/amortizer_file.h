@@ -4,6 +4,7 @@
  *     weights/<tensor>           (rows, cols) f32, the averaged weights of the best epoch
  *     scaling/parameter_mean ... standardisation of the first pass, f64
  *     distance/mean, cholesky, reference   summaries of the validation rows, for "does this data set look like training?"
+ *     history/training_loss, validation_loss          of each epoch
  *     texts: model (declaration), study (the whole study file), network, training (settings), software, weights_hash
  */
 #ifndef COORDINATOR_AMORTIZER_FILE_H
@@ -25,6 +26,9 @@ typedef struct {
     char *hash;                     // of the weights: 16 hex digits
     double validation_loss;         // nats, standardised unbounded scale
     double training_seconds;
+    int64_t training_rows;
+    int64_t epochs;                 // of the history
+    double *training_loss, *validation_losses; // (epochs)
 } trained_t;
 
 /* Fills in the hash, writes beside and renames. Not collective: one rank writes. */

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-static err_t infer_stage(job_t *job, const char *unverified, bool *did)
+static err_t infer_stage(job_t *job, bool *did)
 {
     const study_t *s = &job->study;
     *did = false;
@@ -15,7 +15,7 @@ static err_t infer_stage(job_t *job, const char *unverified, bool *did)
     infer_request_t request = {.model = model,
                                .data = s->infer.data,
                                .out = s->infer.out ? s->infer.out : out,
-                               .unverified = unverified,
+                               .report = job->folder,
                                .draws = s->infer.draws,
                                .seed = s->infer.seed};
     err_t err = job_infer(job->par, s, &request, did);
@@ -35,7 +35,7 @@ static err_t stages(job_t *job, bool *anything)
     *anything |= did;
     if (!passed && job->study.infer.data != NULL)
         return err_fail(ERR_GATE, "the gate does not pass, so no real data is touched: see %s/report.md", job->folder);
-    TRY(infer_stage(job, NULL, &did));
+    TRY(infer_stage(job, &did));
     *anything |= did;
     return OK;
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster/log.h"
-#include "cluster/mem.h"
 #include "coordinator/job.h"
 #include "coordinator/json_out.h"
 #include "storage/bank.h"
@@ -8,6 +7,8 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 /* Whether the bank holds all rows of this study already; then no rank needs to take the lock. */
 static err_t is_full(const job_t *job, bool *full)
@@ -28,6 +29,14 @@ static err_t is_full(const job_t *job, bool *full)
     return OK;
 }
 
+/* A draw outlasted the grace: all that is sealed is safe, so the run ends here. */
+static void abandon(void *user)
+{
+    (void)user;
+    log_warning("simulate: a draw is still running after stop_grace; it is abandoned, the same command goes on");
+    _exit(err_exit_code(-ERR_STOPPED));
+}
+
 err_t job_simulate(job_t *job, bool *did)
 {
     bool full = false;
@@ -41,7 +50,8 @@ err_t job_simulate(job_t *job, bool *did)
                             .seed = (uint64_t)job->study.bank.seed,
                             .rows = job->study.bank.rows,
                             .shard_rows = job->study.bank.shard_rows,
-                            .stop_grace = job->study.stop_grace};
+                            .stop_grace = job->study.stop_grace,
+                            .abandon = abandon};
     campaign_report_t report;
     TRY(campaign_run(job->par, job->simulator, &plan, &report));
     if (job->par->rank == 0)

@@ -4,10 +4,10 @@
 #include "cluster/log.h"
 #include "cluster/mem.h"
 #include "coordinator/held_out.h"
-#include "coordinator/json_out.h"
 #include "coordinator/pictures.h"
 #include "coordinator/posterior.h"
 #include "coordinator/run_folder.h"
+#include "coordinator/study_report.h"
 #include "diagnostics/gate.h"
 
 #include <inttypes.h>
@@ -90,7 +90,7 @@ static err_t judge(job_t *job, const trained_t *trained, const rows_t *held_out,
         *record = gate_judge(&metrics, names, &limits, &subject);
         TRY_TO(done, metrics_write_csv(&metrics, names, csv));
         TRY_TO(done, pictures_of_diagnosis(job, trained, held_out, draws, names, &metrics));
-        TRY_TO(done, report_of_study(job, trained, record, &metrics, names, NULL));
+        TRY_TO(done, study_report(job->par, job->folder, s->name, trained, record, NULL));
         TRY_TO(done, gate_write(gate, record));
     }
 done:

@@ -32,6 +32,7 @@ err_t job_diagnose(job_t *job, bool *did, bool *passed) ERR_MUST_CHECK;
 /* What `infer` works on; texts are borrowed. */
 typedef struct {
     const char *model, *data, *out;
+    const char *report;        // folder of results whose report gets the table, or NULL
     const char *unverified;    // reason to go on without a passed gate, or NULL
     int64_t draws, seed;
     bool json;                 // the table on the terminal

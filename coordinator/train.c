@@ -309,12 +309,24 @@ static void fit_distance(training_t *t)
     free(summaries);
 }
 
+static void keep_history(training_t *t)
+{
+    int64_t n = t->history.n;
+    t->trained.epochs = n;
+    t->trained.training_loss = MEM_NEW(double, n);
+    t->trained.validation_losses = MEM_NEW(double, n);
+    memcpy(t->trained.training_loss, t->history.column[HISTORY_TRAINING], (size_t)n * sizeof(double));
+    memcpy(t->trained.validation_losses, t->history.column[HISTORY_VALIDATION], (size_t)n * sizeof(double));
+}
+
 static err_t finish(training_t *t, const char *path)
 {
     params_t *params = amortizer_params(t->trained.amortizer);
     memcpy(params_value(params), t->best, (size_t)params_size(params) * sizeof(float));
     t->trained.validation_loss = t->history.column[HISTORY_VALIDATION][t->history.best];
     t->trained.training_seconds = t->seconds;
+    t->trained.training_rows = shuffle_usable(t->shuffle);
+    keep_history(t);
     err_t mine = OK;
     if (t->job->par->rank == 0) {
         fit_distance(t);

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Posteriors of real data over ranks: the gate first, then blocks of data sets sealed one by one, joined at the end.
+#include "cluster/log.h"
+#include "cluster/mem.h"
+#include "cluster/stop.h"
+#include "coordinator/inferred.h"
+#include "coordinator/job.h"
+#include "coordinator/real_data.h"
+#include "coordinator/run_folder.h"
+#include "coordinator/study_report.h"
+#include "diagnostics/gate.h"
+#include "storage/posterior_file.h"
+#include "storage/sync.h"
+#include "workers/infer.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    const par_t *par;
+    const infer_request_t *request;
+    trained_t trained;
+    gate_record_t gate;       // empty without one
+    char *gate_words;         // for the file
+    real_data_t data;
+    const char **names;       // (P)
+    posterior_head_t head;
+    char *stamp, *blocks;     // what the result depends on; folder of the sealed blocks
+} inference_t;
+
+/* ---- what it starts from ---- */
+
+static char *gate_path(const char *model)
+{
+    const char *slash = strrchr(model, '/');
+    return slash ? mem_format("%.*s/gate.json", (int)(slash - model), model) : mem_copy_text("gate.json");
+}
+
+/* Real data are only judged by weights that were checked, or when a person says why not. */
+static err_t ask_gate(inference_t *f)
+{
+    char *path = gate_path(f->request->model);
+    err_t err = gate_require(path, f->trained.hash);
+    if (err == OK)
+        err = gate_read(path, &f->gate);
+    if (err != OK && f->request->unverified != NULL) {
+        if (f->par->rank == 0)
+            log_warning("infer: unverified (%s): %s", f->request->unverified, err_text());
+        err_clear();
+        f->gate_words = mem_copy_text("none passed");
+        err = OK;
+    } else if (err == OK) {
+        f->gate_words = mem_format("passed on %" PRId64 " simulated data sets, %s", f->gate.rows, f->gate.software);
+    }
+    free(path);
+    return err;
+}
+
+static void make_head(inference_t *f)
+{
+    const infer_request_t *r = f->request;
+    int P = f->trained.schema.n_parameters;
+    char *data = real_data_hash(&f->data);
+    f->names = MEM_NEW(const char *, P);
+    for (int p = 0; p < P; p++)
+        f->names[p] = f->trained.schema.parameters[p].name;
+    f->stamp = mem_format("weights %s data %s draws %" PRId64 " seed %" PRId64 "%s", f->trained.hash, data, r->draws,
+                          r->seed, f->gate.passed ? "" : " unverified");
+    f->blocks = mem_format("%s.blocks", r->out);
+    f->head = (posterior_head_t){.datasets = f->data.n,
+                                 .draws = r->draws,
+                                 .block_datasets = INFER_BLOCK,
+                                 .n_parameters = P,
+                                 .parameters = f->names,
+                                 .ids = f->data.ids,
+                                 .stamp = f->stamp,
+                                 .model = f->trained.bank,
+                                 .study = f->trained.study_path,
+                                 .weights = f->trained.hash,
+                                 .gate = f->gate_words,
+                                 .unverified = f->gate.passed ? NULL : r->unverified};
+    free(data);
+}
+
+static err_t prepare(inference_t *f, const study_t *study)
+{
+    TRY(trained_load(f->request->model, &f->trained));
+    TRY(ask_gate(f));
+    TRY(real_data_read(f->request->data, study, &f->trained.schema, &f->data));
+    make_head(f);
+    return posterior_head_check(&f->head);
+}
+
+static void inference_close(inference_t *f)
+{
+    real_data_free(&f->data);
+    gate_free(&f->gate);
+    trained_free(&f->trained);
+    free(f->names);
+    free(f->gate_words);
+    free(f->stamp);
+    free(f->blocks);
+}
+
+/* ---- the blocks ---- */
+
+static err_t one_block(inference_t *f, infer_t *infer, int64_t block, double *draws)
+{
+    posterior_verdict_t verdicts[INFER_BLOCK];
+    int64_t begin = block * INFER_BLOCK;
+    infer_block(infer, &f->data.rows, begin, begin + posterior_block_size(&f->head, block), f->data.problem, draws,
+                verdicts);
+    return posterior_block_write(f->blocks, &f->head, block, draws, verdicts);
+}
+
+static err_t my_blocks(inference_t *f)
+{
+    infer_config_t config = {.amortizer = f->trained.amortizer,
+                             .distance = &f->trained.distance,
+                             .schema = &f->trained.schema,
+                             .seed = (uint64_t)f->request->seed,
+                             .draws = f->head.draws};
+    infer_t *infer = infer_create(&config);
+    double *draws = MEM_NEW(double, INFER_BLOCK * f->head.draws * f->head.n_parameters);
+    progress_t progress = {0};
+    if (f->par->rank == 0)
+        progress = progress_start("infer", "data sets", 0, f->head.datasets);
+    err_t err = OK;
+    for (int64_t b = f->par->rank; b < posterior_blocks(&f->head) && err == OK; b += f->par->size) {
+        if (stop_requested())
+            err = err_fail(ERR_STOPPED, "infer: stopped on request; finished blocks are kept, the same command goes on");
+        else if (!posterior_block_done(f->blocks, &f->head, b))
+            err = one_block(f, infer, b, draws);
+        if (f->par->rank == 0 && err == OK)
+            progress_show(&progress, b * INFER_BLOCK + posterior_block_size(&f->head, b), NULL);
+    }
+    if (f->par->rank == 0 && err == OK)
+        progress_end(&progress, f->head.datasets, NULL);
+    free(draws);
+    infer_destroy(&infer);
+    return err;
+}
+
+/* ---- the end, on rank 0 ---- */
+
+static err_t tell(const inference_t *f, const inferred_t *result)
+{
+    if (f->request->json)
+        inferred_print_json(result);
+    else
+        inferred_print(result);
+    if (f->request->report == NULL || !f->gate.passed)
+        return OK;
+    return study_report(f->par, f->request->report, f->gate.study, &f->trained, &f->gate, &result->table);
+}
+
+static err_t join(const inference_t *f)
+{
+    inferred_t result = {0};
+    TRY(inferred_read(f->blocks, &f->head, &result));
+    err_t err = posterior_join(f->blocks, &f->head, f->request->out);
+    if (err == OK) {
+        posterior_blocks_remove(f->blocks, &f->head);
+        err = tell(f, &result);
+    }
+    inferred_free(&result);
+    return err;
+}
+
+static err_t infer_all(inference_t *f)
+{
+    TRY(par_agree(f->par, f->par->rank == 0 ? sync_make_folder(f->blocks) : OK));
+    TRY(par_agree(f->par, my_blocks(f)));
+    return par_agree(f->par, f->par->rank == 0 ? join(f) : OK);
+}
+
+err_t job_infer(const par_t *par, const study_t *study, const infer_request_t *request, bool *did)
+{
+    inference_t f = {.par = par, .request = request};
+    *did = false;
+    err_t err = par_agree(par, prepare(&f, study));
+    if (err == OK)
+        *did = par_any(par, !posterior_file_is(request->out, f.stamp));
+    if (*did)
+        err = infer_all(&f);
+    inference_close(&f);
+    return err;
+}
+
+/* ---- the command ---- */
+
+/* Without STUDY, the one that the amortizer carries says where the values stand. */
+static err_t study_of(const options_t *o, study_t *out)
+{
+    if (o->n_arguments > 0)
+        return study_read(o->arguments[0], out);
+    if (o->model == NULL)
+        return err_fail(ERR_USAGE, "infer: expected STUDY or --model FILE");
+    trained_t trained;
+    TRY(trained_load(o->model, &trained));
+    err_t err = study_parse(trained.study, trained.study_path, out);
+    trained_free(&trained);
+    return err;
+}
+
+static infer_request_t request_of(const options_t *o, const study_t *study, const char *folder, const char *model,
+                                  const char *out)
+{
+    return (infer_request_t){
+        .model = o->model ? o->model : model,
+        .data = o->data ? o->data : study->infer.data,
+        .out = o->out ? o->out : study->infer.out && o->n_arguments > 0 ? study->infer.out : out,
+        .report = o->n_arguments > 0 && o->model == NULL ? folder : NULL,
+        .unverified = o->unverified,
+        .draws = o->draws >= 0 ? o->draws : study->infer.draws,
+        .seed = o->seed >= 0 ? o->seed : study->infer.seed,
+        .json = o->json};
+}
+
+err_t command_infer(const par_t *par, const options_t *options)
+{
+    study_t study;
+    TRY(par_agree(par, study_of(options, &study)));
+    char *folder = run_folder_path(&study, NULL);
+    char *model = run_folder_file(folder, "amortizer.h5");
+    char *out = options->n_arguments > 0 ? run_folder_file(folder, "posterior.h5") : mem_copy_text("posterior.h5");
+    infer_request_t request = request_of(options, &study, folder, model, out);
+    bool did = false;
+    err_t err = request.data == NULL
+                    ? err_fail(ERR_USAGE, "infer: no real data: give --data FILE, or infer.data in the study")
+                    : job_infer(par, &study, &request, &did);
+    if (err == OK && par->rank == 0)
+        log_info(did ? "infer: %s" : "infer: nothing to do, %s is of these weights, data and settings", request.out);
+    free(out);
+    free(model);
+    free(folder);
+    study_free(&study);
+    return err;
+}

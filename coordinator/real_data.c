@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/real_data.h"
+
+#include "cluster/mem.h"
+#include "workers/table_csv.h"
+#include "workers/table_hdf5.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+static err_t check_design(const study_t *study, const schema_t *schema)
+{
+    for (int d = 0; d < schema->n_design; d++) {
+        bool known = false;
+        for (int o = 0; o < schema->n_observables; o++)
+            known |= schema->observables[o].length_design == d;
+        if (!known)
+            return err_fail(ERR_USAGE, "%s: model %s: design variable %s is not the length of an observable, so it can not "
+                            "be read off the data", study->path, schema->name, schema->design[d].name);
+    }
+    return OK;
+}
+
+static const study_columns_t *columns_for(const study_t *study, const char *observable)
+{
+    for (int i = 0; i < study->infer.n_columns; i++)
+        if (strcmp(study->infer.columns[i].observable, observable) == 0)
+            return &study->infer.columns[i];
+    return NULL;
+}
+
+static err_t check_columns(const study_t *study, const schema_t *schema)
+{
+    for (int i = 0; i < study->infer.n_columns; i++)
+        if (schema_find_observable(schema, study->infer.columns[i].observable) < 0)
+            return err_fail(ERR_USAGE, "%s: infer.columns: model %s has no observable \"%s\"", study->path, schema->name,
+                            study->infer.columns[i].observable);
+    for (int o = 0; o < schema->n_observables; o++) {
+        const schema_observable_t *field = &schema->observables[o];
+        const study_columns_t *c = columns_for(study, field->name);
+        if (c == NULL)
+            return err_fail(ERR_USAGE, "%s: infer.columns names no CSV column for observable \"%s\"", study->path,
+                            field->name);
+        if (c->n_columns != schema_stride(field))
+            return err_fail(ERR_USAGE, "%s: infer.columns.%s: got %d columns, expected %ld", study->path, field->name,
+                            c->n_columns, (long)schema_stride(field));
+    }
+    return OK;
+}
+
+static err_t read_csv(const char *path, const study_t *study, const schema_t *schema, table_t *out)
+{
+    TRY(check_columns(study, schema));
+    table_columns_t *columns = MEM_NEW(table_columns_t, schema->n_observables);
+    for (int o = 0; o < schema->n_observables; o++) {
+        const study_columns_t *c = columns_for(study, schema->observables[o].name);
+        columns[o] = (table_columns_t){c->n_columns, (const char *const *)c->columns, c->sign};
+    }
+    table_csv_t config = {study->infer.id, schema->n_observables, columns};
+    err_t err = table_read_csv(path, &config, out);
+    free(columns);
+    return err;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static void note(real_data_t *data, int64_t i, char *problem)
+{
+    if (data->problem[i] == NULL)
+        data->problem[i] = data->own[i] = problem;
+    else
+        free(problem);
+}
+
+/* Copies what fits; a length outside the trained range is told by infer_refusal from the design. */
+static void take_set(real_data_t *data, const schema_t *s, int64_t i)
+{
+    const table_set_t *set = &data->table.sets[i];
+    for (int d = 0; d < s->n_design; d++)
+        data->rows.design[i * s->n_design + d] = -1;
+    for (int o = 0; o < s->n_observables; o++) {
+        const schema_observable_t *field = &s->observables[o];
+        int64_t n = set->n[o], most = field->dims[0];
+        if (field->length_design < 0 && n != most)
+            note(data, i, mem_format("%s has %ld elements, expected %ld", field->name, (long)n, (long)most));
+        if (field->length_design >= 0) {
+            double *design = &data->rows.design[i * s->n_design + field->length_design];
+            if (*design >= 0 && *design != (double)n)
+                note(data, i, mem_format("%s has %ld elements, another observable %g", field->name, (long)n, *design));
+            *design = (double)n;
+        }
+        n = n < most ? n : most;
+        memcpy(data->rows.observables[o] + i * schema_size(field), set->values[o],
+               (size_t)(n * schema_stride(field)) * sizeof(float));
+        data->rows.length[i * s->n_observables + o] = (int32_t)n;
+    }
+}
+
+static void take_all(real_data_t *data, const schema_t *schema)
+{
+    data->n = data->table.n;
+    data->rows = rows_create(schema, data->n > 0 ? data->n : 1);
+    data->rows.n = data->n;
+    data->ids = MEM_NEW(const char *, data->n + 1);
+    data->problem = MEM_NEW(const char *, data->n + 1);
+    data->own = MEM_NEW(char *, data->n + 1);
+    for (int64_t i = 0; i < data->n; i++) {
+        data->ids[i] = data->table.sets[i].id;
+        data->problem[i] = data->table.sets[i].problem;
+        data->rows.index[i] = i;
+        take_set(data, schema, i);
+    }
+}
+
+err_t real_data_read(const char *path, const study_t *study, const schema_t *schema, real_data_t *out)
+{
+    memset(out, 0, sizeof *out);
+    TRY(check_design(study, schema));
+    if (ends_with(path, ".h5") || ends_with(path, ".hdf5"))
+        TRY(table_read_hdf5(path, schema, &out->table));
+    else
+        TRY(read_csv(path, study, schema, &out->table));
+    take_all(out, schema);
+    if (out->n > 0)
+        return OK;
+    real_data_free(out);
+    return err_fail(ERR_FORMAT, "%s: no data set in it", path);
+}
+
+void real_data_free(real_data_t *data)
+{
+    for (int64_t i = 0; data->own != NULL && i < data->n; i++)
+        free(data->own[i]);
+    free(data->own);
+    free(data->ids);
+    free(data->problem);
+    rows_destroy(&data->rows);
+    table_free(&data->table);
+    memset(data, 0, sizeof *data);
+}
+
+char *real_data_hash(const real_data_t *data)
+{
+    XXH3_state_t *state = XXH3_createState();
+    CHECK(state != NULL, "out of memory");
+    XXH3_64bits_reset(state);
+    for (int64_t i = 0; i < data->n; i++) {
+        const table_set_t *set = &data->table.sets[i];
+        XXH3_64bits_update(state, set->id, strlen(set->id) + 1);
+        for (int o = 0; o < data->table.n_observables; o++) {
+            XXH3_64bits_update(state, &set->n[o], sizeof set->n[o]);
+            XXH3_64bits_update(state, set->values[o], (size_t)(set->n[o] * data->table.features[o]) * sizeof(float));
+        }
+    }
+    char *text = mem_format("%016llx", (unsigned long long)XXH3_64bits_digest(state));
+    XXH3_freeState(state);
+    return text;
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workers/infer.h"
+
+#include "cluster/mem.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct infer {
+    infer_config_t config;
+    amortizer_work_t *work;
+    const float **fields;      // (O)
+    float *summaries;          // (width)
+    char reason[INFER_BLOCK][INFER_REASON];
+};
+
+infer_t *infer_create(const infer_config_t *config)
+{
+    infer_t *f = MEM_NEW(infer_t, 1);
+    f->config = *config;
+    f->work = amortizer_work_create(config->amortizer, WORK_EVALUATE, 1, config->draws);
+    f->fields = MEM_NEW(const float *, config->schema->n_observables);
+    f->summaries = MEM_NEW(float, amortizer_summary_width(config->amortizer));
+    return f;
+}
+
+void infer_destroy(infer_t **infer)
+{
+    infer_t *f = *infer;
+    if (f == NULL)
+        return;
+    amortizer_work_destroy(&f->work);
+    free(f->fields);
+    free(f->summaries);
+    free(f);
+    *infer = NULL;
+}
+
+static bool design_refused(const schema_t *s, const rows_t *rows, int64_t i, char reason[INFER_REASON])
+{
+    for (int d = 0; d < s->n_design; d++) {
+        double value = rows->design[i * s->n_design + d];
+        const schema_design_t *range = &s->design[d];
+        if (value >= range->lower && value <= range->upper)
+            continue;
+        snprintf(reason, INFER_REASON, "%.40s = %g, outside the trained range %g to %g", range->name, value,
+                 range->lower, range->upper);
+        return true;
+    }
+    return false;
+}
+
+static bool values_refused(const schema_t *s, const rows_t *rows, int64_t i, char reason[INFER_REASON])
+{
+    for (int o = 0; o < s->n_observables; o++) {
+        const schema_observable_t *field = &s->observables[o];
+        const float *value = rows->observables[o] + i * schema_size(field);
+        int64_t n = rows->length[i * s->n_observables + o] * schema_stride(field);
+        for (int64_t k = 0; k < n; k++) {
+            if (isfinite(value[k]) && value[k] >= field->lower && value[k] <= field->upper)
+                continue;
+            snprintf(reason, INFER_REASON, "%.40s[%ld] = %g, expected a finite number from %g to %g", field->name,
+                     (long)k, (double)value[k], field->lower, field->upper);
+            return true;
+        }
+    }
+    return false;
+}
+
+void infer_refusal(const schema_t *schema, const rows_t *rows, int64_t i, char reason[INFER_REASON])
+{
+    reason[0] = '\0';
+    if (!design_refused(schema, rows, i, reason))
+        values_refused(schema, rows, i, reason);
+}
+
+static batch_t batch_of(const infer_t *f, const rows_t *rows, int64_t i)
+{
+    const schema_t *s = f->config.schema;
+    for (int o = 0; o < s->n_observables; o++)
+        f->fields[o] = rows->observables[o] + i * schema_size(&s->observables[o]);
+    return (batch_t){.n = 1,
+                     .design = s->n_design ? rows->design + i * s->n_design : NULL,
+                     .length = rows->length + i * s->n_observables,
+                     .observables = f->fields};
+}
+
+/* Draws within a billionth of their own size from a bound of the support. */
+static double edge_share(const infer_t *f, const double *draws)
+{
+    const schema_t *s = f->config.schema;
+    int64_t at_edge = 0;
+    for (int64_t k = 0; k < f->config.draws; k++)
+        for (int p = 0; p < s->n_parameters; p++) {
+            double x = draws[k * s->n_parameters + p], lower = s->parameters[p].lower, upper = s->parameters[p].upper;
+            double near = 1e-9 * (isfinite(upper - lower) ? upper - lower : fmax(1, fabs(x)));
+            if (x - lower < near || upper - x < near) {
+                at_edge++;
+                break;
+            }
+        }
+    return (double)at_edge / (double)f->config.draws;
+}
+
+static void refuse(const infer_t *f, double *draws, posterior_verdict_t *verdict)
+{
+    verdict->accepted = false;
+    for (int64_t k = 0; k < f->config.draws * f->config.schema->n_parameters; k++)
+        draws[k] = NAN;
+}
+
+static void judge(infer_t *f, const rows_t *rows, int64_t i, double *draws, posterior_verdict_t *verdict)
+{
+    batch_t batch = batch_of(f, rows, i);
+    amortizer_summaries(f->work, &batch, f->summaries);
+    verdict->distance = distance_value(f->config.distance, f->summaries);
+    verdict->p_value = distance_p_value(f->config.distance, verdict->distance);
+    rng_t rng = rng_at(f->config.seed, RNG_INFER, (uint64_t)i);
+    amortizer_sample(f->work, &batch, f->config.draws, &rng, draws, NULL);
+    verdict->edge_share = edge_share(f, draws);
+    verdict->accepted = true;
+}
+
+static bool all_finite(int64_t n, const double *values)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (!isfinite(values[i]))
+            return false;
+    return true;
+}
+
+void infer_block(infer_t *f, const rows_t *rows, int64_t begin, int64_t end, const char *const *problem, double *draws,
+                 posterior_verdict_t *verdicts)
+{
+    CHECK(end - begin <= INFER_BLOCK, "a block of %ld data sets, at most %d", (long)(end - begin), INFER_BLOCK);
+    int64_t values = f->config.draws * f->config.schema->n_parameters;
+    for (int64_t i = begin; i < end; i++) {
+        char *reason = f->reason[i - begin];
+        double *mine = draws + (i - begin) * values;
+        posterior_verdict_t *verdict = &verdicts[i - begin];
+        *verdict = (posterior_verdict_t){
+            .reason = reason, .n = rows->length[i * f->config.schema->n_observables], .distance = NAN, .p_value = NAN,
+            .edge_share = NAN};
+        infer_refusal(f->config.schema, rows, i, reason);
+        if (problem[i] != NULL && problem[i][0] != '\0')
+            snprintf(reason, INFER_REASON, "%s", problem[i]);
+        if (reason[0] == '\0') {
+            judge(f, rows, i, mine, verdict);
+            if (!all_finite(values, mine))
+                snprintf(reason, INFER_REASON, "the network gave draws that are not finite");
+        }
+        if (reason[0] != '\0')
+            refuse(f, mine, verdict);
+    }
+}
