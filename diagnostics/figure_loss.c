@@ -14,7 +14,7 @@ static const pen_t PEN_TRAINING = {INK_BLUE, 1, 1.8}, PEN_VALIDATION = {INK_VERM
 /* The first twentieth of a long training, where losses are huge, may lie outside. */
 static range_t loss_range(int64_t n, const double *training, const double *validation)
 {
-    int64_t skip = n >= 10 ? (n + 19) / 20 : 0;
+    int64_t skip = n >= 20 ? (n + 19) / 20 : 0;
     range_t all =
         range_join(range_of(n - skip, training + skip), range_of(n - skip, validation + skip));
     return range_pad(all, 0.06);
@@ -60,7 +60,7 @@ err_t figure_loss(const char *path, const stamp_t *stamp, int64_t n, const doubl
                  validation[v.best], (long)v.best + 1, (long)n);
     figure_t f = figure_create(1, 1.6, "Training",
                                "negative log posterior density, averaged over data sets");
-    range_t epochs = {n > 1 ? 1 : 0, n > 1 ? (double)n : 2};
+    range_t epochs = {0, 1.02 * fmax((double)n, 8)};
     axes_t a = figure_axes(&f, 0, epochs, loss_range(n, training, validation),
                            stamp->study ? stamp->study : "Loss", line);
     figure_labels(&f, "epoch", "loss");

@@ -26,7 +26,10 @@ typedef struct {
 
 static axes_t pairs_axes(const pairs_t *p, int row, int column)
 {
-    axes_t a = {.canvas = p->canvas, .x = p->range[column], .y = p->range[row]};
+    axes_t a = {.canvas = p->canvas,
+                .x = p->range[column],
+                .y = p->range[row],
+                .overhang = PAIRS_GAP / 2 - 1};
     a.area = (box_t){PAIRS_LEFT + column * (p->cell + PAIRS_GAP),
                      PAIRS_TOP + row * (p->cell + PAIRS_GAP), p->cell, p->cell};
     return a;
@@ -60,7 +63,8 @@ static void pairs_histogram(const pairs_t *p, int k)
 static void pairs_scatter(const pairs_t *p, int row, int column)
 {
     axes_t a = pairs_axes(p, row, column);
-    axes_draw(&a, row == p->d - 1, column == 0);
+    axes_x_axis(&a, row == p->d - 1);
+    axes_y_axis(&a, column == 0);
     int64_t shown = p->s < PAIR_POINTS ? p->s : PAIR_POINTS;
     canvas_clip(a.canvas, a.area);
     for (int64_t j = 0; j < shown; j++) {
@@ -103,10 +107,8 @@ static void pairs_names(const pairs_t *p, int k)
     canvas_text(p->canvas, a.area.x + p->cell / 2, bottom + 36, type, name);
     canvas_text_upward(p->canvas, 18, a.area.y + p->cell / 2, type, name);
     free(name);
-    if (k == p->d - 1) { // the tick labels of the last column, whose lowest cell is a histogram
-        a.y = (range_t){0, 0};
-        axes_draw(&a, 1, 0);
-    }
+    if (k == p->d - 1)
+        axes_x_axis(&a, 1);
 }
 
 static void pairs_draw(pairs_t *p)

@@ -5,6 +5,7 @@
 #include "diagnostics/text.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,15 +22,17 @@ static const type_t TYPE_LABEL = {10.5, 0, INK_TEXT, ALIGN_CENTRE},
                     TYPE_PANEL = {10.5, 1, INK_TEXT, ALIGN_LEFT};
 static const type_t TYPE_LINE = {8.5, 0, INK_GREY, ALIGN_LEFT};
 
-static double ticks_step(double span, int most)
+/* The smallest round step that puts `most` ticks at most inside. */
+static double ticks_step(double low, double high, int most)
 {
-    double power = pow(10, floor(log10(span / most)));
-    static const double factor[] = {1, 2, 5, 10};
-    for (int i = 0; i < 3; i++) {
-        if (span / (factor[i] * power) <= most)
-            return factor[i] * power;
+    static const double factor[] = {1, 2, 5, 10, 20, 50};
+    double power = pow(10, floor(log10((high - low) / most)));
+    for (int i = 0; i < 6; i++) {
+        double step = factor[i] * power;
+        if (floor(high / step + 1e-9) - ceil(low / step - 1e-9) + 1 <= most)
+            return step;
     }
-    return 10 * power;
+    return 100 * power;
 }
 
 static void ticks_label(double value, double step, char label[24])
@@ -55,7 +58,7 @@ ticks_t plot_ticks(double low, double high, int most)
     double span = high - low;
     if (!(span > 0) || !isfinite(span) || most < 1)
         return t;
-    double step = ticks_step(span, most < TICKS_CAP - 1 ? most : TICKS_CAP - 1);
+    double step = ticks_step(low, high, most < TICKS_CAP - 1 ? most : TICKS_CAP - 1);
     for (double k = ceil(low / step - 1e-9); k * step <= high + 1e-9 * step && t.n < TICKS_CAP;
          k++) {
         t.at[t.n] = k * step;
@@ -163,23 +166,26 @@ static ticks_t axes_x_ticks(const axes_t *a)
     return plot_ticks(a->x.low, a->x.high, 1);
 }
 
-static void axes_x_axis(const axes_t *a, int labels)
+void axes_x_axis(const axes_t *a, int labels)
 {
     const pen_t spine = {INK_GREY, 1, 0.8}, grid = {INK_PALE, 0.7, 0.6};
+    const type_t type = {TICK_TYPE, 0, INK_TEXT, ALIGN_CENTRE};
     double bottom = a->area.y + a->area.height;
     ticks_t x = axes_x_ticks(a);
     for (int i = 0; i < x.n; i++) {
         double at = axes_x(a, x.at[i]);
         canvas_line(a->canvas, at, a->area.y, at, bottom, grid);
         canvas_line(a->canvas, at, bottom, at, bottom + TICK, spine);
-        if (labels)
-            canvas_text(a->canvas, at, bottom + TICK + 10,
-                        (type_t){TICK_TYPE, 0, INK_TEXT, ALIGN_CENTRE}, x.label[i]);
+        double half = canvas_text_width(a->canvas, type, x.label[i]) / 2;
+        bool fits = at - half >= a->area.x - a->overhang &&
+                    at + half <= a->area.x + a->area.width + a->overhang;
+        if (labels && fits)
+            canvas_text(a->canvas, at, bottom + TICK + 10, type, x.label[i]);
     }
     canvas_line(a->canvas, a->area.x, bottom, a->area.x + a->area.width, bottom, spine);
 }
 
-static void axes_y_axis(const axes_t *a, int labels)
+void axes_y_axis(const axes_t *a, int labels)
 {
     const pen_t spine = {INK_GREY, 1, 0.8}, grid = {INK_PALE, 0.7, 0.6};
     double left = a->area.x;
@@ -196,12 +202,6 @@ static void axes_y_axis(const axes_t *a, int labels)
                         (type_t){TICK_TYPE, 0, INK_TEXT, ALIGN_RIGHT}, y.label[i]);
     }
     canvas_line(a->canvas, left, a->area.y, left, a->area.y + a->area.height, spine);
-}
-
-void axes_draw(const axes_t *a, int x_labels, int y_labels)
-{
-    axes_x_axis(a, x_labels);
-    axes_y_axis(a, y_labels);
 }
 
 /* The text with a true minus before numbers; the caller frees it. */
@@ -222,7 +222,7 @@ axes_t figure_axes(figure_t *f, int panel, range_t x, range_t y, const char *tit
                    const char *line)
 {
     int column = panel % f->columns, row = panel / f->columns;
-    axes_t a = {.canvas = f->canvas, .x = x, .y = y};
+    axes_t a = {.canvas = f->canvas, .x = x, .y = y, .overhang = CELL_RIGHT + FIGURE_RIGHT};
     a.area = (box_t){FIGURE_LEFT + column * (CELL_LEFT + f->area_width + CELL_RIGHT) + CELL_LEFT,
                      FIGURE_TOP + row * (CELL_TOP + f->area_height + CELL_BOTTOM) + CELL_TOP,
                      f->area_width, f->area_height};
@@ -234,7 +234,8 @@ axes_t figure_axes(figure_t *f, int panel, range_t x, range_t y, const char *tit
     free(signed_line);
     canvas_text(f->canvas, a.area.x, a.area.y - 7, TYPE_LINE, fitted);
     free(fitted);
-    axes_draw(&a, 1, 1);
+    axes_x_axis(&a, 1);
+    axes_y_axis(&a, 1);
     return a;
 }
 

@@ -31,12 +31,15 @@ typedef struct {
     canvas_t *canvas;
     box_t area;
     range_t x, y;
+    double
+        overhang; // how far x tick labels may stand out beside the area; those beyond are left out
 } axes_t;
 double axes_x(const axes_t *a, double x); // on the canvas
 double axes_y(const axes_t *a, double y);
 
-/* Left and bottom spine, grid, ticks; tick labels below (x_labels) and left of the area (y_labels). */
-void axes_draw(const axes_t *a, int x_labels, int y_labels);
+/* Spine, grid lines and ticks of one axis, with labels below or left of the area. */
+void axes_x_axis(const axes_t *a, int labels);
+void axes_y_axis(const axes_t *a, int labels);
 
 /* A figure of n panels with areas of one size; width / height of an area is `aspect`. */
 typedef struct {

@@ -19,8 +19,9 @@ static const gate_subject_t SUBJECT = {"reaction-times", "9f3c21ab", "ddm-1-77",
 
 static gate_record_t judge(double calibration, double deviation, int64_t n)
 {
-    parameter_metrics_t p[2] = {{.calibration_error = 0.02, .ecdf_deviation = 0.03, .nrmse = 0.1, .ecdf_inside = true},
-                                {.calibration_error = calibration, .ecdf_deviation = deviation, .nrmse = NAN}};
+    parameter_metrics_t p[2] = {
+        {.calibration_error = 0.02, .ecdf_deviation = 0.03, .nrmse = 0.1, .ecdf_inside = true},
+        {.calibration_error = calibration, .ecdf_deviation = deviation, .nrmse = NAN}};
     p[0].bias.worst = -0.25;
     metrics_t m = {.n = n, .s = 1000, .d = 2, .level = 0.99, .parameter = p};
     gate_limits_t limits = gate_limits_default();
@@ -57,7 +58,8 @@ static void each_limit_is_a_reason(void **state)
     assert_true(r.parameters[0].passed);
     assert_int_equal(r.n_reasons, 2);
     assert_non_null(strstr(r.reasons[0], "299 simulated data sets, at least 300"));
-    assert_non_null(strstr(r.reasons[1], "t0 \"quoted\": calibration error 0.14, at most 0.1 allowed; ranks deviate"));
+    assert_non_null(strstr(
+        r.reasons[1], "t0 \"quoted\": calibration error 0.14, at most 0.1 allowed; ranks deviate"));
     gate_free(&r);
 }
 
@@ -80,10 +82,12 @@ static void what_is_written_is_read_again(void **state)
     assert_string_equal(back.study, "reaction-times");
     assert_string_equal(back.reasons[0], r.reasons[0]);
     assert_string_equal(back.parameters[1].name, NAMES[1]);
-    assert_true(back.seed == UINT64_MAX && back.first_row == 100 && back.rows == 300 && back.draws == 1000);
+    assert_true(back.seed == UINT64_MAX && back.first_row == 100 && back.rows == 300 &&
+                back.draws == 1000);
     assert_true(back.level == 0.99 && back.limits.calibration_error == 0.10 && !back.passed);
     assert_true(back.parameters[0].metrics.nrmse == 0.1 && isnan(back.parameters[1].metrics.nrmse));
-    assert_true(back.parameters[0].metrics.ecdf_inside && back.parameters[0].metrics.bias.worst == -0.25);
+    assert_true(back.parameters[0].metrics.ecdf_inside &&
+                back.parameters[0].metrics.bias.worst == -0.25);
     gate_free(&r);
     gate_free(&back);
     drop(path);
@@ -183,8 +187,14 @@ static void a_verdict_against_its_numbers_is_a_format_error(void **state)
 static void garbage_is_a_format_error(void **state)
 {
     (void)state;
-    static const char *const garbage[] = {"", "null", "[]", "{}", "not json", "{\"format\": \"infermill-gate-1\"}",
-                                          "{\"format\": \"infermill-gate-1\", \"checksum\": \"0\"}", "\xff\xfe\x00"};
+    static const char *const garbage[] = {"",
+                                          "null",
+                                          "[]",
+                                          "{}",
+                                          "not json",
+                                          "{\"format\": \"infermill-gate-1\"}",
+                                          "{\"format\": \"infermill-gate-1\", \"checksum\": \"0\"}",
+                                          "\xff\xfe\x00"};
     char *path = temporary();
     gate_record_t back;
     for (size_t i = 0; i < sizeof garbage / sizeof *garbage; i++) {
