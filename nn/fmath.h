@@ -36,6 +36,12 @@ VEC_INLINE int32_t f_bits(float x)
     return i;
 }
 
+/* 2^n for n in [-126, 127]; something for others */
+VEC_INLINE float f_two_to(int32_t n)
+{
+    return f_from_bits((int32_t)((uint32_t)(n + 127) << 23));
+}
+
 /* x = n ln 2 + r, |r| <= ln 2 / 2: the whole n comes out of the low bits of x / ln 2 + 1.5 * 2^23. ln 2 is split in two
  * parts of which the first has trailing zeros, so that n times it is exact (Cody and Waite 1980). */
 VEC_INLINE float f_exp_reduce(float x, int32_t *n)
@@ -64,7 +70,7 @@ VEC_INLINE float f_exp(float x)
     int32_t n;
     float r = f_exp_reduce(x, &n), p = 1.0f + f_expm1_small(r);
     int32_t half = n >> 1; // in two steps: 2^n alone may be out of range
-    return p * f_from_bits((half + 127) << 23) * f_from_bits((n - half + 127) << 23);
+    return p * f_two_to(half) * f_two_to(n - half);
 }
 
 /* 2 atanh(s) / s - 2, divided by s^2, as a function of z = s^2 in [0, 0.03] */
@@ -118,7 +124,7 @@ VEC_INLINE float f_expm1_positive(float x)
 {
     int32_t n;
     float p = f_expm1_small(f_exp_reduce(x, &n));
-    float two = f_from_bits((n + 127) << 23);
+    float two = f_two_to(n);
     return two * p + (two - 1.0f);
 }
 
