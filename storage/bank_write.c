@@ -245,6 +245,7 @@ err_t bank_writer_close(bank_writer_t **writer)
     const par_t *par = (*writer)->par;
     par_barrier(par); // nobody still seals when the lock goes
     writer_free(writer);
+    par_barrier(par); // and it is gone when any rank returns
     return OK;
 }
 

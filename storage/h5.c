@@ -65,6 +65,18 @@ err_t h5_stack_fail(err_code_t code, hid_t id, const char *path)
                     words.outer, words.inner[0] ? ": " : "", words.inner);
 }
 
+// HDF5's next call clears its error stack: a failure's is kept over the closing of what was held.
+static hid_t stack_keep(bool failed)
+{
+    return failed ? H5Eget_current_stack() : H5I_INVALID_HID;
+}
+
+static void stack_restore(hid_t kept)
+{
+    if (kept >= 0)
+        H5Eset_current_stack(kept);
+}
+
 /* ---- types and shapes ---- */
 
 hid_t h5_memory_type(h5_type_t type)
@@ -140,8 +152,9 @@ static hid_t file_create(const char *path, hid_t access)
     hid_t list = H5Pcreate(H5P_FILE_CREATE);
     H5Pset_obj_track_times(list, false); // the root group's
     H5Pset_link_creation_order(list, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
-    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, list, access);
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, list, access), kept = stack_keep(file < 0);
     H5Pclose(list);
+    stack_restore(kept);
     return file;
 }
 
@@ -152,7 +165,9 @@ static err_t create_with(const char *path, const MPI_Comm *comm, h5_id_t *out)
     if (comm != NULL)
         H5Pset_fapl_mpio(access, *comm, MPI_INFO_NULL);
     *out = file_create(path, access);
+    hid_t kept = stack_keep(*out < 0);
     H5Pclose(access);
+    stack_restore(kept);
     err_t err = *out < 0 ? h5_stack_fail(ERR_IO, H5_NONE, path) : OK;
     h5_unlock();
     return err;
@@ -176,7 +191,9 @@ err_t h5_open(const char *path, h5_id_t *out)
     h5_lock();
     hid_t list = access_list();
     *out = H5Fopen(path, H5F_ACC_RDONLY, list);
+    hid_t kept = stack_keep(*out < 0);
     H5Pclose(list);
+    stack_restore(kept);
     err_t err = *out < 0 ? h5_stack_fail(ERR_FORMAT, H5_NONE, path) : OK;
     h5_unlock();
     return err;
@@ -195,7 +212,9 @@ static hid_t group_step(hid_t parent, const char *name)
     H5Pset_obj_track_times(list, false);
     H5Pset_link_creation_order(list, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
     hid_t group = H5Gcreate2(parent, name, H5P_DEFAULT, list, H5P_DEFAULT);
+    hid_t kept = stack_keep(group < 0);
     H5Pclose(list);
+    stack_restore(kept);
     return group;
 }
 
@@ -211,7 +230,9 @@ static hid_t group_walk(hid_t parent, char *path, int keep, char **rest)
         step[length] = '\0';
         hid_t below = length && strcmp(step, ".") != 0 ? group_step(at, step)
                                                        : H5Gopen2(at, ".", H5P_DEFAULT);
+        hid_t kept = stack_keep(below < 0);
         H5Gclose(at);
+        stack_restore(kept);
         at = below;
         step = next;
     }
@@ -317,46 +338,6 @@ bool h5_has(h5_id_t parent, const char *path)
     return found;
 }
 
-typedef struct {
-    int64_t n;
-    char **names;
-} h5_list_t;
-
-static herr_t list_take(hid_t group, const char *name, const H5L_info_t *info, void *user)
-{
-    h5_list_t *list = user;
-    (void)group;
-    (void)info;
-    list->names = MEM_GROW(list->names, char *, list->n + 1);
-    list->names[list->n++] = mem_copy_text(name);
-    return 0;
-}
-
-err_t h5_names(h5_id_t parent, const char *group, int64_t *n, char ***names)
-{
-    h5_list_t list = {0, NULL};
-    err_t err = OK;
-    h5_lock();
-    hid_t at = H5Gopen2(parent, group, H5P_DEFAULT);
-    if (at < 0 || (H5Literate(at, H5_INDEX_CRT_ORDER, H5_ITER_INC, NULL, list_take, &list) < 0 &&
-                   H5Literate(at, H5_INDEX_NAME, H5_ITER_INC, NULL, list_take, &list) < 0))
-        err = h5_stack_fail(at < 0 ? ERR_MISSING : ERR_FORMAT, parent, group);
-    if (at >= 0)
-        H5Gclose(at);
-    h5_unlock();
-    *n = list.n;
-    *names = list.names;
-    return err;
-}
-
-void h5_free_texts(int64_t n, char ***texts)
-{
-    for (int64_t i = 0; *texts != NULL && i < n; i++)
-        free((*texts)[i]);
-    free(*texts);
-    *texts = NULL;
-}
-
 /* ---- data sets ---- */
 
 static hid_t space_of(const h5_shape_t *shape)
@@ -394,9 +375,11 @@ static hid_t dataset_make(hid_t parent, const char *path, hid_t type, const h5_s
     if (group >= 0) {
         hid_t space = space_of(shape), list = dataset_list(type, shape);
         dataset = H5Dcreate2(group, name, type, space, H5P_DEFAULT, list, H5P_DEFAULT);
+        hid_t kept = stack_keep(dataset < 0);
         H5Pclose(list);
         H5Sclose(space);
         H5Gclose(group);
+        stack_restore(kept);
     }
     free(copy);
     return dataset;
@@ -510,8 +493,10 @@ static err_t rows_write(hid_t dataset, int64_t first, int64_t n, h5_type_t type,
     char nothing = 0; // HDF5 wants an address even for no rows
     herr_t done = H5Dwrite(dataset, h5_memory_type(type), slab.memory, slab.file, list,
                            n > 0 ? data : &nothing);
+    hid_t kept = stack_keep(done < 0);
     H5Pclose(list);
     slab_close(&slab);
+    stack_restore(kept);
     return done < 0 ? h5_stack_fail(ERR_IO, dataset, "") : OK;
 }
 
@@ -531,7 +516,9 @@ static err_t rows_read(hid_t dataset, int64_t first, int64_t n, h5_type_t type, 
     herr_t done =
         n > 0 ? H5Dread(dataset, h5_memory_type(type), slab.memory, slab.file, H5P_DEFAULT, data)
               : 0;
+    hid_t kept = stack_keep(done < 0);
     slab_close(&slab);
+    stack_restore(kept);
     return done < 0 ? h5_stack_fail(ERR_FORMAT, dataset, "") : OK;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Texts, attributes and dimension scales of HDF5 files.
+// Names, texts, attributes and dimension scales of HDF5 files.
 #include "cluster/mem.h"
 #include "storage/h5_inside.h"
 
@@ -7,6 +7,48 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+/* ---- names ---- */
+
+typedef struct {
+    int64_t n;
+    char **names;
+} h5_list_t;
+
+static herr_t list_take(hid_t group, const char *name, const H5L_info_t *info, void *user)
+{
+    h5_list_t *list = user;
+    (void)group;
+    (void)info;
+    list->names = MEM_GROW(list->names, char *, list->n + 1);
+    list->names[list->n++] = mem_copy_text(name);
+    return 0;
+}
+
+err_t h5_names(h5_id_t parent, const char *group, int64_t *n, char ***names)
+{
+    h5_list_t list = {0, NULL};
+    err_t err = OK;
+    h5_lock();
+    hid_t at = H5Gopen2(parent, group, H5P_DEFAULT);
+    if (at < 0 || (H5Literate(at, H5_INDEX_CRT_ORDER, H5_ITER_INC, NULL, list_take, &list) < 0 &&
+                   H5Literate(at, H5_INDEX_NAME, H5_ITER_INC, NULL, list_take, &list) < 0))
+        err = h5_stack_fail(at < 0 ? ERR_MISSING : ERR_FORMAT, parent, group);
+    if (at >= 0)
+        H5Gclose(at);
+    h5_unlock();
+    *n = list.n;
+    *names = list.names;
+    return err;
+}
+
+void h5_free_texts(int64_t n, char ***texts)
+{
+    for (int64_t i = 0; *texts != NULL && i < n; i++)
+        free((*texts)[i]);
+    free(*texts);
+    *texts = NULL;
+}
 
 /* ---- texts ---- */
 
@@ -143,11 +185,15 @@ static err_t attribute_set(hid_t object, const char *name, hid_t type, const voi
     return err;
 }
 
+// Of fixed length: it lies in the object's header, which has a checksum. HDF5's heap for texts of free length has none,
+// and a flipped byte in it crashes the reader.
 err_t h5_set_text(h5_id_t object, const char *name, const char *text)
 {
     h5_lock();
-    hid_t type = text_type();
-    err_t err = attribute_set(object, name, type, &text);
+    hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, strlen(text) + 1);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    err_t err = attribute_set(object, name, type, text);
     H5Tclose(type);
     h5_unlock();
     return err;
