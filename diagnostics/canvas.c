@@ -14,10 +14,14 @@
 
 enum { PIXELS_PER_POINT = 2 };
 
+/* Everything is drawn on both surfaces at once. (One recording replayed on both would be shorter, but cairo 1.16 never
+ * frees a recording that was painted on an SVG surface.) */
+enum { TARGET_PNG, TARGET_SVG, TARGETS };
 struct canvas {
     double width, height;
-    cairo_surface_t *recording;
-    cairo_t *cairo;
+    cairo_surface_t *surface[TARGETS];
+    cairo_t *cairo[TARGETS];
+    text_t svg; // what the SVG surface has written
 };
 
 static const double canvas_inks[INK_COUNT][3] = {
@@ -27,15 +31,28 @@ static const double canvas_inks[INK_COUNT][3] = {
     [INK_GREEN] = {0, 0.620, 0.451},   [INK_VERMILION] = {0.835, 0.369, 0},
     [INK_SKY] = {0.337, 0.706, 0.914}, [INK_PURPLE] = {0.8, 0.475, 0.655}};
 
+static cairo_status_t canvas_collect(void *closure, const unsigned char *bytes, unsigned int n)
+{
+    text_add_bytes(closure, n, bytes);
+    return CAIRO_STATUS_SUCCESS;
+}
+
 canvas_t *canvas_create(double width, double height)
 {
     canvas_t *c = MEM_NEW(canvas_t, 1);
-    cairo_rectangle_t extent = {0, 0, width, height};
     c->width = width;
     c->height = height;
-    c->recording = cairo_recording_surface_create(CAIRO_CONTENT_COLOR_ALPHA, &extent);
-    c->cairo = cairo_create(c->recording);
-    cairo_set_line_join(c->cairo, CAIRO_LINE_JOIN_ROUND);
+    c->svg = text_create();
+    c->surface[TARGET_PNG] =
+        cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)ceil(width * PIXELS_PER_POINT),
+                                   (int)ceil(height * PIXELS_PER_POINT));
+    c->surface[TARGET_SVG] =
+        cairo_svg_surface_create_for_stream(canvas_collect, &c->svg, width, height);
+    for (int t = 0; t < TARGETS; t++) {
+        c->cairo[t] = cairo_create(c->surface[t]);
+        cairo_set_line_join(c->cairo[t], CAIRO_LINE_JOIN_ROUND);
+    }
+    cairo_scale(c->cairo[TARGET_PNG], PIXELS_PER_POINT, PIXELS_PER_POINT);
     canvas_box(c, (box_t){0, 0, width, height}, (pen_t){INK_WHITE, 1, 0});
     return c;
 }
@@ -44,77 +61,93 @@ void canvas_destroy(canvas_t **canvas)
 {
     if (*canvas == NULL)
         return;
-    cairo_destroy((*canvas)->cairo);
-    cairo_surface_destroy((*canvas)->recording);
+    for (int t = 0; t < TARGETS; t++) {
+        cairo_destroy((*canvas)->cairo[t]);
+        cairo_surface_destroy((*canvas)->surface[t]);
+    }
+    text_free(&(*canvas)->svg);
     free(*canvas);
     *canvas = NULL;
 }
 
-static void canvas_pen(canvas_t *c, pen_t pen)
+/* The context of one surface, with colour and line width set. */
+static cairo_t *canvas_pen(canvas_t *c, int target, pen_t pen)
 {
     const double *rgb = canvas_inks[pen.ink];
-    cairo_set_source_rgba(c->cairo, rgb[0], rgb[1], rgb[2], pen.alpha);
-    cairo_set_line_width(c->cairo, pen.width);
+    cairo_set_source_rgba(c->cairo[target], rgb[0], rgb[1], rgb[2], pen.alpha);
+    cairo_set_line_width(c->cairo[target], pen.width);
+    return c->cairo[target];
 }
 
 void canvas_line(canvas_t *c, double x0, double y0, double x1, double y1, pen_t pen)
 {
-    canvas_pen(c, pen);
-    cairo_move_to(c->cairo, x0, y0);
-    cairo_line_to(c->cairo, x1, y1);
-    cairo_stroke(c->cairo);
+    const double x[2] = {x0, x1}, y[2] = {y0, y1};
+    canvas_path(c, 2, x, y, pen);
 }
 
 void canvas_dashed(canvas_t *c, double x0, double y0, double x1, double y1, pen_t pen)
 {
     const double dash[2] = {4, 3};
-    cairo_set_dash(c->cairo, dash, 2, 0);
+    for (int t = 0; t < TARGETS; t++)
+        cairo_set_dash(c->cairo[t], dash, 2, 0);
     canvas_line(c, x0, y0, x1, y1, pen);
-    cairo_set_dash(c->cairo, NULL, 0, 0);
+    for (int t = 0; t < TARGETS; t++)
+        cairo_set_dash(c->cairo[t], NULL, 0, 0);
 }
 
 void canvas_path(canvas_t *c, size_t n, const double *x, const double *y, pen_t pen)
 {
-    canvas_pen(c, pen);
-    for (size_t i = 0; i < n; i++)
-        cairo_line_to(c->cairo, x[i], y[i]);
-    cairo_stroke(c->cairo);
+    for (int t = 0; t < TARGETS; t++) {
+        cairo_t *cairo = canvas_pen(c, t, pen);
+        for (size_t i = 0; i < n; i++)
+            cairo_line_to(cairo, x[i], y[i]);
+        cairo_stroke(cairo);
+    }
 }
 
 void canvas_area(canvas_t *c, size_t n, const double *x, const double *y, pen_t pen)
 {
-    canvas_pen(c, pen);
-    for (size_t i = 0; i < n; i++)
-        cairo_line_to(c->cairo, x[i], y[i]);
-    cairo_close_path(c->cairo);
-    cairo_fill(c->cairo);
+    for (int t = 0; t < TARGETS; t++) {
+        cairo_t *cairo = canvas_pen(c, t, pen);
+        for (size_t i = 0; i < n; i++)
+            cairo_line_to(cairo, x[i], y[i]);
+        cairo_close_path(cairo);
+        cairo_fill(cairo);
+    }
 }
 
 void canvas_box(canvas_t *c, box_t box, pen_t pen)
 {
-    canvas_pen(c, pen);
-    cairo_rectangle(c->cairo, box.x, box.y, box.width, box.height);
-    cairo_fill(c->cairo);
+    for (int t = 0; t < TARGETS; t++) {
+        cairo_t *cairo = canvas_pen(c, t, pen);
+        cairo_rectangle(cairo, box.x, box.y, box.width, box.height);
+        cairo_fill(cairo);
+    }
 }
 
 void canvas_disc(canvas_t *c, double x, double y, double radius, pen_t pen)
 {
-    canvas_pen(c, pen);
-    cairo_new_sub_path(c->cairo);
-    cairo_arc(c->cairo, x, y, radius, 0, 2 * M_PI);
-    cairo_fill(c->cairo);
+    for (int t = 0; t < TARGETS; t++) {
+        cairo_t *cairo = canvas_pen(c, t, pen);
+        cairo_new_sub_path(cairo);
+        cairo_arc(cairo, x, y, radius, 0, 2 * M_PI);
+        cairo_fill(cairo);
+    }
 }
 
 void canvas_clip(canvas_t *c, box_t box)
 {
-    cairo_save(c->cairo);
-    cairo_rectangle(c->cairo, box.x, box.y, box.width, box.height);
-    cairo_clip(c->cairo);
+    for (int t = 0; t < TARGETS; t++) {
+        cairo_save(c->cairo[t]);
+        cairo_rectangle(c->cairo[t], box.x, box.y, box.width, box.height);
+        cairo_clip(c->cairo[t]);
+    }
 }
 
 void canvas_unclip(canvas_t *c)
 {
-    cairo_restore(c->cairo);
+    for (int t = 0; t < TARGETS; t++)
+        cairo_restore(c->cairo[t]);
 }
 
 /* Bytes of the UTF-8 character at c (1-4), or 0 where there is none. Overlong forms and surrogates are refused. */
@@ -146,29 +179,37 @@ static char *utf8_clean(const char *text)
     return clean;
 }
 
-static double canvas_type(canvas_t *c, type_t type, const char *clean)
+static cairo_t *canvas_type(canvas_t *c, int target, type_t type)
+{
+    cairo_t *cairo = canvas_pen(c, target, (pen_t){type.ink, 1, 1});
+    cairo_select_font_face(cairo, "DejaVu Sans", CAIRO_FONT_SLANT_NORMAL,
+                           type.bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
+    cairo_set_font_size(cairo, type.size);
+    return cairo;
+}
+
+static double canvas_clean_width(canvas_t *c, type_t type, const char *clean)
 {
     cairo_text_extents_t extents;
-    cairo_select_font_face(c->cairo, "DejaVu Sans", CAIRO_FONT_SLANT_NORMAL,
-                           type.bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
-    cairo_set_font_size(c->cairo, type.size);
-    canvas_pen(c, (pen_t){type.ink, 1, 1});
-    cairo_text_extents(c->cairo, clean, &extents);
+    cairo_text_extents(canvas_type(c, TARGET_PNG, type), clean, &extents);
     return extents.x_advance;
 }
 
 static void canvas_show(canvas_t *c, double x, double y, double turn, type_t type, const char *text)
 {
     char *clean = utf8_clean(text);
-    double width = canvas_type(c, type, clean);
+    double width = canvas_clean_width(c, type, clean);
     double shift = type.align == ALIGN_LEFT ? 0 : type.align == ALIGN_CENTRE ? width / 2 : width;
-    cairo_save(c->cairo);
-    cairo_translate(c->cairo, x, y);
-    cairo_rotate(c->cairo, turn);
-    cairo_move_to(c->cairo, -shift, 0);
-    cairo_show_text(c->cairo, clean);
-    cairo_new_path(c->cairo);
-    cairo_restore(c->cairo);
+    for (int t = 0; t < TARGETS; t++) {
+        cairo_t *cairo = canvas_type(c, t, type);
+        cairo_save(cairo);
+        cairo_translate(cairo, x, y);
+        cairo_rotate(cairo, turn);
+        cairo_move_to(cairo, -shift, 0);
+        cairo_show_text(cairo, clean);
+        cairo_new_path(cairo);
+        cairo_restore(cairo);
+    }
     free(clean);
 }
 
@@ -185,7 +226,7 @@ void canvas_text_upward(canvas_t *c, double x, double y, type_t type, const char
 double canvas_text_width(canvas_t *c, type_t type, const char *text)
 {
     char *clean = utf8_clean(text);
-    double width = canvas_type(c, type, clean);
+    double width = canvas_clean_width(c, type, clean);
     free(clean);
     return width;
 }
@@ -208,48 +249,23 @@ char *canvas_text_fit(canvas_t *c, type_t type, double width, const char *text)
 
 static err_t canvas_save_png(canvas_t *c, const char *path, const stamp_t *stamp)
 {
-    int width = (int)ceil(c->width * PIXELS_PER_POINT),
-        height = (int)ceil(c->height * PIXELS_PER_POINT);
-    cairo_surface_t *image = cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
-    cairo_t *cairo = cairo_create(image);
-    cairo_scale(cairo, PIXELS_PER_POINT, PIXELS_PER_POINT);
-    cairo_set_source_surface(cairo, c->recording, 0, 0);
-    cairo_paint(cairo);
-    cairo_status_t status = cairo_status(cairo);
-    cairo_destroy(cairo);
+    cairo_surface_t *image = c->surface[TARGET_PNG];
+    cairo_status_t status = cairo_status(c->cairo[TARGET_PNG]);
+    if (status != CAIRO_STATUS_SUCCESS)
+        return err_fail(ERR_FAILED, "%s: drawing failed: %s", path, cairo_status_to_string(status));
     cairo_surface_flush(image);
-    png_image_t png = {.width = width,
-                       .height = height,
+    png_image_t png = {.width = cairo_image_surface_get_width(image),
+                       .height = cairo_image_surface_get_height(image),
                        .stride = cairo_image_surface_get_stride(image),
                        .pixels = cairo_image_surface_get_data(image),
                        .dots_per_inch = 96 * PIXELS_PER_POINT};
-    err_t err = status == CAIRO_STATUS_SUCCESS ? png_file_write(path, &png, stamp)
-                                               : err_fail(ERR_FAILED, "%s: drawing failed: %s",
-                                                          path, cairo_status_to_string(status));
-    cairo_surface_destroy(image);
-    return err;
-}
-
-static cairo_status_t canvas_collect(void *closure, const unsigned char *bytes, unsigned int n)
-{
-    text_add_bytes(closure, n, bytes);
-    return CAIRO_STATUS_SUCCESS;
+    return png_file_write(path, &png, stamp);
 }
 
 static err_t canvas_save_svg(canvas_t *c, const char *path)
 {
-    text_t svg = text_create();
-    cairo_surface_t *surface =
-        cairo_svg_surface_create_for_stream(canvas_collect, &svg, c->width, c->height);
-    cairo_t *cairo = cairo_create(surface);
-    cairo_set_source_surface(cairo, c->recording, 0, 0);
-    cairo_paint(cairo);
-    cairo_destroy(cairo);
-    cairo_surface_finish(surface);
-    cairo_surface_destroy(surface);
-    err_t err = file_replace(path, svg.length, svg.data);
-    text_free(&svg);
-    return err;
+    cairo_surface_finish(c->surface[TARGET_SVG]);
+    return file_replace(path, c->svg.length, c->svg.data);
 }
 
 err_t canvas_save(canvas_t *c, const char *path, const stamp_t *stamp)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Drawing, through cairo. Units are points of the figure (a PNG has two pixels a point); y grows downward. What is drawn
- * is recorded, so one drawing gives a PNG and an SVG.
+ * Drawing, through cairo. Units are points of the figure (a PNG has two pixels a point); y grows downward. One drawing
+ * gives a PNG and an SVG.
  */
 #ifndef DIAGNOSTICS_CANVAS_H
 #define DIAGNOSTICS_CANVAS_H
@@ -70,7 +70,7 @@ double canvas_text_width(canvas_t *c, type_t type, const char *text);
 /* The text, or its beginning and an ellipsis where it is wider than `width`. The caller frees it. */
 char *canvas_text_fit(canvas_t *c, type_t type, double width, const char *text);
 
-/* PNG at `path` (a name ending in .png) and SVG beside it. ERR_IO. */
+/* PNG at `path` (a name ending in .png) and SVG beside it; nothing can be drawn afterwards. ERR_IO. */
 err_t canvas_save(canvas_t *c, const char *path, const stamp_t *stamp) ERR_MUST_CHECK;
 
 #endif

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PAIR_BINS = 24, PAIR_POINTS = 1000 };
+enum { PAIR_BINS = 24, PAIR_POINTS = 500 };
 static const double PAIRS_LEFT = 74, PAIRS_TOP = 50, PAIRS_BOTTOM = 48, PAIRS_RIGHT = 16,
                     PAIRS_GAP = 10;
 
