@@ -21,12 +21,12 @@ static rows_t simulated(simulator_t *s)
     return rows;
 }
 
-static bool holds(const float *values, int n, float value)
+static int count(const float *values, int n, float value)
 {
+    int found = 0;
     for (int i = 0; i < n; i++)
-        if (values[i] == value)
-            return true;
-    return false;
+        found += values[i] == value;
+    return found;
 }
 
 /* Of the rows about `share` are cut; what is left are elements of the row, each once; length and design agree. */
@@ -47,8 +47,8 @@ static void a_share_of_rows_is_cut_to_subsets(void **state)
         assert_true(out.parameters[2 * i] == rows.parameters[2 * i]);
         for (int k = 0; k < out.length[i]; k++) {
             float value = out.observables[0][i * size + k];
-            assert_true(holds(rows.observables[0] + i * size, rows.length[i], value));
-            assert_false(holds(out.observables[0] + i * size, k, value));
+            assert_true(count(out.observables[0] + i * size, out.length[i], value) <=
+                        count(rows.observables[0] + i * size, rows.length[i], value));
         }
     }
     // Half of 400 rows, less those whose random size is their own (about 1 in 90): sd 10, five of them
