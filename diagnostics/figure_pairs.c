@@ -16,7 +16,7 @@ static const double PAIRS_LEFT = 74, PAIRS_TOP = 50, PAIRS_BOTTOM = 48, PAIRS_RI
 typedef struct {
     int64_t s;
     int d;
-    const double *draws, *truth;
+    const double *truth;
     const char *const *names;
     double **column; // [d] -> (s)
     range_t *range;  // (d)
@@ -132,7 +132,7 @@ static void pairs_draw(pairs_t *p)
 err_t figure_pairs(const char *path, const stamp_t *stamp, int64_t s, int d, const double *draws,
                    const double *truth, const char *const *names)
 {
-    pairs_t p = {.s = s, .d = d, .draws = draws, .truth = truth, .names = names};
+    pairs_t p = {.s = s, .d = d, .truth = truth, .names = names};
     p.cell = d <= 3 ? 140 : d <= 6 ? 110 : 80;
     p.column = MEM_NEW(double *, d);
     p.range = MEM_NEW(range_t, d);
