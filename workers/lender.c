@@ -127,6 +127,8 @@ static void server_watch_stop(server_t *s)
         return;
     if (lender_policy_overdue(s->policy, log_clock(), s->config.stop_grace)) {
         s->abandoned = true;
+        log_warning("a draw still runs %g s after the request to stop; it is abandoned",
+                    s->config.stop_grace);
         s->config.abandon(s->config.user);
     }
 }

@@ -2,10 +2,11 @@
 //
 // A simulator for the tests of campaigns: x ~ U(0, 1), y a set of n values x + noise. Its mood comes by environment:
 // MOODY_FAIL stops the campaign at a draw with x above it, MOODY_REJECT rejects such draws, MOODY_MICROSECONDS is what a
-// draw takes.
+// draw takes, MOODY_STARTED a file that is made when one has begun.
 #include "workers/simulator.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -31,6 +32,14 @@ static int create(void **state)
     return 0;
 }
 
+static void tell_start(void)
+{
+    const char *path = getenv("MOODY_STARTED");
+    FILE *file = path == NULL ? NULL : fopen(path, "w");
+    if (file != NULL)
+        fclose(file);
+}
+
 static void draw(void *state, const infermill_host_t *host, infermill_random_t *random,
                  const double *design, double *parameters)
 {
@@ -49,8 +58,9 @@ static int simulate(void *state, const infermill_host_t *host, infermill_random_
         return 1;
     for (int i = 0; i < (int)design[0]; i++)
         observables[0][i] = (float)(parameters[0] + 0.1 * host->normal(random));
-    if (mood->seconds > 0)
-        nanosleep(&pause, NULL);
+    tell_start();
+    while (mood->seconds > 0 && nanosleep(&pause, &pause) != 0)
+        continue; // a signal does not end a draw
     return 0;
 }
 
