@@ -18,6 +18,7 @@ static pthread_mutex_t h5_mutex = PTHREAD_MUTEX_INITIALIZER;
 void h5_lock(void)
 {
     pthread_mutex_lock(&h5_mutex);
+    H5dont_atexit(); // before HDF5's first start: its clean-up crashes on a file whose last write failed
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     H5Eclear2(H5E_DEFAULT);
 }
