@@ -76,8 +76,8 @@ def check_arviz(path, ids):
 def check_h5py(path, unverified):
     with h5py.File(path) as f:
         assert f["posterior/t0"].dtype == np.float64 and f["posterior/t0"].shape == (DATASETS, 1, DRAWS)
-        assert f.attrs["weights"] == "9f3c21ab77e0d154" and f.attrs["gate"] == "passed"
-        assert f.attrs["study"] == "study: reaction-times\n" and "infermill" in f.attrs["software"]
+        assert f.attrs["weights"] == b"9f3c21ab77e0d154" and f.attrs["gate"] == b"passed"
+        assert f.attrs["study"] == b"study: reaction-times\n" and b"infermill" in f.attrs["software"]
         assert ("unverified" in f.attrs) == unverified
 
 
