@@ -24,8 +24,11 @@ cmake -S . -B build-tests/release -DCMAKE_BUILD_TYPE=Release -DINFERMILL_WERROR=
 cmake --build build-tests/release -j "$(nproc)"
 ctest --test-dir build-tests/release --output-on-failure "$@"
 
-cmake -S . -B build-tests/sanitize -DCMAKE_BUILD_TYPE=Debug -DINFERMILL_WERROR=ON -DINFERMILL_SANITIZE=ON \
+cmake -S . -B build-tests/sanitize -DCMAKE_BUILD_TYPE=Release -DINFERMILL_WERROR=ON -DINFERMILL_SANITIZE=ON \
     -DINFERMILL_PYTHON="$PWD/$venv/bin/python" >/dev/null
 cmake --build build-tests/sanitize -j "$(nproc)"
-UBSAN_OPTIONS=print_stacktrace=1 LSAN_OPTIONS=suppressions="$PWD/tests/leaks.supp" \
-    ctest --test-dir build-tests/sanitize --output-on-failure -L unit -LE "slow" "$@"
+# Open MPI unloads its modules before leaks are looked for, so what it keeps can not be told apart: leaks count in the
+# programs without ranks.
+export UBSAN_OPTIONS=print_stacktrace=1 LSAN_OPTIONS=suppressions="$PWD/tests/leaks.supp"
+ctest --test-dir build-tests/sanitize --output-on-failure -L unit -LE mpi "$@"
+ASAN_OPTIONS=detect_leaks=0 ctest --test-dir build-tests/sanitize --output-on-failure -L mpi "$@"

@@ -5,4 +5,4 @@ ranks=$1
 shift
 root=()
 [ "$(id -u)" -ne 0 ] || root=(--allow-run-as-root)
-exec mpirun -q "${root[@]}" --oversubscribe --bind-to none --mca btl self,vader,tcp --mca btl_tcp_if_include lo -n "$ranks" "$@"
+exec mpirun -q "${root[@]}" --oversubscribe --bind-to none --mca btl self,vader,tcp --mca btl_tcp_if_include lo --mca mpi_yield_when_idle 1 -n "$ranks" "$@"
