@@ -83,6 +83,29 @@ static void make_summaries(amortizer_t *a)
     }
 }
 
+static void make_standardisation(amortizer_t *a)
+{
+    a->standardise = mem_zero((size_t)a->config.n_observables, sizeof *a->standardise);
+    for (int o = 0; o < a->config.n_observables; o++) {
+        int64_t cols = set_features_set_columns(&a->features[o]);
+        char *mean = mem_format("features%d/mean", o), *factor = mem_format("features%d/factor", o);
+        a->standardise[o].mean = cols ? params_add_fixed(a->params, mean, 1, cols) : -1;
+        a->standardise[o].factor = cols ? params_add_fixed(a->params, factor, 1, cols) : -1;
+        free(factor);
+        free(mean);
+    }
+}
+
+// As they are, until amortizer_calibrate.
+static void begin_standardisation(amortizer_t *a)
+{
+    for (int o = 0; o < a->config.n_observables; o++) {
+        int64_t cols = set_features_set_columns(&a->features[o]);
+        for (int64_t j = 0; j < cols; j++)
+            params_tensor(a->params, a->standardise[o].factor)[j] = amortizer_feature_size;
+    }
+}
+
 static void make_flow(amortizer_t *a)
 {
     const amortizer_config_t *c = &a->config;
@@ -108,9 +131,11 @@ err_t amortizer_create(const amortizer_config_t *config, uint64_t seed, amortize
     unit_scaling(a);
     a->params = params_create();
     make_summaries(a);
+    make_standardisation(a);
     make_flow(a);
     params_seal(a->params, seed);
     coupling_flow_permute(a->flow, a->params, seed);
+    begin_standardisation(a);
     *out = a;
     return OK;
 }
@@ -130,6 +155,7 @@ static void free_arrays(amortizer_t *a)
     free(a->scaling.design_sd);
     free(a->summary);
     free(a->features);
+    free(a->standardise);
     free(a->config.observables);
     free((void *)a->config.lower);
     free((void *)a->config.upper);

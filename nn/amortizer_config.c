@@ -149,11 +149,11 @@ static err_t check_observable(const amortizer_config_t *c, int o)
     const struct amortizer_observable *x = &c->observables[o];
     if (x->kind != OBSERVABLE_SET) {
         bool known = x->kind >= 0 && x->kind <= OBSERVABLE_IMAGE;
-        return err_fail(
-            ERR_USAGE,
-            "observable %d is a %s, and there is no summary network for it yet: only sets "
-            "are read (exchangeable rows, dims [n, features])",
-            o, known ? kind_words[x->kind] : "thing of unknown kind");
+        return err_fail(ERR_USAGE,
+                        "observable %d is of kind \"%s\", and there is no summary network for it "
+                        "yet: only sets "
+                        "are read (exchangeable rows, dims [n, features])",
+                        o, known ? kind_words[x->kind] : "unknown");
     }
     if (x->max_length < 1 || x->features < 1)
         return err_fail(ERR_USAGE, "observable %d: a set of %ld elements of %ld features", o,

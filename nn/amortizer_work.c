@@ -24,7 +24,8 @@ struct amortizer_work {
     tensor_t *theta, *loss;             // WORK_TRAIN
     flow_graph_t density, draws;        // WORK_EVALUATE
     int64_t *offsets[GRAPH_MAX_GROUPS]; // (max_sets + 1)
-    double *scratch, *u;
+    float *scratch;
+    double *u;
     double flops;
 };
 
@@ -88,17 +89,13 @@ amortizer_work_t *amortizer_work_create(amortizer_t *a, work_mode_t mode, int64_
                                         int64_t max_draws)
 {
     amortizer_work_t *w = MEM_NEW(amortizer_work_t, 1);
-    int64_t scratch = 1;
     *w = (amortizer_work_t){.a = a,
                             .mode = mode,
                             .max_sets = mode == WORK_TRAIN ? max_sets : 1,
                             .max_draws = max_draws > 0 ? max_draws : 1};
-    for (int o = 0; o < a->config.n_observables; o++) {
-        int64_t need = set_features_scratch(&a->features[o]);
+    for (int o = 0; o < a->config.n_observables; o++)
         w->offsets[o] = MEM_NEW(int64_t, w->max_sets + 1);
-        scratch = need > scratch ? need : scratch;
-    }
-    w->scratch = MEM_NEW(double, scratch);
+    w->scratch = MEM_NEW(float, amortizer_fill_scratch(a, w->max_sets));
     w->u = MEM_NEW(double, a->config.n_parameters);
     if (mode == WORK_TRAIN)
         plan_training(w);

@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the networks are told of a set beside its raw numbers: nothing here is learned, all of it is the same for any order
- * of the elements, and all of it is computed in double precision. Each column y of the elements is seen through channels,
- * standardised by the column's mean m and standard deviation s over all simulations:
+ * What the networks are told of a set: nothing here is learned, and all of it is the same for any order of the elements.
+ * Each column y of the elements is seen through channels, standardised by the column's mean m and standard deviation s
+ * over all simulations:
  *
  *     value       (y - m) / s
  *     size        |y| / s - 1
  *     logarithm   ln(|y| / s + 1/1000)
  *
- * An element's row:  for each column the three channels and the sign of y.
- * A set's row:       ln(n / n_max) + 1, and for each column, for each channel c with mean c_ and sd v over the set:
- *                    c_ and ln v (moments), the log odds of a positive sign, and where quantiles are wanted the order
- *                    statistics of value and size, linearly interpolated at fixed levels; each also as (q - c_) / v, which
- *                    shows the shape of a set that is narrow against all simulations; and logarithms of those of size.
+ * An element's row:  for each column the three channels and the sign of y. Plain: the value alone.
+ * A set's row:       ln(n / n_max) + 1, and for each column
+ *     moments        mean and ln sd of each channel; the log odds of a positive sign
+ *     quantiles      of value and of size: order statistics q(p), linearly interpolated at fixed levels p, as
+ *                    asinh((q(p) - q(1/2)) / r), r = q(3/4) - q(1/4): the shape of a set, however narrow it is and
+ *                    whatever outliers it has; ln r; logarithms of the gaps between neighbouring levels and of the spans
+ *                    from low to high ones; and of size ln(|y|(p) / s + 1/1000) at each level
+ *
+ * A network is quick to learn from these where a posterior depends on an onset, a tail or a scale, which a mean over learned
+ * features of elements shows only late (tests/nn/train_probe.c tries it).
  */
 #ifndef NN_SET_FEATURES_H
 #define NN_SET_FEATURES_H
@@ -29,7 +34,7 @@ typedef struct {
 
 int64_t set_features_element_columns(const set_features_t *f);
 int64_t set_features_set_columns(const set_features_t *f);
-/* Doubles of scratch that set_features_set needs for sets of up to n_max elements. */
+/* Floats of scratch that set_features_set needs for sets of up to n_max elements. */
 int64_t set_features_scratch(const set_features_t *f);
 
 /* values (n, columns) -> out (n, element columns). mean, sd (columns). */
@@ -37,6 +42,6 @@ void set_features_elements(const set_features_t *f, const double *mean, const do
                            const float *values, float *out);
 /* values (n, columns) -> out (set columns). An empty set gives zeros after the first entry. */
 void set_features_set(const set_features_t *f, const double *mean, const double *sd, int64_t n,
-                      const float *values, double *scratch, float *out);
+                      const float *values, float *scratch, float *out);
 
 #endif
