@@ -38,7 +38,9 @@ static const yaml_field_t summary_fields[] = {
     {.key = "depth", .type = YAML_INTEGER, .offset = AT(network.summary.depth), .fallback = "0", .low = 0, .high = 64, .help = "layers of sets; 0: by the type"},
     {.key = "width", .type = YAML_INTEGER, .offset = AT(network.summary.width), .fallback = "0", .low = 0, .high = 8192, .help = "width of hidden layers; 0: by the type"},
     {.key = "hidden_layers", .type = YAML_INTEGER, .offset = AT(network.summary.hidden_layers), .fallback = "0", .low = 0, .high = 64, .help = "hidden layers of each MLP; 0: by the type"},
-    {.key = "moments", .type = YAML_BOOL, .offset = AT(network.summary.moments), .fallback = "true", .help = "mean and log sd of a set beside the learned summaries"},
+    {.key = "moments", .type = YAML_BOOL, .offset = AT(network.summary.moments), .fallback = "true", .help = "means and log sds of a set beside the learned summaries"},
+    {.key = "quantiles", .type = YAML_BOOL, .offset = AT(network.summary.quantiles), .fallback = "true", .help = "quantiles of a set beside the learned summaries"},
+    {.key = "elements", .type = YAML_BOOL, .offset = AT(network.summary.elements), .fallback = "true", .help = "a network over each element; without it moments and quantiles alone are read"},
     {0}};
 
 static const yaml_field_t inference_fields[] = {
@@ -319,6 +321,8 @@ static void network_settings(const study_t *s, amortizer_config_t *c)
     c->summary.type = (summary_type_t)s->network.summary.type;
     c->summary.golden = s->network.summary.architecture == 1;
     c->summary.moments = s->network.summary.moments && !c->summary.golden;
+    c->summary.quantiles = s->network.summary.quantiles && !c->summary.golden;
+    c->summary.elements = s->network.summary.elements || c->summary.golden;
     OVERRIDE(c->summary.summary_dim, s->network.summary.summary_dim);
     OVERRIDE(c->summary.embed_dim, s->network.summary.embed_dim);
     OVERRIDE(c->summary.depth, s->network.summary.depth);

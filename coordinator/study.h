@@ -41,7 +41,7 @@ typedef struct {
             int type;
             int64_t summary_dim, embed_dim, depth, width, hidden_layers;
             int architecture;       // study_architecture_t
-            bool moments;
+            bool moments, quantiles, elements;
         } summary;
         struct {
             int type, transform;
