@@ -77,7 +77,7 @@ err_t par_agree(const par_t *par, err_t mine)
     if (par->rank == rank) {
         if (err_text()[0] == '\0')
             err_set_text(err_words(worst));
-        if (differ)
+        if (differ && rank != 0)
             par_name_rank(par, worst);
         snprintf(text, sizeof text, "%s", err_text());
     }

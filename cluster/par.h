@@ -31,7 +31,7 @@ void par_check(int mpi_code, const char *call, const char *file, int line);
 
 /* Collective. The worst code of all ranks, the same everywhere; where it is not OK the text of the lowest rank that has
  * it is copied to all, so each may return it. "rank 3 on node17: ..." where the ranks differ; a failure that all ranks
- * share names none. That rank keeps its trace, the others have none. Call it after any local part that can fail and
+ * share names none, nor does one of rank 0, which does for all what is done once. That rank keeps its trace, the others have none. Call it after any local part that can fail and
  * before the next collective call. */
 err_t par_agree(const par_t *par, err_t mine) ERR_MUST_CHECK;
 /* Collective. True where any rank says true. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster/log.h"
+#include "cluster/mem.h"
 #include "coordinator/job.h"
 #include "coordinator/json_out.h"
 #include "storage/bank.h"
@@ -8,7 +9,22 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+/* Whether each sealed shard of the catalog still lies there with all its bytes. */
+static bool files_stand(const bank_t *bank, const char *folder)
+{
+    bool stand = true;
+    for (int i = 0; i < bank_shard_count(bank) && stand; i++) {
+        const bank_shard_t *shard = bank_shard(bank, i);
+        char *path = mem_format("%s/%s", folder, shard->file);
+        struct stat info;
+        stand = stat(path, &info) == 0 && info.st_size == shard->bytes;
+        free(path);
+    }
+    return stand;
+}
 
 /* Whether the bank holds all rows of this study already; then no rank needs to take the lock. */
 static err_t is_full(const job_t *job, bool *full)
@@ -23,7 +39,8 @@ static err_t is_full(const job_t *job, bool *full)
     TRY(err);
     char *fingerprint = schema_fingerprint(job->schema);
     *full = strcmp(fingerprint, bank_fingerprint(bank)) == 0 && bank_seed(bank) == (uint64_t)job->study.bank.seed &&
-            bank_shard_rows(bank) == job->study.bank.shard_rows && bank_rows(bank) >= job->study.bank.rows;
+            bank_shard_rows(bank) == job->study.bank.shard_rows && bank_rows(bank) >= job->study.bank.rows &&
+            files_stand(bank, job->study.bank.path);
     free(fingerprint);
     bank_close(&bank);
     return OK;

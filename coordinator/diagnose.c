@@ -105,6 +105,7 @@ static err_t diagnose(job_t *job, trained_t *trained, bool *passed)
 {
     const study_t *s = &job->study;
     rows_t held_out;
+    TRY(job_claim(job));
     TRY(held_out_get(job, s->diagnose.datasets, (uint64_t)s->diagnose.seed, &held_out));
     double *draws = posterior_draws(job->par, trained->amortizer, &held_out, s->diagnose.draws,
                                     (uint64_t)s->diagnose.seed, "diagnose");

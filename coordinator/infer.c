@@ -10,6 +10,7 @@
 #include "coordinator/run_folder.h"
 #include "coordinator/study_report.h"
 #include "diagnostics/gate.h"
+#include "storage/lock.h"
 #include "storage/posterior_file.h"
 #include "storage/sync.h"
 #include "workers/infer.h"
@@ -29,6 +30,8 @@ typedef struct {
     const char **names;       // (P)
     posterior_head_t head;
     char *stamp, *blocks;     // what the result depends on; folder of the sealed blocks
+    char run[LOCK_RUN_BYTES];
+    lock_t *lock;             // on that folder, on rank 0
 } inference_t;
 
 /* ---- what it starts from ---- */
@@ -96,6 +99,7 @@ static err_t prepare(inference_t *f, const study_t *study)
 
 static void inference_close(inference_t *f)
 {
+    lock_release(&f->lock);
     real_data_free(&f->data);
     gate_free(&f->gate);
     trained_free(&f->trained);
@@ -107,12 +111,20 @@ static void inference_close(inference_t *f)
 
 /* ---- the blocks ---- */
 
+static err_t lock_blocks(inference_t *f)
+{
+    TRY(sync_make_folder(f->blocks));
+    lock_new_run(f->run);
+    return lock_take(f->blocks, f->run, LOCK_WATCH_SECONDS, &f->lock);
+}
+
 static err_t one_block(inference_t *f, infer_t *infer, int64_t block, double *draws)
 {
     posterior_verdict_t verdicts[INFER_BLOCK];
     int64_t begin = block * INFER_BLOCK;
     infer_block(infer, &f->data.rows, begin, begin + posterior_block_size(&f->head, block), f->data.problem, draws,
                 verdicts);
+    TRY(lock_check(f->blocks, f->run)); // this rank may have outlived its run
     return posterior_block_write(f->blocks, &f->head, block, draws, verdicts);
 }
 
@@ -157,12 +169,13 @@ static err_t tell(const inference_t *f, const inferred_t *result)
     return study_report(f->par, f->request->report, f->gate.study, &f->trained, &f->gate, &result->table);
 }
 
-static err_t join(const inference_t *f)
+static err_t join(inference_t *f)
 {
     inferred_t result = {0};
     TRY(inferred_read(f->blocks, &f->head, &result));
     err_t err = posterior_join(f->blocks, &f->head, f->request->out);
     if (err == OK) {
+        lock_release(&f->lock);
         posterior_blocks_remove(f->blocks, &f->head);
         err = tell(f, &result);
     }
@@ -172,7 +185,8 @@ static err_t join(const inference_t *f)
 
 static err_t infer_all(inference_t *f)
 {
-    TRY(par_agree(f->par, f->par->rank == 0 ? sync_make_folder(f->blocks) : OK));
+    TRY(par_agree(f->par, f->par->rank == 0 ? lock_blocks(f) : OK));
+    par_broadcast(f->par, 0, sizeof f->run, f->run);
     TRY(par_agree(f->par, my_blocks(f)));
     return par_agree(f->par, f->par->rank == 0 ? join(f) : OK);
 }

@@ -46,8 +46,22 @@ err_t job_open(const par_t *par, const options_t *options, job_t *out)
     return err;
 }
 
+static err_t claim_here(job_t *job)
+{
+    char run[LOCK_RUN_BYTES];
+    lock_new_run(run);
+    return lock_take(job->folder, run, LOCK_WATCH_SECONDS, &job->claim);
+}
+
+err_t job_claim(job_t *job)
+{
+    bool missing = job->par->rank == 0 && job->claim == NULL;
+    return par_agree(job->par, missing ? claim_here(job) : OK);
+}
+
 void job_close(job_t *job)
 {
+    lock_release(&job->claim);
     simulator_close(&job->simulator);
     study_free(&job->study);
     free(job->folder);

@@ -8,6 +8,7 @@
 
 #include "coordinator/command.h"
 #include "coordinator/study.h"
+#include "storage/lock.h"
 
 typedef struct {
     const par_t *par;
@@ -16,11 +17,15 @@ typedef struct {
     const schema_t *schema;   // of the simulator
     char *folder;             // of the results
     bool again;               // train anew over an amortizer of other settings
+    lock_t *claim;            // on the folder, on rank 0; NULL before job_claim
 } job_t;
 
 /* Reads the study, applies what the command line overrides, loads the simulator, makes the folder of results. */
 err_t job_open(const par_t *par, const options_t *options, job_t *out) ERR_MUST_CHECK;
 void job_close(job_t *job);
+/* Makes the folder of results this run's own until job_close: one run at a time writes checkpoints and records there.
+ * Ranks of a killed run are given the time to end. ERR_LOCKED names who has it. A second call does nothing. */
+err_t job_claim(job_t *job) ERR_MUST_CHECK;
 /* "<folder of results>/name"; the caller frees it. */
 char *job_file(const job_t *job, const char *name);
 

@@ -16,6 +16,8 @@ char *run_folder_path(const study_t *study, const char *out)
 {
     if (out != NULL)
         return mem_copy_text(out);
+    if (strcmp(study->folder, ".") == 0)
+        return mem_copy_text(study->slug);
     return mem_format("%s/%s", study->folder, study->slug);
 }
 

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STOP_CHECK_STEPS = 8 };
+enum { STOP_CHECK_STEPS = 8, CALIBRATION_ROWS = 10000 };
 static const double CHECKPOINT_SECONDS = 300; // within an epoch that takes long
 
 /* ---- what training starts from ---- */
@@ -26,7 +26,7 @@ static err_t bank_of_study(training_t *t)
     const study_t *study = &t->job->study;
     TRY(bank_open(study->bank.path, &t->bank));
     char *mine = schema_fingerprint(t->job->schema);
-    char *difference = schema_difference(t->job->schema, bank_schema(t->bank));
+    char *difference = schema_difference(bank_schema(t->bank), t->job->schema);
     err_t err = OK;
     if (strcmp(mine, bank_fingerprint(t->bank)) != 0)
         err = err_fail(ERR_MISMATCH, "bank %s holds another model: %s, the study's model is %s%s%s", study->bank.path,
@@ -108,6 +108,26 @@ static void make_trainer(training_t *t)
     t->best = MEM_NEW(float, params_size(amortizer_params(t->trained.amortizer)));
 }
 
+/* The first CALIBRATION_ROWS rows that may be trained on, the same on every rank. */
+static err_t calibrate(training_t *t)
+{
+    int64_t n = 0, *row = MEM_NEW(int64_t, CALIBRATION_ROWS);
+    for (int64_t i = 0; i < t->job->study.bank.rows && n < CALIBRATION_ROWS; i++)
+        if (shuffle_is_usable(t->shuffle, i))
+            row[n++] = i;
+    rows_t rows = rows_create(t->job->schema, n);
+    const float **fields = MEM_NEW(const float *, t->job->schema->n_observables);
+    err_t err = reader_gather(t->bank, t->shuffle, n, row, &rows);
+    if (err == OK) {
+        batch_t batch = batch_of_rows(&rows, 0, n, fields);
+        amortizer_calibrate(t->trained.amortizer, &batch);
+    }
+    free(fields);
+    rows_destroy(&rows);
+    free(row);
+    return err;
+}
+
 static err_t prepare(training_t *t)
 {
     study_t *study = &t->job->study;
@@ -117,6 +137,7 @@ static err_t prepare(training_t *t)
     TRY(study_network(study, t->job->schema, &config));
     TRY(amortizer_create(&config, (uint64_t)study->train.seed, &t->trained.amortizer));
     TRY(standardise(t));
+    TRY(calibrate(t));
     TRY(read_validation(t));
     t->trained.schema = schema_copy(t->job->schema);
     t->trained.study = mem_copy_text(study->text);
@@ -355,6 +376,7 @@ static void say_what_starts(const training_t *t)
 static err_t train_anew(job_t *job, const char *path, char *checkpoint)
 {
     training_t t = {.job = job, .history = {.best = -1}};
+    TRY(job_claim(job));
     err_t err = par_agree(job->par, prepare(&t));
     if (err == OK && file_exists(checkpoint))
         err = par_agree(job->par, checkpoint_load(&t, checkpoint));
@@ -410,6 +432,7 @@ static err_t put_aside(const job_t *job, const char *path)
 static err_t again(job_t *job, const char *path, const char *checkpoint)
 {
     err_t mine = OK;
+    TRY(job_claim(job));
     if (job->par->rank == 0) {
         mine = put_aside(job, path);
         if (mine == OK)

@@ -91,6 +91,9 @@ err_t bank_verify(bank_t *bank, bank_report_t report, void *user)
             verify_file(&v, &bank->catalog.shards[i]);
     err_clear();
     if (v.findings > 0)
-        return err_fail(ERR_FORMAT, "%s: %" PRId64 " findings", bank->folder, v.findings);
+        return err_fail(ERR_FORMAT,
+                        "%s: damaged in %" PRId64
+                        " places; a shard whose file is deleted is simulated again",
+                        bank->folder, v.findings);
     return OK;
 }

@@ -11,23 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
-#include <time.h>
 
 /* ---- rank 0 puts the folder in order ---- */
-
-static void make_run_id(char out[RUN_ID_BYTES])
-{
-    uint64_t words[2];
-    if (getrandom(words, sizeof words, 0) != (ssize_t)sizeof words) {
-        struct timespec now;
-        clock_gettime(CLOCK_REALTIME, &now);
-        words[0] = (uint64_t)now.tv_sec ^ ((uint64_t)now.tv_nsec << 32);
-        words[1] = (uint64_t)now.tv_nsec;
-    }
-    snprintf(out, RUN_ID_BYTES, "%016" PRIx64 "%016" PRIx64, words[0], words[1]);
-}
 
 static err_t make_folders(const char *folder)
 {
@@ -207,7 +193,7 @@ static bank_writer_t *writer_create(const par_t *par, const bank_plan_t *plan)
                             .seed = plan->seed,
                             .shard_rows = plan->shard_rows};
     w->origin = shard_origin(plan->schema);
-    make_run_id(w->run);
+    lock_new_run(w->run);
     return w;
 }
 

@@ -12,8 +12,6 @@
 #include "storage/lock.h"
 #include "storage/shard_write.h"
 
-enum { RUN_ID_BYTES = 33 }; // 32 hex digits and 0
-
 typedef struct {
     int64_t shard, kept_end; // rows [first row, kept_end) are there already
 } open_shard_t;
@@ -21,7 +19,7 @@ typedef struct {
 struct bank_writer {
     const par_t *par; // borrowed
     char *folder;
-    char run[RUN_ID_BYTES];
+    char run[LOCK_RUN_BYTES];
     bank_card_t card;
     shard_origin_t origin;
     int64_t rows, sealed_rows; // of the plan

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,6 +38,18 @@ struct lock {
 };
 
 /* ---- who we are ---- */
+
+void lock_new_run(char out[LOCK_RUN_BYTES])
+{
+    uint64_t words[2];
+    if (getrandom(words, sizeof words, 0) != (ssize_t)sizeof words) {
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME, &now);
+        words[0] = (uint64_t)now.tv_sec ^ ((uint64_t)now.tv_nsec << 32);
+        words[1] = (uint64_t)now.tv_nsec;
+    }
+    snprintf(out, LOCK_RUN_BYTES, "%016" PRIx64 "%016" PRIx64, words[0], words[1]);
+}
 
 static void first_line(const char *path, char *out)
 {

@@ -17,7 +17,10 @@
 
 typedef struct lock lock_t;
 
-enum { LOCK_WATCH_SECONDS = 60 };
+enum { LOCK_WATCH_SECONDS = 60, LOCK_RUN_BYTES = 33 };
+
+/* A run's id: 32 random hex digits and a 0. */
+void lock_new_run(char out[LOCK_RUN_BYTES]);
 
 /* Takes <folder>/lock for the run of this id. A living holder on this host is given 3 seconds to end (ranks outlive a
  * killed launcher); one elsewhere is watched for `watch` seconds. ERR_LOCKED names run, host and pid of the holder;

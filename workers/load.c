@@ -112,9 +112,9 @@ static err_t unknown_builtin(const char *name)
         list = longer;
     }
     const char *near = yaml_nearest(name, n, names);
-    err_t err = err_fail(ERR_USAGE, "there is no built-in simulator \"%s\"%s%s%s; built in: %s",
-                         name, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-                         near != NULL ? "\"?" : "", list);
+    err_t err = err_fail(ERR_USAGE, "there is no built-in simulator \"%s\" among %s%s%s%s", name,
+                         list, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+                         near != NULL ? "\"?" : "");
     free(list);
     return err;
 }
