@@ -11,12 +11,6 @@ campaign() { # campaign NAME: its study, with a bank of its own
     study "$1" "model: {plugin: $plugin}" "bank: {path: bank-$1, rows: 6000, seed: 5, shard_rows: 256}"
 }
 
-family() { # family PID: its children's children (the ranks), children (mpirun) and itself
-    local mpirun
-    mpirun=$(pgrep -P "$1" || true)
-    echo $([ -z "$mpirun" ] || pgrep -P "$mpirun" || true) $mpirun "$1"
-}
-
 # Starts the campaign and lets it live between 0 and 2.5 seconds. The process is in $pid.
 start_for_a_while() {
     "$infermill" simulate "$1.yaml" -j "$2" >said 2>&1 &
@@ -24,44 +18,35 @@ start_for_a_while() {
     sleep "$((RANDOM % 3)).$((RANDOM % 10))"
 }
 
-same_as_unbroken() {
-    local shard
-    [ "$(ls "bank-$1/shards")" = "$(ls bank-whole/shards)" ] || fail "$1: other files: $(ls "bank-$1/shards")"
-    for shard in bank-whole/shards/*; do
-        cmp "$shard" "bank-$1/shards/$(basename "$shard")" || fail "$1: shards differ"
-    done
-    expect 0 . "$infermill" bank verify "bank-$1"
-    [ ! -e "bank-$1/lock" ] || fail "$1: the lock is still there"
-}
-
 finish() { # finish NAME RANKS
     "$infermill" simulate "$1.yaml" -j "$2" >said 2>&1 || { cat said; fail "$1: resuming on $2 ranks"; }
-    same_as_unbroken "$1"
+    same_shards bank-whole "bank-$1"
 }
 
 campaign whole
-finish whole 1
+"$infermill" simulate whole.yaml -j 1 -q
+expect 0 'every checksum holds' "$infermill" bank verify bank-whole
 
 for ranks in 1 2 4; do
     campaign "killed-$ranks"
-    for _ in 1 2 3 4 5; do
+    for _ in 1 2 3 4; do
         start_for_a_while "killed-$ranks" "$ranks"
         if kill -0 $pid 2>/dev/null; then
             kill -KILL $(family $pid) 2>/dev/null || true
             kills=$((kills + 1))
         fi
-        wait $pid || true
+        end_of $pid
     done
     finish "killed-$ranks" "$ranks"
 done
-[ $kills -ge 6 ] || fail "only $kills campaigns lived long enough to be killed"
+[ $kills -ge 5 ] || fail "only $kills campaigns lived long enough to be killed"
 
 # The launcher or mpirun alone: the ranks follow within seconds, and the next call waits for them.
 for victim in launcher mpirun; do
     campaign "$victim"
     start_for_a_while "$victim" 2
     [ $victim = launcher ] && kill -KILL $pid || kill -KILL $(pgrep -P $pid) || true
-    wait $pid || true
+    end_of $pid
     finish "$victim" 2
 done
 
@@ -71,8 +56,7 @@ for signal in TERM INT USR1; do
     pid=$!
     until ls "bank-stopped-$signal/lock" >/dev/null 2>&1 || ! kill -0 $pid 2>/dev/null; do sleep 0.05; done
     kill -$signal $pid
-    code=0
-    wait $pid || code=$?
+    end_of $pid
     [ $code -eq 4 ] || { cat said; fail "SIG$signal: exit $code, expected 4"; }
     finish "stopped-$signal" 4
 done
@@ -85,9 +69,9 @@ for ranks in 1 2; do
     pid=$!
     until [ -e "started-$ranks" ] || ! kill -0 $pid 2>/dev/null; do sleep 0.05; done
     kill -TERM $pid
-    code=0
-    wait $pid || code=$?
+    end_of $pid
     [ $code -eq 4 ] || { cat said; fail "a hung draw: exit $code, expected 4"; }
     grep -q 'is abandoned' said || { cat said; fail "a hung draw: nothing said"; }
     finish "hung-$ranks" 2
 done
+echo passed

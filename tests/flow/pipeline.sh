@@ -1,74 +1,106 @@
 #!/usr/bin/env bash
-# The whole pipe on a small study: simulate, train, diagnose, infer; the same weights on 1, 2 and 4 ranks; a second call
-# does nothing; a stop is resumed to the same weights; no posterior without a passed gate.
+# The whole pipe on a small study: simulate, train, diagnose, infer; the same shards, weights and posteriors on 1, 2 and 4
+# ranks; a second call does nothing; training and inference that were stopped or killed end as unbroken ones; no posterior
+# without a passed gate.
 . "$(dirname "$0")/lib.sh"
 
-settings=('model: {builtin: location_scale}'
-    'bank: {rows: 3000, seed: 3, shard_rows: 1024}'
-    'train: {epochs: 4, batch_size: 64, validation_rows: 300}'
-    'diagnose: {datasets: 300, draws: 100, calibration_error: 1, ecdf_deviation: 1}'
-    'infer: {data: people.csv, columns: {y: value}, draws: 200}')
-awk 'BEGIN { srand(1); print "id,value"; for (p = 1; p <= 6; p++) for (i = 0; i < 40 + p; i++)
-    print "p" p "," p / 3 + sqrt(-2 * log(1 - rand())) * cos(6.2831853 * rand()) }' >people.csv
+settings() { # settings BANK EPOCHS
+    printf '%s\n' 'model: {builtin: location_scale}' "bank: {path: $1, rows: 2000, seed: 3, shard_rows: 512}" \
+        "train: {epochs: $2, batch_size: 64, validation_rows: 200}" \
+        'diagnose: {datasets: 300, draws: 100, calibration_error: 1, ecdf_deviation: 1}' \
+        'infer: {data: people.csv, columns: {y: value}, draws: 200}'
+}
+people 6 >people.csv
 printf 'few,1\nfew,2\n' >>people.csv
 { for i in $(seq 30); do echo "nan,$i"; done; echo "nan,"; } >>people.csv
 
-weights() { # of a study's amortizer, as its gate record names them
-    grep -o '"weights": *"[0-9a-f]*"' "$1/gate.json"
-}
-
+# any number of ranks
 for ranks in 1 2 4; do
-    study "ranks-$ranks" "${settings[@]}"
-    sed -i "s/bank: {/bank: {path: bank-$ranks, /" "ranks-$ranks.yaml"
-    "$infermill" run "ranks-$ranks.yaml" -j "$ranks"
+    study "ranks-$ranks" "$(settings "bank-$ranks" 3)"
+    "$infermill" run "ranks-$ranks.yaml" -j "$ranks" -q >"table-$ranks"
 done
 for ranks in 2 4; do
-    for shard in bank-1/shards/*.h5; do
-        cmp "$shard" "bank-$ranks/shards/$(basename "$shard")" || fail "shards differ on $ranks ranks"
-    done
+    same_shards bank-1 "bank-$ranks"
     [ "$(weights ranks-1)" = "$(weights "ranks-$ranks")" ] || fail "weights differ on $ranks ranks"
+    cmp table-1 "table-$ranks" || fail "metrics or posteriors differ on $ranks ranks"
 done
-
-stamp=$(stat -c %Y.%i ranks-2/amortizer.h5 ranks-2/posterior.h5 ranks-2/gate.json)
-expect 0 'nothing to do' "$infermill" run ranks-2.yaml -j 2
-[ "$stamp" = "$(stat -c %Y.%i ranks-2/amortizer.h5 ranks-2/posterior.h5 ranks-2/gate.json)" ] || fail "a second run wrote again"
-
+grep -q '^p6 .*accepted' table-1 || fail "p6 has no posterior"
+grep -q '^few .*nan.*no posterior: n = 2, outside the trained range 20 to 200' table-1 || fail "no verdict on few"
+grep -q '^nan .*nan.*no posterior: .*NaN' table-1 || fail "no verdict on nan"
 for file in loss.png recovery.png calibration_ecdf.png metrics.csv history.json report.md report.html gate.json; do
     [ -s "ranks-2/$file" ] || fail "$file is missing"
 done
+[ -z "$(find . -name '*.part*' -o -name '*.blocks' -o -name lock)" ] || fail "left behind: $(find . -name '*.part*' -o -name lock)"
 
-# stopped in training by each signal, and killed, then resumed: the same weights
-for signal in TERM INT USR1 KILL; do
-    study "stopped-$signal" "${settings[@]}"
-    sed -i "s/bank: {/bank: {path: bank-1, /; s/epochs: 4/epochs: 40/" "stopped-$signal.yaml"
-    "$infermill" train "stopped-$signal.yaml" -j 2 >said 2>&1 &
+# a second call
+stamp() { find ranks-2 bank-2 -type f ! -name log -exec stat -c '%n %Y %i' {} + | sort; }
+before=$(stamp)
+expect 0 'nothing to do' "$infermill" run ranks-2.yaml -j 2
+for command in simulate train diagnose infer; do
+    expect 0 "$command: nothing to do" "$infermill" $command ranks-2.yaml -j 2
+done
+[ "$before" = "$(stamp)" ] || fail "a second call wrote again"
+
+# training stopped by each signal, or killed (the launcher alone, or all), then called again at once
+study unbroken "$(settings bank-1 8)"
+"$infermill" train unbroken.yaml -j 2 -q
+"$infermill" diagnose unbroken.yaml -j 2 -q >said
+for way in term int usr1 launcher all; do
+    study "broken-$way" "$(settings bank-1 8)"
+    "$infermill" train "broken-$way.yaml" -j 2 >"$way.said" 2>&1 &
     pid=$!
-    for _ in $(seq 100); do
-        [ -s "stopped-$signal/history.json" ] && break
-        sleep 0.1
-    done
-    kill -"$signal" $pid
-    code=0
-    wait $pid || code=$?
-    if [ $signal != KILL ]; then
-        [ $code -eq 4 ] || { cat said; fail "SIG$signal: exit $code, expected 4"; }
-    fi
-    [ ! -e "stopped-$signal/amortizer.h5" ] || fail "SIG$signal came too late"
-    sleep 2 # ranks outlive a killed launcher by a second or two
-    "$infermill" train "stopped-$signal.yaml" -j 1
-    "$infermill" diagnose "stopped-$signal.yaml" -j 2
+    wait_for "broken-$way/history.json" $pid
+    case $way in
+    launcher) kill -KILL $pid ;;
+    all) kill -KILL $(family $pid) ;;
+    *) kill -"${way^^}" $pid ;;
+    esac
+    end_of $pid
+    case $way in
+    launcher | all) [ $code -eq 137 ] || fail "$way: it was not killed (exit $code)" ;;
+    *) [ $code -eq 4 ] || { cat "$way.said"; fail "SIG${way^^}: exit $code, expected 4"; } ;;
+    esac
+    [ ! -e "broken-$way/amortizer.h5" ] || fail "$way came too late"
+    expect 0 'goes on at epoch' "$infermill" train "broken-$way.yaml" -j 1
+    "$infermill" diagnose "broken-$way.yaml" -j 2 -q >said
+    [ "$(weights unbroken)" = "$(weights "broken-$way")" ] || fail "weights differ after $way"
 done
-for signal in INT USR1 KILL; do
-    [ "$(weights stopped-TERM)" = "$(weights "stopped-$signal")" ] || fail "weights differ after SIG$signal"
+
+# two at once: the second is told who works there
+study twice "$(settings bank-1 1000)"
+"$infermill" train twice.yaml -j 1 -q >said 2>&1 &
+pid=$!
+wait_for twice/checkpoint.h5 $pid
+expect 1 'twice/lock: run .* is writing' "$infermill" train twice.yaml -j 1
+kill -TERM $pid
+end_of $pid
+[ $code -eq 4 ] || fail "exit $code of the first, expected 4"
+
+# inference stopped and killed
+people 200 >many.csv
+many=("$infermill" infer ranks-1.yaml -j 2 -q --data many.csv --draws 5000)
+"${many[@]}" --out whole.h5 >whole
+for signal in TERM KILL; do
+    "${many[@]}" --out "$signal.h5" >"$signal.said" 2>&1 &
+    pid=$!
+    until ls "$signal.h5.blocks" 2>/dev/null | grep -q 'h5$' || ! kill -0 $pid 2>/dev/null; do sleep 0.02; done
+    [ $signal = TERM ] && kill -TERM $pid || kill -KILL $(family $pid)
+    end_of $pid
+    [ $code -eq $([ $signal = TERM ] && echo 4 || echo 137) ] || { cat "$signal.said"; fail "infer and SIG$signal: exit $code"; }
+    [ ! -e $signal.h5 ] || fail "SIG$signal came too late for infer"
+    "${many[@]}" --out "$signal.h5" >resumed
+    cmp whole resumed || fail "posteriors differ after SIG$signal"
+    cmp whole.h5 $signal.h5 || fail "posterior files differ after SIG$signal"
+    [ ! -e "$signal.h5.blocks" ] || fail "blocks stay behind after SIG$signal"
 done
-study unbroken "${settings[@]}"
-sed -i "s/bank: {/bank: {path: bank-1, /; s/epochs: 4/epochs: 40/" unbroken.yaml
-"$infermill" train unbroken.yaml -j 2
-"$infermill" diagnose unbroken.yaml -j 2
-[ "$(weights unbroken)" = "$(weights stopped-TERM)" ] || fail "a resumed training differs from an unbroken one"
 
 # the gate
 rm unbroken/gate.json
 expect 3 'infermill diagnose' "$infermill" infer unbroken.yaml -j 1
-expect 0 'unverified' "$infermill" infer unbroken.yaml -j 1 --unverified "a test"
+[ ! -e unbroken/posterior.h5 ] || fail "a posterior without a gate"
+expect 0 'unverified \(a test\)' "$infermill" infer unbroken.yaml -j 1 --unverified "a test"
+study refused "$(settings bank-1 1 | sed 's/calibration_error: 1/calibration_error: 0/')"
+expect 3 'no real data is touched' "$infermill" run refused.yaml -j 2
+[ ! -e refused/posterior.h5 ] || fail "a posterior although the gate did not pass"
+expect 3 'did not pass' "$infermill" infer refused.yaml -j 2
 echo passed
