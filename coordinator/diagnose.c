@@ -15,8 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double BAND_LEVEL = 0.95; // of the simultaneous bands, family-wise over the parameters
-
 /* Whether the record is about these weights, data sets and limits. */
 static bool record_fits(const gate_record_t *record, const job_t *job, const char *hash)
 {
@@ -24,6 +22,7 @@ static bool record_fits(const gate_record_t *record, const job_t *job, const cha
     return strcmp(record->weights, hash) == 0 && record->seed == (uint64_t)s->diagnose.seed &&
            record->draws == s->diagnose.draws && record->first_row == 0 &&
            record->rows == s->diagnose.datasets &&
+           record->level == s->diagnose.band_level &&
            record->limits.calibration_error == s->diagnose.calibration_error &&
            record->limits.ecdf_deviation == s->diagnose.ecdf_deviation &&
            record->limits.data_sets == s->diagnose.minimum_datasets;
@@ -85,7 +84,7 @@ static err_t judge(job_t *job, const trained_t *trained, const rows_t *held_out,
                               .seed = (uint64_t)s->diagnose.seed,
                               .first_row = 0};
     err_t err = metrics_compute(held_out->n, s->diagnose.draws, job->schema->n_parameters, draws,
-                                held_out->parameters, BAND_LEVEL, &metrics);
+                                held_out->parameters, s->diagnose.band_level, &metrics);
     if (err == OK) {
         *record = gate_judge(&metrics, names, &limits, &subject);
         TRY_TO(done, metrics_write_csv(&metrics, names, csv));

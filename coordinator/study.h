@@ -55,7 +55,7 @@ typedef struct {
     } train;
     struct {
         int64_t datasets, draws, seed;
-        double calibration_error, ecdf_deviation;
+        double calibration_error, ecdf_deviation, band_level;
         int64_t minimum_datasets;
     } diagnose;
     struct {
