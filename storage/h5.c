@@ -40,7 +40,15 @@ static herr_t words_take(unsigned depth, const H5E_error2_t *error, void *user)
 {
     h5_words_t *words = user;
     char *target = depth == 0 ? words->outer : words->inner;
-    snprintf(target, WORDS_CAP, "%s", error->desc ? error->desc : "");
+    static const char system_begins[] = "error message = '"; // among time, descriptor, sizes
+    const char *text = error->desc ? error->desc : "", *system = strstr(text, system_begins);
+    int n = (int)strcspn(text, ":");
+    if (system == NULL) {
+        snprintf(target, WORDS_CAP, "%s", text);
+        return 0;
+    }
+    system += sizeof system_begins - 1;
+    snprintf(target, WORDS_CAP, "%.*s: %.*s", n, text, (int)strcspn(system, "'"), system);
     return 0;
 }
 

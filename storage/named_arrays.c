@@ -230,6 +230,7 @@ void arrays_abandon(arrays_writer_t **w)
 {
     if (!*w)
         return;
+    h5_divert((*w)->file);
     unlink((*w)->part);
     free_writer(w);
 }

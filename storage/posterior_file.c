@@ -317,9 +317,11 @@ err_t posterior_join(const char *folder, const posterior_head_t *head, const cha
     TRY_TO(done, finish(&j));
     TRY_TO(done, sync_rename(part, path));
 done:
-    join_free(&j);
-    if (err != OK)
+    if (err != OK) {
+        h5_divert(j.file);
         unlink(part);
+    }
+    join_free(&j);
     free(part);
     return err;
 }

@@ -42,11 +42,11 @@ done
 [ "$before" = "$(stamp)" ] || fail "a second call wrote again"
 
 # training stopped by each signal, or killed (the launcher alone, or all), then called again at once
-study unbroken "$(settings bank-1 8)"
+study unbroken "$(settings bank-1 6)"
 "$infermill" train unbroken.yaml -j 2 -q
 "$infermill" diagnose unbroken.yaml -j 2 -q >said
 for way in term int usr1 launcher all; do
-    study "broken-$way" "$(settings bank-1 8)"
+    study "broken-$way" "$(settings bank-1 6)"
     "$infermill" train "broken-$way.yaml" -j 2 >"$way.said" 2>&1 &
     pid=$!
     wait_for "broken-$way/history.json" $pid
@@ -77,7 +77,7 @@ end_of $pid
 [ $code -eq 4 ] || fail "exit $code of the first, expected 4"
 
 # inference stopped and killed
-people 200 >many.csv
+people 120 >many.csv
 many=("$infermill" infer ranks-1.yaml -j 2 -q --data many.csv --draws 5000)
 "${many[@]}" --out whole.h5 >whole
 for signal in TERM KILL; do
