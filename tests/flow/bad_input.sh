@@ -77,7 +77,7 @@ study ddm-data 'model: {builtin: ddm}'
 refuses 2 'no real data: give --data' "$infermill" infer ddm-data.yaml -j 2
 unverified=("$infermill" infer good.yaml -j 2 --unverified test)
 cp good/amortizer.h5 kept.h5
-if [ -n "$python" ]; then
+if [ -n "$python" ] && "$python" -c 'import h5py' 2>said; then
     "$python" -c 'import h5py; h5py.File("good/amortizer.h5", "r+").attrs["format_version"] = 99' || fail "h5py"
     for command in train diagnose; do
         refuses 1 'good/amortizer.h5: made by a newer infermill: format 99' "$infermill" $command good.yaml -j 2
@@ -129,8 +129,8 @@ refuses 1 'words.csv:[0-9]+: response: got "left"' "$infermill" infer times.yaml
 mounts=no
 [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null && mounts=yes
 mkdir locked && cp -r good good.yaml good.csv bank locked
-before=$(state locked)
 sed -i 's/rows: 600/rows: 1200/' locked/good.yaml
+before=$(state locked)
 if [ "$(id -u)" -ne 0 ]; then # root writes anywhere
     chmod -R a-w locked
     read_only=("$infermill")
@@ -143,11 +143,10 @@ if [ -n "${read_only[*]:-}" ]; then
         refuses 1 'locked/good.*(Read-only|Permission)' "${read_only[@]}" $command locked/good.yaml -j 2
     done
     refuses 1 'locked/good.*(Read-only|Permission)' "${read_only[@]}" infer locked/good.yaml -j 2 --unverified test --draws 60
-    [ "$before" = "$(sed -i 's/rows: 1200/rows: 600/' locked/good.yaml; state locked)" ] || fail "files of a read-only folder changed"
+    [ "$before" = "$(state locked)" ] || fail "files of a read-only folder changed"
 else
     echo "skipped: a read-only folder (root without mounts)"
 fi
-[ "$(id -u)" -eq 0 ] || chmod -R u+w locked
 
 if [ $mounts = no ]; then
     echo "skipped: a full disk (no mounts)"
