@@ -13,7 +13,8 @@ enum { ALIGNMENT = 64 };
 
 static size_t mem_bytes(size_t count, size_t size)
 {
-    CHECK(size == 0 || count <= SIZE_MAX / 2 / size, "memory: %zu items of %zu bytes are too many", count, size);
+    CHECK(size == 0 || count <= SIZE_MAX / 2 / size, "memory: %zu items of %zu bytes are too many",
+          count, size);
     return count * size;
 }
 

@@ -20,12 +20,14 @@ typedef struct {
 
 static err_t pass_f32(file_t *f, const char *name, int n_dims, const int64_t *dims, float *data)
 {
-    return f->w ? arrays_put_f32(f->w, name, n_dims, dims, data) : arrays_get_f32(f->a, name, n_dims, dims, data);
+    return f->w ? arrays_put_f32(f->w, name, n_dims, dims, data)
+                : arrays_get_f32(f->a, name, n_dims, dims, data);
 }
 
 static err_t pass_f64(file_t *f, const char *name, int n_dims, const int64_t *dims, double *data)
 {
-    return f->w ? arrays_put_f64(f->w, name, n_dims, dims, data) : arrays_get_f64(f->a, name, n_dims, dims, data);
+    return f->w ? arrays_put_f64(f->w, name, n_dims, dims, data)
+                : arrays_get_f64(f->a, name, n_dims, dims, data);
 }
 
 static err_t pass_vector(file_t *f, const char *name, int64_t n, double *data)
@@ -111,7 +113,8 @@ static char *hash_of(amortizer_t *a)
 
 static err_t save_all(file_t *f, trained_t *t)
 {
-    char *model = schema_text(&t->schema), *network = amortizer_config_text(amortizer_config(t->amortizer));
+    char *model = schema_text(&t->schema),
+         *network = amortizer_config_text(amortizer_config(t->amortizer));
     err_t err;
     TRY_TO(done, pass_text(f, "model", &model));
     TRY_TO(done, pass_text(f, "network", &network));
@@ -195,7 +198,7 @@ static err_t load_distance(file_t *f, distance_t *d)
     *d = (distance_t){.n = dims[0],
                       .d = (int)width,
                       .mean = MEM_NEW(double, width),
-                      .cholesky = MEM_NEW(double, width * width),
+                      .cholesky = MEM_NEW(double, width *width),
                       .reference = MEM_NEW(double, dims[0])};
     return pass_distance(f, d);
 }
@@ -218,7 +221,9 @@ static err_t check_hash(const trained_t *t, const char *path)
     char *found = hash_of(t->amortizer);
     err_t err = OK;
     if (strcmp(found, t->hash) != 0)
-        err = err_fail(ERR_FORMAT, "%s: weights have the hash %s, expected %s: the file was changed", path, found, t->hash);
+        err =
+            err_fail(ERR_FORMAT, "%s: weights have the hash %s, expected %s: the file was changed",
+                     path, found, t->hash);
     free(found);
     return err;
 }
@@ -232,8 +237,8 @@ static err_t load_all(file_t *f, const char *path, trained_t *t)
     TRY(load_distance(f, &t->distance));
     TRY(pass_weights(f, amortizer_params(t->amortizer)));
     if (t->distance.d != amortizer_summary_width(t->amortizer))
-        return err_fail(ERR_FORMAT, "%s: distance of %d summaries, expected %d", path, t->distance.d,
-                        amortizer_summary_width(t->amortizer));
+        return err_fail(ERR_FORMAT, "%s: distance of %d summaries, expected %d", path,
+                        t->distance.d, amortizer_summary_width(t->amortizer));
     return check_hash(t, path);
 }
 

@@ -18,16 +18,16 @@
 typedef struct {
     schema_t schema;
     amortizer_t *amortizer;
-    distance_t distance;            // of the summaries of validation rows
-    char *study, *study_path;       // text of the study it was made by
-    char *training;                 // study_training_text
-    char *bank;                     // fingerprint of the bank's model
+    distance_t distance;      // of the summaries of validation rows
+    char *study, *study_path; // text of the study it was made by
+    char *training;           // study_training_text
+    char *bank;               // fingerprint of the bank's model
     char *software;
-    char *hash;                     // of the weights: 16 hex digits
-    double validation_loss;         // nats, standardised unbounded scale
+    char *hash;             // of the weights: 16 hex digits
+    double validation_loss; // nats, standardised unbounded scale
     double training_seconds;
     int64_t training_rows;
-    int64_t epochs;                 // of the history
+    int64_t epochs;                            // of the history
     double *training_loss, *validation_losses; // (epochs)
 } trained_t;
 

@@ -12,19 +12,20 @@
 #include "workers/load.h"
 
 typedef struct {
-    const char *stage;      // "training step"
-    double rate;            // the stage's own
-    const char *unit;       // "steps/s"
-    double work, limit;     // in limit_unit: what the rate amounts to, and the limit; limit 0: there is none
+    const char *stage; // "training step"
+    double rate;       // the stage's own
+    const char *unit;  // "steps/s"
+    double work,
+        limit; // in limit_unit: what the rate amounts to, and the limit; limit 0: there is none
     const char *limit_unit; // "GF/s"
 } bench_row_t;
 
 enum { BENCH_MAX_ROWS = 8 };
 typedef struct {
     const par_t *par;
-    simulator_t *simulator;     // ddm
-    rows_t rows;                // simulated ones of this rank
-    double gemm;                // GF/s of all ranks: sgemm at 2048
+    simulator_t *simulator; // ddm
+    rows_t rows;            // simulated ones of this rank
+    double gemm;            // GF/s of all ranks: sgemm at 2048
     int n;
     bench_row_t row[BENCH_MAX_ROWS];
 } bench_t;
@@ -33,8 +34,8 @@ void bench_add(bench_t *b, bench_row_t row);
 
 /* bench_compute.c */
 void bench_gemm(bench_t *b);
-err_t bench_simulate(bench_t *b) ERR_MUST_CHECK;          // fills b->rows
-err_t bench_training(bench_t *b) ERR_MUST_CHECK;          // training step and draws of the default networks
+err_t bench_simulate(bench_t *b) ERR_MUST_CHECK; // fills b->rows
+err_t bench_training(bench_t *b) ERR_MUST_CHECK; // training step and draws of the default networks
 /* bench_storage.c: in a folder of the current directory that is removed again */
 err_t bench_storage(bench_t *b) ERR_MUST_CHECK;
 

@@ -50,13 +50,16 @@ err_t bench_simulate(bench_t *b)
     int64_t done = 0;
     for (; done < ROWS || now - start < SECONDS; done++, now = log_clock()) {
         int64_t at = done % ROWS;
-        TRY(simulator_row(b->simulator, 1, RNG_BANK, done * b->par->size + b->par->rank, &b->rows, at));
+        TRY(simulator_row(b->simulator, 1, RNG_BANK, done * b->par->size + b->par->rank, &b->rows,
+                          at));
         trials += b->rows.length[at];
     }
     b->rows.n = ROWS;
-    bench_add(b, (bench_row_t){.stage = "simulate (ddm)", .rate = all_ranks(b->par, (double)done / (now - start)),
+    bench_add(b, (bench_row_t){.stage = "simulate (ddm)",
+                               .rate = all_ranks(b->par, (double)done / (now - start)),
                                .unit = "rows/s"});
-    bench_add(b, (bench_row_t){.stage = "simulate (ddm)", .rate = all_ranks(b->par, trials / (now - start)),
+    bench_add(b, (bench_row_t){.stage = "simulate (ddm)",
+                               .rate = all_ranks(b->par, trials / (now - start)),
                                .unit = "trials/s"});
     return OK;
 }
@@ -68,7 +71,8 @@ static void plain_scaling(amortizer_t *a, const schema_t *s)
     for (int o = 0; o < s->n_observables; o++)
         most += (int)schema_stride(&s->observables[o]);
     double *zeros = MEM_NEW(double, most), *ones = MEM_NEW(double, most);
-    double **zero = MEM_NEW(double *, s->n_observables), **one = MEM_NEW(double *, s->n_observables);
+    double **zero = MEM_NEW(double *, s->n_observables),
+           **one = MEM_NEW(double *, s->n_observables);
     for (int i = 0; i < most; i++)
         ones[i] = 1;
     for (int o = 0; o < s->n_observables; o++) {
@@ -87,7 +91,10 @@ static void measure_step(bench_t *b, amortizer_t *a)
 {
     int64_t steps = 0;
     int slices = 4 * b->par->size;
-    trainer_config_t config = {.slices = slices, .slice_rows = SLICE, .seed = 1, .adamw = adamw_config_default(),
+    trainer_config_t config = {.slices = slices,
+                               .slice_rows = SLICE,
+                               .seed = 1,
+                               .adamw = adamw_config_default(),
                                .schedule = {.peak = 1e-4, .total = 1 << 20}};
     trainer_t *t = trainer_create(b->par, &config, b->rows.schema, a);
     rows_t part = rows_create(b->rows.schema, SLICE);
@@ -106,9 +113,11 @@ static void measure_step(bench_t *b, amortizer_t *a)
             err_clear(); // untrained weights: the time is the same
     }
     double gflops = all_ranks(b->par, flops / (now - start) / 1e9);
-    bench_add(b, (bench_row_t){"training step", (double)steps / (now - start), slices == 8 ? "batches of 128/s" : "batches/s",
-                               gflops, b->gemm, "GF/s"});
-    bench_add(b, (bench_row_t){.stage = "training step", .rate = (double)(steps * slices * SLICE) / (now - start),
+    bench_add(b, (bench_row_t){"training step", (double)steps / (now - start),
+                               slices == 8 ? "batches of 128/s" : "batches/s", gflops, b->gemm,
+                               "GF/s"});
+    bench_add(b, (bench_row_t){.stage = "training step",
+                               .rate = (double)(steps * slices * SLICE) / (now - start),
                                .unit = "rows/s"});
     rows_destroy(&part);
     trainer_destroy(&t);
@@ -119,7 +128,7 @@ static void measure_draws(bench_t *b, amortizer_t *a)
     const float *fields[8];
     rng_t rng[SLICE];
     amortizer_work_t *work = amortizer_work_create(a, WORK_EVALUATE, SLICE, SLICE * DRAWS);
-    double *out = MEM_NEW(double, (int64_t)SLICE * DRAWS * b->rows.schema->n_parameters);
+    double *out = MEM_NEW(double, (int64_t)SLICE *DRAWS * b->rows.schema->n_parameters);
     int64_t sets = 0;
     par_barrier(b->par);
     double start = log_clock(), flops = 0, now = start;
@@ -132,8 +141,8 @@ static void measure_draws(bench_t *b, amortizer_t *a)
         flops += amortizer_work_flops(work);
     }
     double gflops = all_ranks(b->par, flops / (now - start) / 1e9);
-    bench_add(b, (bench_row_t){"draws", all_ranks(b->par, (double)(sets * DRAWS) / (now - start)), "draws/s", gflops,
-                               b->gemm, "GF/s"});
+    bench_add(b, (bench_row_t){"draws", all_ranks(b->par, (double)(sets * DRAWS) / (now - start)),
+                               "draws/s", gflops, b->gemm, "GF/s"});
     free(out);
     amortizer_work_destroy(&work);
 }

@@ -44,7 +44,7 @@ static err_t plain_read(const char *path, char *block, size_t block_bytes)
 
 typedef struct {
     char *folder, *bank, *plain;
-    size_t bytes;                                       // of the plain file: those of the bank's rows
+    size_t bytes; // of the plain file: those of the bank's rows
     double write_bank, write_plain, read_bank, read_plain; // seconds, the best of REPEATS
 } measured_t;
 
@@ -58,7 +58,11 @@ static void best(double *least, double seconds)
 static err_t seal_all(bench_t *b, measured_t *m, uint64_t seed)
 {
     int64_t n = b->rows.n;
-    bank_plan_t plan = {.folder = m->bank, .schema = b->rows.schema, .seed = seed, .rows = SHARDS * n, .shard_rows = n,
+    bank_plan_t plan = {.folder = m->bank,
+                        .schema = b->rows.schema,
+                        .seed = seed,
+                        .rows = SHARDS * n,
+                        .shard_rows = n,
                         .study = "bench"};
     bank_writer_t *writer = NULL;
     rows_t none = rows_create(b->rows.schema, 1);
@@ -138,8 +142,8 @@ static err_t one_round(bench_t *b, measured_t *m, int round)
 static void add_rows(bench_t *b, const measured_t *m)
 {
     double megabytes = (double)m->bytes / 1e6, rows = (double)(b->rows.n * SHARDS);
-    bench_add(b, (bench_row_t){"bank write", rows / m->write_bank, "rows/s", megabytes / m->write_bank,
-                               megabytes / m->write_plain, "MB/s"});
+    bench_add(b, (bench_row_t){"bank write", rows / m->write_bank, "rows/s",
+                               megabytes / m->write_bank, megabytes / m->write_plain, "MB/s"});
     bench_add(b, (bench_row_t){"bank read", rows / m->read_bank, "rows/s", megabytes / m->read_bank,
                                megabytes / m->read_plain, "MB/s"});
 }

@@ -15,8 +15,8 @@ char *settings_difference(const char *a, const char *b)
         size_t n = strcspn(a, "\n"), m = strcspn(b, "\n");
         if (n != m || memcmp(a, b, n) != 0) {
             const char *value = memchr(b, ':', m);
-            return mem_format("%.*s against%.*s", (int)n, a, value ? (int)(b + m - value - 1) : (int)m,
-                              value ? value + 1 : b);
+            return mem_format("%.*s against%.*s", (int)n, a,
+                              value ? (int)(b + m - value - 1) : (int)m, value ? value + 1 : b);
         }
         a += n + (a[n] == '\n');
         b += m + (b[m] == '\n');
@@ -101,7 +101,9 @@ static err_t get_history(arrays_t *a, history_t *h)
     for (int c = 0; c < HISTORY_COLUMNS; c++)
         free(column[c]);
     TRY(err);
-    return h->best == best ? OK : err_fail(ERR_FORMAT, "best epoch %ld, expected %ld", (long)best, (long)h->best);
+    return h->best == best
+               ? OK
+               : err_fail(ERR_FORMAT, "best epoch %ld, expected %ld", (long)best, (long)h->best);
 }
 
 static err_t get_all(arrays_t *a, training_t *t)
@@ -129,11 +131,13 @@ static err_t same_settings(arrays_t *a, const training_t *t, const char *path)
     TRY_TO(done, arrays_get_text(a, "bank", &bank));
     difference = settings_difference(training, t->trained.training);
     if (strcmp(bank, t->trained.bank) != 0)
-        err = err_fail(ERR_MISMATCH, "%s is of model %s, the study's is %s: give --again to train anew", path, bank,
-                       t->trained.bank);
+        err = err_fail(ERR_MISMATCH,
+                       "%s is of model %s, the study's is %s: give --again to train anew", path,
+                       bank, t->trained.bank);
     else if (difference != NULL)
-        err = err_fail(ERR_MISMATCH, "%s is of other settings: %s: give --again to train anew, or another --out", path,
-                       difference);
+        err = err_fail(ERR_MISMATCH,
+                       "%s is of other settings: %s: give --again to train anew, or another --out",
+                       path, difference);
 done:
     free(difference);
     free(bank);

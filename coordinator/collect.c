@@ -28,9 +28,9 @@ void collect_rows(const par_t *par, int64_t n, size_t row_bytes, void *data)
         range_t range = collect_range(n, b);
         char *at = (char *)data + (size_t)range.begin * row_bytes;
         int bytes = par_count((range.end - range.begin) * (int64_t)row_bytes);
-        int code = par->rank == 0
-                       ? MPI_Recv(at, bytes, MPI_BYTE, owner, COLLECT_TAG, par->comm, MPI_STATUS_IGNORE)
-                       : MPI_Send(at, bytes, MPI_BYTE, 0, COLLECT_TAG, par->comm);
+        int code = par->rank == 0 ? MPI_Recv(at, bytes, MPI_BYTE, owner, COLLECT_TAG, par->comm,
+                                             MPI_STATUS_IGNORE)
+                                  : MPI_Send(at, bytes, MPI_BYTE, 0, COLLECT_TAG, par->comm);
         CHECK(code == MPI_SUCCESS, "MPI failed to collect block %ld of rank %d", (long)b, owner);
     }
 }

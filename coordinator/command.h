@@ -15,21 +15,23 @@
 
 /* Everything a command line can say; a command uses what its options fill. Texts are borrowed from argv. */
 typedef struct {
-    const char *arguments[2];        // positional
+    const char *arguments[2]; // positional
     int n_arguments;
     const char *out, *model, *data, *bank, *unverified;
-    int64_t rows, seed, draws, datasets, epochs;  // -1: not given
-    int ranks;                                    // 0: all cores
+    int64_t rows, seed, draws, datasets, epochs; // -1: not given
+    int ranks;                                   // 0: all cores
     bool json, again, quiet, seed_given;
 } options_t;
 
 typedef struct {
-    const char *name, *arguments, *help;  // "STUDY"; one line
-    const char *more;                     // below the options in --help
-    const char *options;                  // letters of main.c's option list that it takes
-    int least, most;                      // positional arguments
-    bool ranks;                           // runs under mpirun, started by itself when needed
-    err_t (*run)(const par_t *par, const options_t *options); // par: NULL where ranks is false. Collective where true.
+    const char *name, *arguments, *help; // "STUDY"; one line
+    const char *more;                    // below the options in --help
+    const char *options;                 // letters of main.c's option list that it takes
+    int least, most;                     // positional arguments
+    bool ranks;                          // runs under mpirun, started by itself when needed
+    err_t (*run)(
+        const par_t *par,
+        const options_t *options); // par: NULL where ranks is false. Collective where true.
 } command_t;
 
 err_t command_models(const par_t *par, const options_t *options) ERR_MUST_CHECK;
@@ -40,6 +42,5 @@ err_t command_infer(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_run(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_bank(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_bench(const par_t *par, const options_t *options) ERR_MUST_CHECK;
-
 
 #endif

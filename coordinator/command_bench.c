@@ -27,12 +27,14 @@ static void print_text(const bench_t *b)
 {
     char *software = software_text();
     printf("%s\n%d ranks; sgemm (2048) %.0f GF/s in all\n\n", software, b->par->size, b->gemm);
-    printf("%-18s %14s %-14s %10s %10s %-6s %6s\n", "stage", "rate", "", "does", "limit", "", "ratio");
+    printf("%-18s %14s %-14s %10s %10s %-6s %6s\n", "stage", "rate", "", "does", "limit", "",
+           "ratio");
     for (int i = 0; i < b->n; i++) {
         const bench_row_t *r = &b->row[i];
         printf("%-18s %14.5g %-14s ", r->stage, r->rate, r->unit);
         if (r->limit > 0)
-            printf("%10.4g %10.4g %-6s %6.2f", r->work, r->limit, r->limit_unit, r->work / r->limit);
+            printf("%10.4g %10.4g %-6s %6.2f", r->work, r->limit, r->limit_unit,
+                   r->work / r->limit);
         printf("\n");
     }
     free(software);
@@ -43,15 +45,17 @@ static void print_json(const bench_t *b)
     json_t *stages = json_array();
     for (int i = 0; i < b->n; i++) {
         const bench_row_t *r = &b->row[i];
-        json_t *stage = json_pack("{s:s,s:f,s:s}", "stage", r->stage, "rate", r->rate, "unit", r->unit);
+        json_t *stage =
+            json_pack("{s:s,s:f,s:s}", "stage", r->stage, "rate", r->rate, "unit", r->unit);
         if (r->limit > 0)
-            json_object_update_new(stage, json_pack("{s:f,s:f,s:s,s:f}", "work", r->work, "limit", r->limit,
-                                                    "limit_unit", r->limit_unit, "ratio", r->work / r->limit));
+            json_object_update_new(stage, json_pack("{s:f,s:f,s:s,s:f}", "work", r->work, "limit",
+                                                    r->limit, "limit_unit", r->limit_unit, "ratio",
+                                                    r->work / r->limit));
         json_array_append_new(stages, stage);
     }
     char *software = software_text();
-    json_t *all = json_pack("{s:s,s:i,s:f,s:o}", "software", software, "ranks", b->par->size, "sgemm_gflops", b->gemm,
-                            "stages", stages);
+    json_t *all = json_pack("{s:s,s:i,s:f,s:o}", "software", software, "ranks", b->par->size,
+                            "sgemm_gflops", b->gemm, "stages", stages);
     json_print(all);
     json_decref(all);
     free(software);

@@ -46,31 +46,35 @@ static void print_fields(const infermill_simulator_t *m)
     if (m->n_design > 0)
         printf("  design\n");
     for (int i = 0; i < m->n_design; i++)
-        printf("    %-12s %s%g to %g\n", m->design[i].name, m->design[i].integer ? "whole number, " : "",
-               m->design[i].lower, m->design[i].upper);
+        printf("    %-12s %s%g to %g\n", m->design[i].name,
+               m->design[i].integer ? "whole number, " : "", m->design[i].lower,
+               m->design[i].upper);
 }
 
 static json_t *json_of_model(const infermill_simulator_t *m)
 {
     json_t *parameters = json_array(), *observables = json_array(), *design = json_array();
     for (int i = 0; i < m->n_parameters; i++)
-        json_array_append_new(parameters, json_pack("{s:s,s:o,s:o}", "name", m->parameters[i].name, "lower",
-                                                    json_number_or_null(m->parameters[i].lower), "upper",
-                                                    json_number_or_null(m->parameters[i].upper)));
+        json_array_append_new(parameters,
+                              json_pack("{s:s,s:o,s:o}", "name", m->parameters[i].name, "lower",
+                                        json_number_or_null(m->parameters[i].lower), "upper",
+                                        json_number_or_null(m->parameters[i].upper)));
     for (int i = 0; i < m->n_observables; i++) {
         const infermill_observable_t *o = &m->observables[i];
         json_t *dims = json_array();
         for (int d = 0; d < o->n_dims; d++)
-            json_array_append_new(dims, o->dim_design[d] >= 0 ? json_string(m->design[o->dim_design[d]].name)
-                                                              : json_integer(o->dims[d]));
-        json_array_append_new(observables, json_pack("{s:s,s:s,s:o}", "name", o->name, "kind", kind_words[o->kind],
-                                                     "dims", dims));
+            json_array_append_new(dims, o->dim_design[d] >= 0
+                                            ? json_string(m->design[o->dim_design[d]].name)
+                                            : json_integer(o->dims[d]));
+        json_array_append_new(observables, json_pack("{s:s,s:s,s:o}", "name", o->name, "kind",
+                                                     kind_words[o->kind], "dims", dims));
     }
     for (int i = 0; i < m->n_design; i++)
         json_array_append_new(design, json_pack("{s:s,s:f,s:f}", "name", m->design[i].name, "lower",
                                                 m->design[i].lower, "upper", m->design[i].upper));
-    return json_pack("{s:s,s:s,s:s,s:o,s:o,s:o}", "name", m->name, "version", m->version, "description",
-                     m->description, "parameters", parameters, "observables", observables, "design", design);
+    return json_pack("{s:s,s:s,s:s,s:o,s:o,s:o}", "name", m->name, "version", m->version,
+                     "description", m->description, "parameters", parameters, "observables",
+                     observables, "design", design);
 }
 
 err_t command_models(const par_t *par, const options_t *options)

@@ -34,7 +34,9 @@ static err_t stages(job_t *job, bool *anything)
     TRY(job_diagnose(job, &did, &passed));
     *anything |= did;
     if (!passed && job->study.infer.data != NULL)
-        return err_fail(ERR_GATE, "the gate does not pass, so no real data is touched: see %s/report.md", job->folder);
+        return err_fail(ERR_GATE,
+                        "the gate does not pass, so no real data is touched: see %s/report.md",
+                        job->folder);
     TRY(infer_stage(job, &did));
     *anything |= did;
     return OK;
@@ -47,7 +49,9 @@ err_t command_run(const par_t *par, const options_t *options)
     TRY(job_open(par, options, &job));
     err_t err = stages(&job, &anything);
     if (err == OK && par->rank == 0)
-        log_info(anything ? "run: done, results are in %s" : "run: nothing to do, all results are in %s", job.folder);
+        log_info(anything ? "run: done, results are in %s"
+                          : "run: nothing to do, all results are in %s",
+                 job.folder);
     job_close(&job);
     return err;
 }

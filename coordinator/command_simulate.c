@@ -38,9 +38,10 @@ static err_t is_full(const job_t *job, bool *full)
     }
     TRY(err);
     char *fingerprint = schema_fingerprint(job->schema);
-    *full = strcmp(fingerprint, bank_fingerprint(bank)) == 0 && bank_seed(bank) == (uint64_t)job->study.bank.seed &&
-            bank_shard_rows(bank) == job->study.bank.shard_rows && bank_rows(bank) >= job->study.bank.rows &&
-            files_stand(bank, job->study.bank.path);
+    *full = strcmp(fingerprint, bank_fingerprint(bank)) == 0 &&
+            bank_seed(bank) == (uint64_t)job->study.bank.seed &&
+            bank_shard_rows(bank) == job->study.bank.shard_rows &&
+            bank_rows(bank) >= job->study.bank.rows && files_stand(bank, job->study.bank.path);
     free(fingerprint);
     bank_close(&bank);
     return OK;
@@ -50,7 +51,8 @@ static err_t is_full(const job_t *job, bool *full)
 static void abandon(void *user)
 {
     (void)user;
-    log_warning("simulate: a draw is still running after stop_grace; it is abandoned, the same command goes on");
+    log_warning("simulate: a draw is still running after stop_grace; it is abandoned, the same "
+                "command goes on");
     _exit(err_exit_code(-ERR_STOPPED));
 }
 
@@ -72,8 +74,8 @@ err_t job_simulate(job_t *job, bool *did)
     campaign_report_t report;
     TRY(campaign_run(job->par, job->simulator, &plan, &report));
     if (job->par->rank == 0)
-        log_info("simulate: %" PRId64 " rows in %.1f s, ranks idle %.1f %%", report.rows, report.seconds,
-                 100 * report.idle_share);
+        log_info("simulate: %" PRId64 " rows in %.1f s, ranks idle %.1f %%", report.rows,
+                 report.seconds, 100 * report.idle_share);
     return OK;
 }
 
@@ -84,7 +86,8 @@ err_t command_simulate(const par_t *par, const options_t *options)
     TRY(job_open(par, options, &job));
     err_t err = job_simulate(&job, &did);
     if (err == OK && !did && par->rank == 0)
-        log_info("simulate: nothing to do, bank %s has all %" PRId64 " rows", job.study.bank.path, job.study.bank.rows);
+        log_info("simulate: nothing to do, bank %s has all %" PRId64 " rows", job.study.bank.path,
+                 job.study.bank.rows);
     job_close(&job);
     return err;
 }

@@ -21,8 +21,7 @@ static bool record_fits(const gate_record_t *record, const job_t *job, const cha
     const study_t *s = &job->study;
     return strcmp(record->weights, hash) == 0 && record->seed == (uint64_t)s->diagnose.seed &&
            record->draws == s->diagnose.draws && record->first_row == 0 &&
-           record->rows == s->diagnose.datasets &&
-           record->level == s->diagnose.band_level &&
+           record->rows == s->diagnose.datasets && record->level == s->diagnose.band_level &&
            record->limits.calibration_error == s->diagnose.calibration_error &&
            record->limits.ecdf_deviation == s->diagnose.ecdf_deviation &&
            record->limits.data_sets == s->diagnose.minimum_datasets;
@@ -56,13 +55,13 @@ static const char **names_of(const schema_t *schema)
 
 static void print_metrics(const gate_record_t *record)
 {
-    printf("%-14s %11s %10s %9s %9s %9s %11s %8s\n", "parameter", "calibration", "ECDF dev.", "coverage", "NRMSE",
-           "R", "contraction", "gate");
+    printf("%-14s %11s %10s %9s %9s %9s %11s %8s\n", "parameter", "calibration", "ECDF dev.",
+           "coverage", "NRMSE", "R", "contraction", "gate");
     for (int p = 0; p < record->n_parameters; p++) {
         const parameter_metrics_t *m = &record->parameters[p].metrics;
         printf("%-14s %11.3f %10.3f %9.3f %9.3f %9.3f %11.3f %8s\n", record->parameters[p].name,
-               m->calibration_error, m->ecdf_deviation, m->coverage_95, m->nrmse, m->correlation, m->contraction,
-               record->parameters[p].passed ? "passes" : "fails");
+               m->calibration_error, m->ecdf_deviation, m->coverage_95, m->nrmse, m->correlation,
+               m->contraction, record->parameters[p].passed ? "passes" : "fails");
     }
     for (int i = 0; i < record->n_reasons; i++)
         printf("gate: %s\n", record->reasons[i]);
@@ -70,14 +69,15 @@ static void print_metrics(const gate_record_t *record)
 }
 
 /* On rank 0: numbers, record, pictures, report. The gate record is written last: where it is, everything is. */
-static err_t judge(job_t *job, const trained_t *trained, const rows_t *held_out, const double *draws,
-                   gate_record_t *record)
+static err_t judge(job_t *job, const trained_t *trained, const rows_t *held_out,
+                   const double *draws, gate_record_t *record)
 {
     const study_t *s = &job->study;
     metrics_t metrics;
     const char **names = names_of(job->schema);
     char *csv = job_file(job, "metrics.csv"), *gate = job_file(job, "gate.json");
-    gate_limits_t limits = {s->diagnose.calibration_error, s->diagnose.ecdf_deviation, s->diagnose.minimum_datasets};
+    gate_limits_t limits = {s->diagnose.calibration_error, s->diagnose.ecdf_deviation,
+                            s->diagnose.minimum_datasets};
     gate_subject_t subject = {.study = s->name,
                               .weights = trained->hash,
                               .bank = trained->bank,
@@ -155,9 +155,11 @@ err_t command_diagnose(const par_t *par, const options_t *options)
     TRY(job_open(par, options, &job));
     err_t err = job_diagnose(&job, &did, &passed);
     if (err == OK && !did && par->rank == 0)
-        log_info("diagnose: nothing to do, %s/gate.json is of these weights and settings", job.folder);
+        log_info("diagnose: nothing to do, %s/gate.json is of these weights and settings",
+                 job.folder);
     if (err == OK && par->rank == 0)
-        log_info("diagnose: the gate %s; %s/report.html", passed ? "passes" : "does not pass", job.folder);
+        log_info("diagnose: the gate %s; %s/report.html", passed ? "passes" : "does not pass",
+                 job.folder);
     if (err == OK && !passed)
         err = err_fail(ERR_GATE, "the gate does not pass: see %s/report.md", job.folder);
     job_close(&job);

@@ -17,12 +17,13 @@ typedef enum { FIELD_F32, FIELD_F64, FIELD_I64, FIELD_I32, FIELD_U8 } field_type
 typedef struct {
     char name[96];
     field_type_t type;
-    int64_t width;        // values of a row
-    size_t bytes;         // of a row
+    int64_t width; // values of a row
+    size_t bytes;  // of a row
     void *data;
 } field_t;
 
-static field_t field(const char *prefix, const char *name, field_type_t type, int64_t width, void *data)
+static field_t field(const char *prefix, const char *name, field_type_t type, int64_t width,
+                     void *data)
 {
     static const size_t bytes[] = {
         [FIELD_F32] = 4, [FIELD_F64] = 8, [FIELD_I64] = 8, [FIELD_I32] = 4, [FIELD_U8] = 1};
@@ -42,8 +43,8 @@ static int fields_of(rows_t *rows, field_t *out)
     if (s->n_design > 0)
         out[n++] = field("design", "", FIELD_F64, s->n_design, rows->design);
     for (int o = 0; o < s->n_observables; o++)
-        out[n++] = field("observables", s->observables[o].name, FIELD_F32, schema_size(&s->observables[o]),
-                         rows->observables[o]);
+        out[n++] = field("observables", s->observables[o].name, FIELD_F32,
+                         schema_size(&s->observables[o]), rows->observables[o]);
     return n;
 }
 
@@ -107,7 +108,8 @@ static err_t simulate_here(job_t *job, int64_t n, uint64_t seed, rows_t *rows)
 {
     for (int64_t b = 0; b < collect_blocks(n); b++) {
         range_t range = collect_range(n, b);
-        for (int64_t i = range.begin; i < range.end && collect_owner(job->par, b) == job->par->rank; i++)
+        for (int64_t i = range.begin; i < range.end && collect_owner(job->par, b) == job->par->rank;
+             i++)
             TRY(simulator_row(job->simulator, seed, RNG_HELD_OUT, i, rows, i));
     }
     return OK;
@@ -192,11 +194,13 @@ static err_t simulate_enough(job_t *job, int64_t n, uint64_t seed, rows_t *out)
         if (out->n == n)
             return OK;
     }
-    return err_fail(ERR_SIMULATOR, "of %ld held-out data sets only %ld of the %ld wanted could be simulated",
+    return err_fail(ERR_SIMULATOR,
+                    "of %ld held-out data sets only %ld of the %ld wanted could be simulated",
                     (long)(MOST_TRIES * n), (long)out->n, (long)n);
 }
 
-static err_t simulate_all(job_t *job, const char *path, const char *what, int64_t n, uint64_t seed, rows_t *rows)
+static err_t simulate_all(job_t *job, const char *path, const char *what, int64_t n, uint64_t seed,
+                          rows_t *rows)
 {
     if (job->par->rank == 0)
         log_info("diagnose: simulating %ld held-out data sets", (long)n);

@@ -51,11 +51,13 @@ err_t history_write(const history_t *h, const char *folder, const char *study)
             json_array_append_new(values, json_number_or_null(h->column[c][e]));
         json_object_set_new(all, keys[c], values);
     }
-    char *path = run_folder_file(folder, "history.json"), *picture = run_folder_file(folder, "loss.png");
+    char *path = run_folder_file(folder, "history.json"),
+         *picture = run_folder_file(folder, "loss.png");
     stamp_t stamp = {.title = "Loss", .study = study, .weights = ""};
     err_t err = json_write(path, all);
     if (err == OK)
-        err = figure_loss(picture, &stamp, h->n, h->column[HISTORY_TRAINING], h->column[HISTORY_VALIDATION]);
+        err = figure_loss(picture, &stamp, h->n, h->column[HISTORY_TRAINING],
+                          h->column[HISTORY_VALIDATION]);
     json_decref(all);
     free(path);
     free(picture);

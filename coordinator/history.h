@@ -10,12 +10,19 @@
 #include <stdint.h>
 
 enum { HISTORY_COLUMNS = 5 };
-typedef enum { HISTORY_TRAINING, HISTORY_VALIDATION, HISTORY_RATE, HISTORY_NORM, HISTORY_SECONDS } history_column_t;
+typedef enum {
+    HISTORY_TRAINING,
+    HISTORY_VALIDATION,
+    HISTORY_RATE,
+    HISTORY_NORM,
+    HISTORY_SECONDS
+} history_column_t;
 
 typedef struct {
-    int64_t n, capacity;    // epochs
-    double *column[HISTORY_COLUMNS];  // training loss, validation loss, learning rate, gradient norm, seconds so far
-    int64_t best;           // epoch of the smallest validation loss, -1: none
+    int64_t n, capacity; // epochs
+    double *column
+        [HISTORY_COLUMNS]; // training loss, validation loss, learning rate, gradient norm, seconds so far
+    int64_t best;          // epoch of the smallest validation loss, -1: none
 } history_t;
 
 void history_add(history_t *h, const double row[HISTORY_COLUMNS]);

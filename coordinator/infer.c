@@ -24,14 +24,14 @@ typedef struct {
     const par_t *par;
     const infer_request_t *request;
     trained_t trained;
-    gate_record_t gate;       // empty without one
-    char *gate_words;         // for the file
+    gate_record_t gate; // empty without one
+    char *gate_words;   // for the file
     real_data_t data;
-    const char **names;       // (P)
+    const char **names; // (P)
     posterior_head_t head;
-    char *stamp, *blocks;     // what the result depends on; folder of the sealed blocks
+    char *stamp, *blocks; // what the result depends on; folder of the sealed blocks
     char run[LOCK_RUN_BYTES];
-    lock_t *lock;             // on that folder, on rank 0
+    lock_t *lock; // on that folder, on rank 0
 } inference_t;
 
 /* ---- what it starts from ---- */
@@ -39,7 +39,8 @@ typedef struct {
 static char *gate_path(const char *model)
 {
     const char *slash = strrchr(model, '/');
-    return slash ? mem_format("%.*s/gate.json", (int)(slash - model), model) : mem_copy_text("gate.json");
+    return slash ? mem_format("%.*s/gate.json", (int)(slash - model), model)
+                 : mem_copy_text("gate.json");
 }
 
 /* Real data are only judged by weights that were checked, or when a person says why not. */
@@ -56,7 +57,8 @@ static err_t ask_gate(inference_t *f)
         f->gate_words = mem_copy_text("none passed");
         err = OK;
     } else if (err == OK) {
-        f->gate_words = mem_format("passed on %" PRId64 " simulated data sets, %s", f->gate.rows, f->gate.software);
+        f->gate_words = mem_format("passed on %" PRId64 " simulated data sets, %s", f->gate.rows,
+                                   f->gate.software);
     }
     free(path);
     return err;
@@ -70,8 +72,9 @@ static void make_head(inference_t *f)
     f->names = MEM_NEW(const char *, P);
     for (int p = 0; p < P; p++)
         f->names[p] = f->trained.schema.parameters[p].name;
-    f->stamp = mem_format("weights %s data %s draws %" PRId64 " seed %" PRId64 "%s", f->trained.hash, data, r->draws,
-                          r->seed, f->gate.passed ? "" : " unverified");
+    f->stamp =
+        mem_format("weights %s data %s draws %" PRId64 " seed %" PRId64 "%s", f->trained.hash, data,
+                   r->draws, r->seed, f->gate.passed ? "" : " unverified");
     f->blocks = mem_format("%s.blocks", r->out);
     f->head = (posterior_head_t){.datasets = f->data.n,
                                  .draws = r->draws,
@@ -122,8 +125,8 @@ static err_t one_block(inference_t *f, infer_t *infer, int64_t block, double *dr
 {
     posterior_verdict_t verdicts[INFER_BLOCK];
     int64_t begin = block * INFER_BLOCK;
-    infer_block(infer, &f->data.rows, begin, begin + posterior_block_size(&f->head, block), f->data.problem, draws,
-                verdicts);
+    infer_block(infer, &f->data.rows, begin, begin + posterior_block_size(&f->head, block),
+                f->data.problem, draws, verdicts);
     TRY(lock_check(f->blocks, f->run)); // this rank may have outlived its run
     return posterior_block_write(f->blocks, &f->head, block, draws, verdicts);
 }
@@ -143,7 +146,9 @@ static err_t my_blocks(inference_t *f)
     err_t err = OK;
     for (int64_t b = f->par->rank; b < posterior_blocks(&f->head) && err == OK; b += f->par->size) {
         if (stop_requested())
-            err = err_fail(ERR_STOPPED, "infer: stopped on request; finished blocks are kept, the same command goes on");
+            err = err_fail(
+                ERR_STOPPED,
+                "infer: stopped on request; finished blocks are kept, the same command goes on");
         else if (!posterior_block_done(f->blocks, &f->head, b))
             err = one_block(f, infer, b, draws);
         if (f->par->rank == 0 && err == OK)
@@ -166,7 +171,8 @@ static err_t tell(const inference_t *f, const inferred_t *result)
         inferred_print(result);
     if (f->request->report == NULL || !f->gate.passed)
         return OK;
-    return study_report(f->par, f->request->report, f->gate.study, &f->trained, &f->gate, &result->table);
+    return study_report(f->par, f->request->report, f->gate.study, &f->trained, &f->gate,
+                        &result->table);
 }
 
 static err_t join(inference_t *f)
@@ -220,18 +226,19 @@ static err_t study_of(const options_t *o, study_t *out)
     return err;
 }
 
-static infer_request_t request_of(const options_t *o, const study_t *study, const char *folder, const char *model,
-                                  const char *out)
+static infer_request_t request_of(const options_t *o, const study_t *study, const char *folder,
+                                  const char *model, const char *out)
 {
-    return (infer_request_t){
-        .model = o->model ? o->model : model,
-        .data = o->data ? o->data : study->infer.data,
-        .out = o->out ? o->out : study->infer.out && o->n_arguments > 0 ? study->infer.out : out,
-        .report = o->n_arguments > 0 && o->model == NULL ? folder : NULL,
-        .unverified = o->unverified,
-        .draws = o->draws >= 0 ? o->draws : study->infer.draws,
-        .seed = o->seed >= 0 ? o->seed : study->infer.seed,
-        .json = o->json};
+    return (infer_request_t){.model = o->model ? o->model : model,
+                             .data = o->data ? o->data : study->infer.data,
+                             .out = o->out                                   ? o->out
+                                    : study->infer.out && o->n_arguments > 0 ? study->infer.out
+                                                                             : out,
+                             .report = o->n_arguments > 0 && o->model == NULL ? folder : NULL,
+                             .unverified = o->unverified,
+                             .draws = o->draws >= 0 ? o->draws : study->infer.draws,
+                             .seed = o->seed >= 0 ? o->seed : study->infer.seed,
+                             .json = o->json};
 }
 
 err_t command_infer(const par_t *par, const options_t *options)
@@ -240,14 +247,18 @@ err_t command_infer(const par_t *par, const options_t *options)
     TRY(par_agree(par, study_of(options, &study)));
     char *folder = run_folder_path(&study, NULL);
     char *model = run_folder_file(folder, "amortizer.h5");
-    char *out = options->n_arguments > 0 ? run_folder_file(folder, "posterior.h5") : mem_copy_text("posterior.h5");
+    char *out = options->n_arguments > 0 ? run_folder_file(folder, "posterior.h5")
+                                         : mem_copy_text("posterior.h5");
     infer_request_t request = request_of(options, &study, folder, model, out);
     bool did = false;
     err_t err = request.data == NULL
-                    ? err_fail(ERR_USAGE, "infer: no real data: give --data FILE, or infer.data in the study")
+                    ? err_fail(ERR_USAGE,
+                               "infer: no real data: give --data FILE, or infer.data in the study")
                     : job_infer(par, &study, &request, &did);
     if (err == OK && par->rank == 0)
-        log_info(did ? "infer: %s" : "infer: nothing to do, %s is of these weights, data and settings", request.out);
+        log_info(did ? "infer: %s"
+                     : "infer: nothing to do, %s is of these weights, data and settings",
+                 request.out);
     free(out);
     free(model);
     free(folder);

@@ -108,20 +108,22 @@ void inferred_print(const inferred_t *r)
         print_line(r, i);
     if (t->n > PRINTED)
         printf("... and %ld more\n", (long)(t->n - PRINTED));
-    printf("%ld data sets: %ld accepted (%ld of them unusual), %ld without a posterior\n", (long)t->n,
-           (long)r->accepted, (long)r->unusual, (long)(t->n - r->accepted));
+    printf("%ld data sets: %ld accepted (%ld of them unusual), %ld without a posterior\n",
+           (long)t->n, (long)r->accepted, (long)r->unusual, (long)(t->n - r->accepted));
     fflush(stdout);
 }
 
 static json_t *json_of_set(const inferred_t *r, int64_t i)
 {
     const report_inferred_t *t = &r->table;
-    json_t *set = json_pack("{s:s,s:I,s:s}", "id", t->ids[i], "n", (json_int_t)r->length[i], "verdict", t->verdicts[i]);
+    json_t *set = json_pack("{s:s,s:I,s:s}", "id", t->ids[i], "n", (json_int_t)r->length[i],
+                            "verdict", t->verdicts[i]);
     for (int p = 0; p < t->d; p++) {
         int64_t at = i * t->d + p;
         json_object_set_new(set, t->names[p],
-                            json_pack("{s:o,s:o,s:o,s:o}", "mean", json_number_or_null(t->mean[at]), "sd",
-                                      json_number_or_null(t->sd[at]), "q025", json_number_or_null(t->low[at]), "q975",
+                            json_pack("{s:o,s:o,s:o,s:o}", "mean", json_number_or_null(t->mean[at]),
+                                      "sd", json_number_or_null(t->sd[at]), "q025",
+                                      json_number_or_null(t->low[at]), "q975",
                                       json_number_or_null(t->high[at])));
     }
     return set;

@@ -9,10 +9,10 @@
 #include "storage/posterior_file.h"
 
 typedef struct {
-    report_inferred_t table;   // points into what follows and into the head
+    report_inferred_t table;        // points into what follows and into the head
     double *mean, *sd, *low, *high; // (N, D)
-    char **verdict;            // (N), owned
-    int64_t *length;           // (N)
+    char **verdict;                 // (N), owned
+    int64_t *length;                // (N)
     int64_t accepted, unusual;
 } inferred_t;
 
@@ -20,7 +20,8 @@ typedef struct {
 #define INFERRED_UNUSUAL 0.01
 
 /* Reads all sealed blocks; `head` must outlive the result. Not collective. */
-err_t inferred_read(const char *folder, const posterior_head_t *head, inferred_t *out) ERR_MUST_CHECK;
+err_t inferred_read(const char *folder, const posterior_head_t *head,
+                    inferred_t *out) ERR_MUST_CHECK;
 void inferred_free(inferred_t *r);
 /* A table on stdout: mean, sd and 95 % interval of each parameter, a line a data set (the first 40), and the counts. */
 void inferred_print(const inferred_t *r);

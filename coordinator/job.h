@@ -14,10 +14,10 @@ typedef struct {
     const par_t *par;
     study_t study;
     simulator_t *simulator;
-    const schema_t *schema;   // of the simulator
-    char *folder;             // of the results
-    bool again;               // train anew over an amortizer of other settings
-    lock_t *claim;            // on the folder, on rank 0; NULL before job_claim
+    const schema_t *schema; // of the simulator
+    char *folder;           // of the results
+    bool again;             // train anew over an amortizer of other settings
+    lock_t *claim;          // on the folder, on rank 0; NULL before job_claim
 } job_t;
 
 /* Reads the study, applies what the command line overrides, loads the simulator, makes the folder of results. */
@@ -37,12 +37,13 @@ err_t job_diagnose(job_t *job, bool *did, bool *passed) ERR_MUST_CHECK;
 /* What `infer` works on; texts are borrowed. */
 typedef struct {
     const char *model, *data, *out;
-    const char *report;        // folder of results whose report gets the table, or NULL
-    const char *unverified;    // reason to go on without a passed gate, or NULL
+    const char *report;     // folder of results whose report gets the table, or NULL
+    const char *unverified; // reason to go on without a passed gate, or NULL
     int64_t draws, seed;
-    bool json;                 // the table on the terminal
+    bool json; // the table on the terminal
 } infer_request_t;
 /* `study` names the columns of the data. */
-err_t job_infer(const par_t *par, const study_t *study, const infer_request_t *request, bool *did) ERR_MUST_CHECK;
+err_t job_infer(const par_t *par, const study_t *study, const infer_request_t *request,
+                bool *did) ERR_MUST_CHECK;
 
 #endif

@@ -15,22 +15,42 @@
 #include <unistd.h>
 
 static const char run_more[] =
-    "Simulates, trains, diagnoses and infers: whatever is missing, in this order. A second call does nothing.\v"
+    "Simulates, trains, diagnoses and infers: whatever is missing, in this order. A second call "
+    "does nothing.\v"
     "Results lie in the folder named by the study, beside the study file.";
 
 static const command_t commands[] = {
     {"models", "", "list the built-in simulators", NULL, "J", 0, 0, false, command_models},
-    {"simulate", "STUDY", "fill the bank with simulations (resumes)", NULL, "jrsbqJ", 1, 1, true, command_simulate},
-    {"train", "STUDY", "train the amortizer from the bank (resumes)", NULL, "jobeaqJ", 1, 1, true, command_train},
-    {"diagnose", "STUDY", "check the amortizer on held-out simulations; write report and gate record", NULL, "jondqJ", 1, 1, true, command_diagnose},
-    {"infer", "[STUDY]", "posterior for every real data set (resumes)", NULL, "jomDdusqJ", 0, 1, true, command_infer},
-    {"run", "STUDY", "simulate, train, diagnose, infer: what is missing", run_more, "joaqJ", 1, 1, true, command_run},
-    {"bank", "info|verify DIR", "what a bank holds; whether every byte is as it was written", NULL, "J", 2, 2, false, command_bank},
-    {"bench", "", "each stage against this machine's limit, measured in the same run", NULL, "jqJ", 0, 0, true, command_bench},
+    {"simulate", "STUDY", "fill the bank with simulations (resumes)", NULL, "jrsbqJ", 1, 1, true,
+     command_simulate},
+    {"train", "STUDY", "train the amortizer from the bank (resumes)", NULL, "jobeaqJ", 1, 1, true,
+     command_train},
+    {"diagnose", "STUDY",
+     "check the amortizer on held-out simulations; write report and gate record", NULL, "jondqJ", 1,
+     1, true, command_diagnose},
+    {"infer", "[STUDY]", "posterior for every real data set (resumes)", NULL, "jomDdusqJ", 0, 1,
+     true, command_infer},
+    {"run", "STUDY", "simulate, train, diagnose, infer: what is missing", run_more, "joaqJ", 1, 1,
+     true, command_run},
+    {"bank", "info|verify DIR", "what a bank holds; whether every byte is as it was written", NULL,
+     "J", 2, 2, false, command_bank},
+    {"bench", "", "each stage against this machine's limit, measured in the same run", NULL, "jqJ",
+     0, 0, true, command_bench},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
-enum { KEY_ROWS = 256, KEY_SEED, KEY_BANK, KEY_DATASETS, KEY_DRAWS, KEY_EPOCHS, KEY_AGAIN, KEY_UNVERIFIED, KEY_MODEL, KEY_DATA };
+enum {
+    KEY_ROWS = 256,
+    KEY_SEED,
+    KEY_BANK,
+    KEY_DATASETS,
+    KEY_DRAWS,
+    KEY_EPOCHS,
+    KEY_AGAIN,
+    KEY_UNVERIFIED,
+    KEY_MODEL,
+    KEY_DATA
+};
 
 typedef struct {
     char letter; // in command_t.options
@@ -38,18 +58,27 @@ typedef struct {
 } option_row_t;
 
 static const option_row_t option_rows[] = {
-    {'j', {"jobs", 'j', "N", 0, "ranks on this machine (default: all cores); under mpirun or srun the ranks given", 0}},
+    {'j',
+     {"jobs", 'j', "N", 0,
+      "ranks on this machine (default: all cores); under mpirun or srun the ranks given", 0}},
     {'r', {"rows", KEY_ROWS, "N", 0, "simulations, instead of the study's bank.rows", 0}},
     {'s', {"seed", KEY_SEED, "N", 0, "instead of the study's seed", 0}},
     {'b', {"bank", KEY_BANK, "DIR", 0, "folder of the bank, instead of the study's", 0}},
-    {'o', {"out", 'o', "PATH", 0, "where results go, instead of the study's folder (infer: the posterior file)", 0}},
+    {'o',
+     {"out", 'o', "PATH", 0,
+      "where results go, instead of the study's folder (infer: the posterior file)", 0}},
     {'e', {"epochs", KEY_EPOCHS, "N", 0, "instead of the study's train.epochs", 0}},
-    {'a', {"again", KEY_AGAIN, NULL, 0, "train anew although there is an amortizer of other settings", 0}},
+    {'a',
+     {"again", KEY_AGAIN, NULL, 0, "train anew although there is an amortizer of other settings",
+      0}},
     {'n', {"datasets", KEY_DATASETS, "N", 0, "held-out data sets, instead of the study's", 0}},
-    {'d', {"draws", KEY_DRAWS, "N", 0, "posterior draws of each data set, instead of the study's", 0}},
+    {'d',
+     {"draws", KEY_DRAWS, "N", 0, "posterior draws of each data set, instead of the study's", 0}},
     {'m', {"model", KEY_MODEL, "FILE", 0, "amortizer to use", 0}},
     {'D', {"data", KEY_DATA, "FILE", 0, "CSV or HDF5 of real data sets", 0}},
-    {'u', {"unverified", KEY_UNVERIFIED, "REASON", 0, "go on without a passed gate; the reason is written into the file", 0}},
+    {'u',
+     {"unverified", KEY_UNVERIFIED, "REASON", 0,
+      "go on without a passed gate; the reason is written into the file", 0}},
     {'q', {"quiet", 'q', NULL, 0, "warnings and errors only", 0}},
     {'J', {"json", 'J', NULL, 0, "print the answer as JSON", 0}},
 };
@@ -64,7 +93,8 @@ static int64_t whole(struct argp_state *state, const char *name, const char *tex
 {
     int64_t value;
     if (!yaml_parse_integer(text, &value) || value < low)
-        argp_error(state, "--%s: got \"%s\", expected a whole number of at least %ld", name, text, (long)low);
+        argp_error(state, "--%s: got \"%s\", expected a whole number of at least %ld", name, text,
+                   (long)low);
     return value;
 }
 
@@ -82,26 +112,56 @@ static error_t parse_one(int key, char *text, struct argp_state *state)
     parse_t *parse = state->input;
     options_t *o = parse->options;
     switch (key) {
-    case 'j': o->ranks = (int)whole(state, "jobs", text, 1); return 0;
-    case KEY_ROWS: o->rows = whole(state, "rows", text, 1); return 0;
-    case KEY_SEED: o->seed = whole(state, "seed", text, 0); return 0;
-    case KEY_EPOCHS: o->epochs = whole(state, "epochs", text, 1); return 0;
-    case KEY_DATASETS: o->datasets = whole(state, "datasets", text, 10); return 0;
-    case KEY_DRAWS: o->draws = whole(state, "draws", text, 1); return 0;
-    case KEY_BANK: o->bank = text; return 0;
-    case KEY_MODEL: o->model = text; return 0;
-    case KEY_DATA: o->data = text; return 0;
-    case KEY_UNVERIFIED: o->unverified = text; return 0;
-    case KEY_AGAIN: o->again = true; return 0;
-    case 'o': o->out = text; return 0;
-    case 'q': o->quiet = true; return 0;
-    case 'J': o->json = true; return 0;
-    case ARGP_KEY_ARG: return parse_argument(state, text, parse);
+    case 'j':
+        o->ranks = (int)whole(state, "jobs", text, 1);
+        return 0;
+    case KEY_ROWS:
+        o->rows = whole(state, "rows", text, 1);
+        return 0;
+    case KEY_SEED:
+        o->seed = whole(state, "seed", text, 0);
+        return 0;
+    case KEY_EPOCHS:
+        o->epochs = whole(state, "epochs", text, 1);
+        return 0;
+    case KEY_DATASETS:
+        o->datasets = whole(state, "datasets", text, 10);
+        return 0;
+    case KEY_DRAWS:
+        o->draws = whole(state, "draws", text, 1);
+        return 0;
+    case KEY_BANK:
+        o->bank = text;
+        return 0;
+    case KEY_MODEL:
+        o->model = text;
+        return 0;
+    case KEY_DATA:
+        o->data = text;
+        return 0;
+    case KEY_UNVERIFIED:
+        o->unverified = text;
+        return 0;
+    case KEY_AGAIN:
+        o->again = true;
+        return 0;
+    case 'o':
+        o->out = text;
+        return 0;
+    case 'q':
+        o->quiet = true;
+        return 0;
+    case 'J':
+        o->json = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        return parse_argument(state, text, parse);
     case ARGP_KEY_END:
         if (o->n_arguments < parse->command->least)
             argp_error(state, "expected %s", parse->command->arguments);
         return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -116,7 +176,8 @@ static void parse_options(const command_t *command, int argc, char **argv, optio
     *out = (options_t){.rows = -1, .seed = -1, .draws = -1, .datasets = -1, .epochs = -1};
     parse_t parse = {command, out};
     char *doc = command->more ? mem_copy_text(command->more) : mem_format("%s.", command->help);
-    struct argp argp = {.options = table, .parser = parse_one, .args_doc = command->arguments, .doc = doc};
+    struct argp argp = {
+        .options = table, .parser = parse_one, .args_doc = command->arguments, .doc = doc};
     char *name = mem_format("infermill %s", command->name);
     argv[0] = name; // argp and getopt print it
     argp_err_exit_status = err_exit_code(-ERR_USAGE);
@@ -128,8 +189,10 @@ static void print_usage(FILE *out)
 {
     fprintf(out, "usage: infermill COMMAND ...\n\n");
     for (int i = 0; i < N_COMMANDS; i++)
-        fprintf(out, "  %-9s %-16s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
-    fprintf(out, "\n`infermill COMMAND --help` tells its options; `infermill study` the settings of a study file.\n");
+        fprintf(out, "  %-9s %-16s %s\n", commands[i].name, commands[i].arguments,
+                commands[i].help);
+    fprintf(out, "\n`infermill COMMAND --help` tells its options; `infermill study` the settings "
+                 "of a study file.\n");
 }
 
 static const command_t *find_command(const char *name)

@@ -5,9 +5,11 @@
 
 #include <stdlib.h>
 
-typedef err_t (*draw_t)(const char *path, const stamp_t *stamp, const samples_t *samples, const metrics_t *metrics);
+typedef err_t (*draw_t)(const char *path, const stamp_t *stamp, const samples_t *samples,
+                        const metrics_t *metrics);
 
-static err_t histogram(const char *path, const stamp_t *stamp, const samples_t *samples, const metrics_t *metrics)
+static err_t histogram(const char *path, const stamp_t *stamp, const samples_t *samples,
+                       const metrics_t *metrics)
 {
     (void)metrics;
     return figure_rank_histogram(path, stamp, samples);
@@ -24,8 +26,8 @@ static const struct {
     {"z_contraction.png", "Contraction and z-score", figure_contraction},
 };
 
-err_t pictures_of_diagnosis(const job_t *job, const trained_t *trained, const rows_t *held_out, const double *draws,
-                            const char *const *names, const metrics_t *metrics)
+err_t pictures_of_diagnosis(const job_t *job, const trained_t *trained, const rows_t *held_out,
+                            const double *draws, const char *const *names, const metrics_t *metrics)
 {
     samples_t samples = {.n = held_out->n,
                          .s = metrics->s,
@@ -35,7 +37,8 @@ err_t pictures_of_diagnosis(const job_t *job, const trained_t *trained, const ro
                          .names = names};
     for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++) {
         char *path = job_file(job, pictures[i].file);
-        stamp_t stamp = {.title = pictures[i].title, .study = job->study.name, .weights = trained->hash};
+        stamp_t stamp = {
+            .title = pictures[i].title, .study = job->study.name, .weights = trained->hash};
         err_t err = pictures[i].draw(path, &stamp, &samples, metrics);
         free(path);
         TRY(err);

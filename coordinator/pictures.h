@@ -12,7 +12,8 @@
 #include "storage/rows.h"
 
 /* Each picture of a diagnosis, into the folder of results. draws (N, S, P). */
-err_t pictures_of_diagnosis(const job_t *job, const trained_t *trained, const rows_t *held_out, const double *draws,
-                            const char *const *names, const metrics_t *metrics) ERR_MUST_CHECK;
+err_t pictures_of_diagnosis(const job_t *job, const trained_t *trained, const rows_t *held_out,
+                            const double *draws, const char *const *names,
+                            const metrics_t *metrics) ERR_MUST_CHECK;
 
 #endif

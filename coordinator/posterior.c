@@ -8,8 +8,8 @@
 
 #include <stdlib.h>
 
-static void draw_block(amortizer_work_t *work, const rows_t *rows, range_t range, int64_t draws, uint64_t seed,
-                       const float **fields, double *out)
+static void draw_block(amortizer_work_t *work, const rows_t *rows, range_t range, int64_t draws,
+                       uint64_t seed, const float **fields, double *out)
 {
     rng_t rng[COLLECT_BLOCK];
     for (int64_t i = range.begin; i < range.end; i++)
@@ -18,13 +18,14 @@ static void draw_block(amortizer_work_t *work, const rows_t *rows, range_t range
     amortizer_sample(work, &batch, draws, rng, out, NULL);
 }
 
-double *posterior_draws(const par_t *par, amortizer_t *a, const rows_t *rows, int64_t draws, uint64_t seed,
-                        const char *what)
+double *posterior_draws(const par_t *par, amortizer_t *a, const rows_t *rows, int64_t draws,
+                        uint64_t seed, const char *what)
 {
     int64_t n = rows->n, row_values = draws * rows->schema->n_parameters;
     double *out = mem_alloc((size_t)(n * row_values), sizeof *out);
     const float **fields = MEM_NEW(const float *, rows->schema->n_observables);
-    amortizer_work_t *work = amortizer_work_create(a, WORK_EVALUATE, COLLECT_BLOCK, COLLECT_BLOCK * draws);
+    amortizer_work_t *work =
+        amortizer_work_create(a, WORK_EVALUATE, COLLECT_BLOCK, COLLECT_BLOCK * draws);
     progress_t progress = {0};
     if (par->rank == 0)
         progress = progress_start(what, "data sets", 0, n);

@@ -11,7 +11,7 @@
 
 /* Draws (n, draws, P) on rank 0, from streams (seed, RNG_DIAGNOSE, data set); other ranks get NULL. The caller frees.
  * Collective; `what` names the progress line. */
-double *posterior_draws(const par_t *par, amortizer_t *a, const rows_t *rows, int64_t draws, uint64_t seed,
-                        const char *what);
+double *posterior_draws(const par_t *par, amortizer_t *a, const rows_t *rows, int64_t draws,
+                        uint64_t seed, const char *what);
 
 #endif

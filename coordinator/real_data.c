@@ -17,8 +17,11 @@ static err_t check_design(const study_t *study, const schema_t *schema)
         for (int o = 0; o < schema->n_observables; o++)
             known |= schema->observables[o].length_design == d;
         if (!known)
-            return err_fail(ERR_USAGE, "%s: model %s: design variable %s is not the length of an observable, so it can not "
-                            "be read off the data", study->path, schema->name, schema->design[d].name);
+            return err_fail(ERR_USAGE,
+                            "%s: model %s: design variable %s is not the length of an observable, "
+                            "so it can not "
+                            "be read off the data",
+                            study->path, schema->name, schema->design[d].name);
     }
     return OK;
 }
@@ -35,17 +38,18 @@ static err_t check_columns(const study_t *study, const schema_t *schema)
 {
     for (int i = 0; i < study->infer.n_columns; i++)
         if (schema_find_observable(schema, study->infer.columns[i].observable) < 0)
-            return err_fail(ERR_USAGE, "%s: infer.columns: model %s has no observable \"%s\"", study->path, schema->name,
-                            study->infer.columns[i].observable);
+            return err_fail(ERR_USAGE, "%s: infer.columns: model %s has no observable \"%s\"",
+                            study->path, schema->name, study->infer.columns[i].observable);
     for (int o = 0; o < schema->n_observables; o++) {
         const schema_observable_t *field = &schema->observables[o];
         const study_columns_t *c = columns_for(study, field->name);
         if (c == NULL)
-            return err_fail(ERR_USAGE, "%s: infer.columns names no CSV column for observable \"%s\"", study->path,
-                            field->name);
+            return err_fail(ERR_USAGE,
+                            "%s: infer.columns names no CSV column for observable \"%s\"",
+                            study->path, field->name);
         if (c->n_columns != schema_stride(field))
-            return err_fail(ERR_USAGE, "%s: infer.columns.%s: got %d columns, expected %ld", study->path, field->name,
-                            c->n_columns, (long)schema_stride(field));
+            return err_fail(ERR_USAGE, "%s: infer.columns.%s: got %d columns, expected %ld",
+                            study->path, field->name, c->n_columns, (long)schema_stride(field));
     }
     return OK;
 }
@@ -88,11 +92,14 @@ static void take_set(real_data_t *data, const schema_t *s, int64_t i)
         const schema_observable_t *field = &s->observables[o];
         int64_t n = set->n[o], most = field->dims[0];
         if (field->length_design < 0 && n != most)
-            note(data, i, mem_format("%s has %ld elements, expected %ld", field->name, (long)n, (long)most));
+            note(data, i,
+                 mem_format("%s has %ld elements, expected %ld", field->name, (long)n, (long)most));
         if (field->length_design >= 0) {
             double *design = &data->rows.design[i * s->n_design + field->length_design];
             if (*design >= 0 && *design != (double)n)
-                note(data, i, mem_format("%s has %ld elements, another observable %g", field->name, (long)n, *design));
+                note(data, i,
+                     mem_format("%s has %ld elements, another observable %g", field->name, (long)n,
+                                *design));
             *design = (double)n;
         }
         n = n < most ? n : most;
@@ -118,7 +125,8 @@ static void take_all(real_data_t *data, const schema_t *schema)
     }
 }
 
-err_t real_data_read(const char *path, const study_t *study, const schema_t *schema, real_data_t *out)
+err_t real_data_read(const char *path, const study_t *study, const schema_t *schema,
+                     real_data_t *out)
 {
     memset(out, 0, sizeof *out);
     TRY(check_design(study, schema));
@@ -155,7 +163,8 @@ char *real_data_hash(const real_data_t *data)
         XXH3_64bits_update(state, set->id, strlen(set->id) + 1);
         for (int o = 0; o < data->table.n_observables; o++) {
             XXH3_64bits_update(state, &set->n[o], sizeof set->n[o]);
-            XXH3_64bits_update(state, set->values[o], (size_t)(set->n[o] * data->table.features[o]) * sizeof(float));
+            XXH3_64bits_update(state, set->values[o],
+                               (size_t)(set->n[o] * data->table.features[o]) * sizeof(float));
         }
     }
     char *text = mem_format("%016llx", (unsigned long long)XXH3_64bits_digest(state));

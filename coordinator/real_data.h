@@ -10,17 +10,18 @@
 #include "workers/table.h"
 
 typedef struct {
-    int64_t n;              // data sets
-    rows_t rows;            // (n) design from the numbers of elements; parameters are not known
-    const char **ids;       // (n)
-    const char **problem;   // (n) what is wrong with the values of a data set; NULL: nothing so far
-    table_t table;          // owns the texts
-    char **own;             // (n) problems that were found here, or NULL
+    int64_t n;            // data sets
+    rows_t rows;          // (n) design from the numbers of elements; parameters are not known
+    const char **ids;     // (n)
+    const char **problem; // (n) what is wrong with the values of a data set; NULL: nothing so far
+    table_t table;        // owns the texts
+    char **own;           // (n) problems that were found here, or NULL
 } real_data_t;
 
 /* `columns` of the study tell where a CSV's values stand; files ending in .h5 or .hdf5 are HDF5. ERR_USAGE where the study
  * names no column for an observable or a model's design can not be known from the data. Not collective; each rank reads. */
-err_t real_data_read(const char *path, const study_t *study, const schema_t *schema, real_data_t *out) ERR_MUST_CHECK;
+err_t real_data_read(const char *path, const study_t *study, const schema_t *schema,
+                     real_data_t *out) ERR_MUST_CHECK;
 void real_data_free(real_data_t *data);
 /* 16 hex digits over ids and values; the caller frees it. */
 char *real_data_hash(const real_data_t *data);

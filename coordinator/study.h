@@ -21,26 +21,27 @@
 typedef struct {
     char *observable;
     int n_columns;
-    char **columns;    // one a feature, in order
-    char *sign;        // a column whose sign multiplies the value (then the value itself must not be negative), or NULL
+    char **columns; // one a feature, in order
+    char *
+        sign; // a column whose sign multiplies the value (then the value itself must not be negative), or NULL
 } study_columns_t;
 
 typedef struct {
-    arena_t *arena;                 // owns all texts
-    char *path, *folder, *text;     // the file, its folder, its content
-    char *name, *slug;              // "Reaction times" -> "reaction-times"
+    arena_t *arena;             // owns all texts
+    char *path, *folder, *text; // the file, its folder, its content
+    char *name, *slug;          // "Reaction times" -> "reaction-times"
     struct {
-        char *builtin, *plugin;     // one of the two; plugin as a full path
+        char *builtin, *plugin; // one of the two; plugin as a full path
     } model;
     struct {
-        char *path;                 // full
+        char *path; // full
         int64_t rows, seed, shard_rows;
     } bank;
     struct {
         struct {
             int type;
             int64_t summary_dim, embed_dim, depth, width, hidden_layers;
-            int architecture;       // study_architecture_t
+            int architecture; // study_architecture_t
             bool moments, quantiles, elements;
         } summary;
         struct {
@@ -59,12 +60,12 @@ typedef struct {
         int64_t minimum_datasets;
     } diagnose;
     struct {
-        char *data, *out, *id;      // data and out as full paths, NULL where not given
+        char *data, *out, *id; // data and out as full paths, NULL where not given
         int64_t draws, seed;
         int n_columns;
         study_columns_t *columns;
     } infer;
-    double stop_grace;              // seconds a draw may go on after a request to stop
+    double stop_grace; // seconds a draw may go on after a request to stop
 } study_t;
 
 /* Reads and checks. ERR_USAGE with file and line for what is wrong in it, ERR_MISSING for no file. */
@@ -77,7 +78,8 @@ void study_free(study_t *study);
 err_t study_simulator(const study_t *study, simulator_t **out) ERR_MUST_CHECK;
 /* Networks for this model: shapes from its declaration, the rest from the study. A routing that can not work (an
  * observable no network reads yet) is refused with the reason. The arrays live in the study's arena. */
-err_t study_network(const study_t *study, const schema_t *schema, amortizer_config_t *out) ERR_MUST_CHECK;
+err_t study_network(const study_t *study, const schema_t *schema,
+                    amortizer_config_t *out) ERR_MUST_CHECK;
 /* What training depends on, a line each ("train.epochs: 40"): equal texts mean equal weights. The caller frees it. */
 char *study_training_text(const study_t *study);
 

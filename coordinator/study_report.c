@@ -8,12 +8,13 @@
 #include <time.h>
 #include <unistd.h>
 
-static const report_picture_t all_pictures[] = {{.file = "recovery.png", .title = "Recovery"},
-                                                {.file = "calibration_ecdf.png", .title = "Calibration"},
-                                                {.file = "coverage.png", .title = "Coverage"},
-                                                {.file = "rank_histogram.png", .title = "Ranks"},
-                                                {.file = "z_contraction.png", .title = "Contraction and z-score"},
-                                                {.file = "loss.png", .title = "Loss"}};
+static const report_picture_t all_pictures[] = {
+    {.file = "recovery.png", .title = "Recovery"},
+    {.file = "calibration_ecdf.png", .title = "Calibration"},
+    {.file = "coverage.png", .title = "Coverage"},
+    {.file = "rank_histogram.png", .title = "Ranks"},
+    {.file = "z_contraction.png", .title = "Contraction and z-score"},
+    {.file = "loss.png", .title = "Loss"}};
 enum { ALL_PICTURES = sizeof all_pictures / sizeof *all_pictures };
 
 static int pictures_there(const char *folder, report_picture_t *out)
@@ -36,8 +37,9 @@ static void date_text(size_t cap, char *out)
     strftime(out, cap, "%Y-%m-%d %H:%M UTC", &parts);
 }
 
-err_t study_report(const par_t *par, const char *folder, const char *study, const trained_t *trained,
-                   const gate_record_t *gate, const report_inferred_t *inferred)
+err_t study_report(const par_t *par, const char *folder, const char *study,
+                   const trained_t *trained, const gate_record_t *gate,
+                   const report_inferred_t *inferred)
 {
     report_picture_t pictures[ALL_PICTURES];
     char date[64], host[64];
@@ -45,9 +47,10 @@ err_t study_report(const par_t *par, const char *folder, const char *study, cons
     if (gethostname(host, sizeof host) != 0)
         host[0] = '\0';
     host[sizeof host - 1] = '\0';
-    char *hosts = mem_format("%d rank%s, first on %s; %s", par->size, par->size == 1 ? "" : "s", host,
-                             trained->software);
-    history_verdict_t training = history_inspect(trained->epochs, trained->training_loss, trained->validation_losses);
+    char *hosts = mem_format("%d rank%s, first on %s; %s", par->size, par->size == 1 ? "" : "s",
+                             host, trained->software);
+    history_verdict_t training =
+        history_inspect(trained->epochs, trained->training_loss, trained->validation_losses);
     report_t report = {.study = study,
                        .model = trained->schema.name,
                        .created = date,

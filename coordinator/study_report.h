@@ -11,7 +11,8 @@
 #include "diagnostics/report.h"
 
 /* `inferred` NULL: real data were not judged (yet). One rank. */
-err_t study_report(const par_t *par, const char *folder, const char *study, const trained_t *trained,
-                   const gate_record_t *gate, const report_inferred_t *inferred) ERR_MUST_CHECK;
+err_t study_report(const par_t *par, const char *folder, const char *study,
+                   const trained_t *trained, const gate_record_t *gate,
+                   const report_inferred_t *inferred) ERR_MUST_CHECK;
 
 #endif

@@ -54,7 +54,8 @@ void subset_rows(const rows_t *rows, double share, rng_t *rng, rows_t *out)
         for (int d = 0; d < s->n_design; d++) {
             double chance = rng_uniform(rng);
             uint64_t seed = rng_u64(rng);
-            int64_t n = (int64_t)out->design[i * s->n_design + d], least = (int64_t)ceil(s->design[d].lower);
+            int64_t n = (int64_t)out->design[i * s->n_design + d],
+                    least = (int64_t)ceil(s->design[d].lower);
             int64_t keep = n > least ? rng_integer(rng, least, n) : n;
             if (chance < share && keep < n && may_cut(s, d))
                 cut_row(out, i, d, keep, rng_at(seed, RNG_TRAIN, 0));

@@ -29,10 +29,13 @@ static err_t bank_of_study(training_t *t)
     char *difference = schema_difference(bank_schema(t->bank), t->job->schema);
     err_t err = OK;
     if (strcmp(mine, bank_fingerprint(t->bank)) != 0)
-        err = err_fail(ERR_MISMATCH, "bank %s holds another model: %s, the study's model is %s%s%s", study->bank.path,
-                       bank_fingerprint(t->bank), mine, difference ? ": " : "", difference ? difference : "");
+        err = err_fail(ERR_MISMATCH, "bank %s holds another model: %s, the study's model is %s%s%s",
+                       study->bank.path, bank_fingerprint(t->bank), mine, difference ? ": " : "",
+                       difference ? difference : "");
     else if (bank_rows(t->bank) < study->bank.rows)
-        err = err_fail(ERR_USAGE, "bank %s has %" PRId64 " of the study's %" PRId64 " rows: run `infermill simulate %s`",
+        err = err_fail(ERR_USAGE,
+                       "bank %s has %" PRId64 " of the study's %" PRId64
+                       " rows: run `infermill simulate %s`",
                        study->bank.path, bank_rows(t->bank), study->bank.rows, study->path);
     t->trained.bank = mem_copy_text(bank_fingerprint(t->bank));
     free(difference);
@@ -75,8 +78,10 @@ static void to_unbounded(void *amortizer, const double *parameters, double *out)
 
 static err_t standardise(training_t *t)
 {
-    first_pass_config_t config = {
-        .bank = t->bank, .shuffle = t->shuffle, .transform = to_unbounded, .user = t->trained.amortizer};
+    first_pass_config_t config = {.bank = t->bank,
+                                  .shuffle = t->shuffle,
+                                  .transform = to_unbounded,
+                                  .user = t->trained.amortizer};
     TRY(first_pass_run(&config, &t->pass));
     scaling_t scaling = {.parameter_mean = t->pass.parameter_mean,
                          .parameter_sd = t->pass.parameter_sd,
@@ -92,15 +97,16 @@ static void make_trainer(training_t *t)
 {
     const study_t *study = &t->job->study;
     int64_t total = study->train.epochs * shuffle_steps(t->shuffle);
-    trainer_config_t config = {.slices = (int)study->train.slices,
-                               .slice_rows = study->train.batch_size / study->train.slices,
-                               .seed = (uint64_t)study->train.seed,
-                               .subsets = study->train.subsets,
-                               .adamw = adamw_config_default(),
-                               .schedule = {.peak = study->train.learning_rate,
-                                            .floor = 0,
-                                            .warmup = (int64_t)(study->train.warmup * (double)total),
-                                            .total = total}};
+    trainer_config_t config = {
+        .slices = (int)study->train.slices,
+        .slice_rows = study->train.batch_size / study->train.slices,
+        .seed = (uint64_t)study->train.seed,
+        .subsets = study->train.subsets,
+        .adamw = adamw_config_default(),
+        .schedule = {.peak = study->train.learning_rate,
+                     .floor = 0,
+                     .warmup = (int64_t)(study->train.warmup * (double)total),
+                     .total = total}};
     config.adamw.weight_decay = study->train.weight_decay;
     config.adamw.clip_norm = study->train.clip_norm;
     config.adamw.average_decay = study->train.average;
@@ -165,8 +171,8 @@ static void training_close(training_t *t)
 typedef struct {
     training_t *t;
     char *checkpoint;
-    int64_t steps;           // of an epoch
-    double started, saved;   // clock
+    int64_t steps;         // of an epoch
+    double started, saved; // clock
     progress_t progress;
 } loop_t;
 
@@ -189,9 +195,10 @@ static err_t look_around(loop_t *loop)
         return OK;
     if (par_any(t->job->par, stop_requested())) {
         TRY(save_checkpoint(loop));
-        return err_fail(ERR_STOPPED, "stopped on request at epoch %" PRId64 " of %" PRId64 ", step %" PRId64
-                        " of %" PRId64 "; saved: the same command goes on from there", t->epoch + 1,
-                        t->job->study.train.epochs, t->step, loop->steps);
+        return err_fail(ERR_STOPPED,
+                        "stopped on request at epoch %" PRId64 " of %" PRId64 ", step %" PRId64
+                        " of %" PRId64 "; saved: the same command goes on from there",
+                        t->epoch + 1, t->job->study.train.epochs, t->step, loop->steps);
     }
     if (par_any(t->job->par, log_clock() - loop->saved > CHECKPOINT_SECONDS))
         TRY(save_checkpoint(loop));
@@ -258,13 +265,16 @@ static err_t end_epoch(loop_t *loop, double norm)
     keep_best(t);
     trainer_use_raw(t->trainer);
     if (!isfinite(validation))
-        return err_fail(ERR_DIVERGED, "epoch %" PRId64 ": validation loss %g; the last good checkpoint is kept",
+        return err_fail(ERR_DIVERGED,
+                        "epoch %" PRId64 ": validation loss %g; the last good checkpoint is kept",
                         t->epoch + 1, validation);
     t->epoch++;
     t->step = 0;
     t->loss_sum = 0;
     TRY(save_checkpoint(loop));
-    err_t mine = t->job->par->rank == 0 ? history_write(&t->history, t->job->folder, t->job->study.name) : OK;
+    err_t mine = t->job->par->rank == 0
+                     ? history_write(&t->history, t->job->folder, t->job->study.name)
+                     : OK;
     return par_agree(t->job->par, mine);
 }
 
@@ -293,9 +303,14 @@ static bool early(const training_t *t)
 static err_t all_epochs(training_t *t, char *checkpoint)
 {
     int64_t epochs = t->job->study.train.epochs, steps = shuffle_steps(t->shuffle);
-    loop_t loop = {.t = t, .checkpoint = checkpoint, .steps = steps, .started = log_clock(), .saved = log_clock()};
+    loop_t loop = {.t = t,
+                   .checkpoint = checkpoint,
+                   .steps = steps,
+                   .started = log_clock(),
+                   .saved = log_clock()};
     if (t->job->par->rank == 0)
-        loop.progress = progress_start("train", "steps", t->epoch * steps + t->step, epochs * steps);
+        loop.progress =
+            progress_start("train", "steps", t->epoch * steps + t->step, epochs * steps);
     while (t->epoch < epochs && !early(t))
         TRY(one_epoch(&loop));
     t->seconds += log_clock() - loop.started;
@@ -305,7 +320,8 @@ static err_t all_epochs(training_t *t, char *checkpoint)
                  t->history.column[HISTORY_VALIDATION][t->history.best], t->history.best + 1);
         progress_end(&loop.progress, t->epoch * steps, note);
         if (t->epoch < epochs)
-            log_info("train: stopped early after epoch %" PRId64 ": no better validation loss for %" PRId64 " epochs",
+            log_info("train: stopped early after epoch %" PRId64
+                     ": no better validation loss for %" PRId64 " epochs",
                      t->epoch, t->job->study.train.patience);
     }
     return OK;
@@ -317,9 +333,10 @@ static void fit_distance(training_t *t)
 {
     int width = amortizer_summary_width(t->trained.amortizer);
     int64_t n = t->validation.n, block = 32;
-    float *summaries = MEM_NEW(float, n * width);
+    float *summaries = MEM_NEW(float, n *width);
     const float **fields = MEM_NEW(const float *, t->job->schema->n_observables);
-    amortizer_work_t *work = amortizer_work_create(t->trained.amortizer, WORK_EVALUATE, block, block);
+    amortizer_work_t *work =
+        amortizer_work_create(t->trained.amortizer, WORK_EVALUATE, block, block);
     for (int64_t i = 0; i < n; i += block) {
         batch_t batch = batch_of_rows(&t->validation, i, i + block < n ? i + block : n, fields);
         amortizer_summaries(work, &batch, summaries + i * width);
@@ -336,8 +353,10 @@ static void keep_history(training_t *t)
     t->trained.epochs = n;
     t->trained.training_loss = MEM_NEW(double, n);
     t->trained.validation_losses = MEM_NEW(double, n);
-    memcpy(t->trained.training_loss, t->history.column[HISTORY_TRAINING], (size_t)n * sizeof(double));
-    memcpy(t->trained.validation_losses, t->history.column[HISTORY_VALIDATION], (size_t)n * sizeof(double));
+    memcpy(t->trained.training_loss, t->history.column[HISTORY_TRAINING],
+           (size_t)n * sizeof(double));
+    memcpy(t->trained.validation_losses, t->history.column[HISTORY_VALIDATION],
+           (size_t)n * sizeof(double));
 }
 
 static err_t finish(training_t *t, const char *path)
@@ -362,13 +381,15 @@ static void say_what_starts(const training_t *t)
     if (t->job->par->rank != 0)
         return;
     log_info("train: %" PRId64 " rows, %" PRId64 " for validation; %" PRId64 " weights; %" PRId64
-             " epochs of %" PRId64 " steps of %" PRId64 " rows in %" PRId64 " slices", shuffle_usable(t->shuffle),
-             t->validation.n, params_weights(amortizer_params(t->trained.amortizer)), study->train.epochs,
+             " epochs of %" PRId64 " steps of %" PRId64 " rows in %" PRId64 " slices",
+             shuffle_usable(t->shuffle), t->validation.n,
+             params_weights(amortizer_params(t->trained.amortizer)), study->train.epochs,
              shuffle_steps(t->shuffle), study->train.batch_size, study->train.slices);
     if (t->job->par->size > study->train.slices)
-        log_info("train: %d of %d ranks stand by: a batch has %" PRId64 " slices; train.batch_size: %d would use all",
-                 t->job->par->size - (int)study->train.slices, t->job->par->size, study->train.slices,
-                 16 * t->job->par->size);
+        log_info("train: %d of %d ranks stand by: a batch has %" PRId64
+                 " slices; train.batch_size: %d would use all",
+                 t->job->par->size - (int)study->train.slices, t->job->par->size,
+                 study->train.slices, 16 * t->job->par->size);
     if (t->epoch > 0 || t->step > 0)
         log_info("train: goes on at epoch %" PRId64 ", step %" PRId64, t->epoch + 1, t->step);
 }
@@ -398,15 +419,22 @@ static err_t look_for_amortizer(const job_t *job, const char *path, bool *same)
         return OK;
     trained_t old;
     TRY(trained_load(path, &old));
-    char *settings = study_training_text(&job->study), *fingerprint = schema_fingerprint(job->schema);
+    char *settings = study_training_text(&job->study),
+         *fingerprint = schema_fingerprint(job->schema);
     char *difference = settings_difference(old.training, settings);
     err_t err = OK;
     if (strcmp(old.bank, fingerprint) != 0)
-        err = err_fail(ERR_MISMATCH, "%s was trained on model %s, the study's is %s: give --again to train anew, or "
-                       "another --out", path, old.bank, fingerprint);
+        err = err_fail(
+            ERR_MISMATCH,
+            "%s was trained on model %s, the study's is %s: give --again to train anew, or "
+            "another --out",
+            path, old.bank, fingerprint);
     else if (difference != NULL)
-        err = err_fail(ERR_MISMATCH, "%s was trained with other settings: %s: give --again to train anew, or another "
-                       "--out", path, difference);
+        err = err_fail(
+            ERR_MISMATCH,
+            "%s was trained with other settings: %s: give --again to train anew, or another "
+            "--out",
+            path, difference);
     *same = err == OK;
     free(difference);
     free(fingerprint);

@@ -17,14 +17,14 @@ struct trainer {
     amortizer_t *amortizer;
     adamw_t *optimizer;
     amortizer_work_t *train, *evaluate;
-    rows_t cut;              // scratch of the augmentation
-    const float **fields;    // (O)
+    rows_t cut;           // scratch of the augmentation
+    const float **fields; // (O)
     int n_mine;
-    int *mine;               // slices of this rank
-    float **gradient;        // [n_mine] -> (params_size)
-    double **loss;           // [n_mine] -> (1)
-    float *sum;              // (params_size)
-    float *raw;              // (params_size) weights put aside by trainer_use_average
+    int *mine;        // slices of this rank
+    float **gradient; // [n_mine] -> (params_size)
+    double **loss;    // [n_mine] -> (1)
+    float *sum;       // (params_size)
+    float *raw;       // (params_size) weights put aside by trainer_use_average
 };
 
 batch_t batch_of_rows(const rows_t *rows, int64_t begin, int64_t end, const float **fields)
@@ -47,7 +47,8 @@ static void deal_slices(trainer_t *t)
             t->mine[t->n_mine++] = s;
 }
 
-trainer_t *trainer_create(const par_t *par, const trainer_config_t *config, const schema_t *schema, amortizer_t *amortizer)
+trainer_t *trainer_create(const par_t *par, const trainer_config_t *config, const schema_t *schema,
+                          amortizer_t *amortizer)
 {
     trainer_t *t = MEM_NEW(trainer_t, 1);
     params_t *params = amortizer_params(amortizer);
@@ -55,7 +56,8 @@ trainer_t *trainer_create(const par_t *par, const trainer_config_t *config, cons
     *t = (trainer_t){.par = par, .config = *config, .schema = schema, .amortizer = amortizer};
     t->optimizer = adamw_create(params, &config->adamw);
     t->train = amortizer_work_create(amortizer, WORK_TRAIN, config->slice_rows, config->slice_rows);
-    t->evaluate = amortizer_work_create(amortizer, WORK_EVALUATE, VALIDATION_BLOCK, VALIDATION_BLOCK);
+    t->evaluate =
+        amortizer_work_create(amortizer, WORK_EVALUATE, VALIDATION_BLOCK, VALIDATION_BLOCK);
     t->cut = rows_create(schema, config->slice_rows);
     t->fields = MEM_NEW(const float *, schema->n_observables);
     deal_slices(t);
@@ -134,8 +136,10 @@ err_t trainer_finish_step(trainer_t *t, int64_t step, double *loss, double *norm
     *loss = total / (double)rows;
     *norm = adamw_step(t->optimizer, schedule_rate(&t->config.schedule, step), t->sum);
     if (!isfinite(*loss) || !isfinite(*norm))
-        return err_fail(ERR_DIVERGED, "step %ld: loss %g, gradient norm %g: the last good checkpoint is kept; "
-                        "try a smaller train.learning_rate or train.clip_norm", (long)step, *loss, *norm);
+        return err_fail(ERR_DIVERGED,
+                        "step %ld: loss %g, gradient norm %g: the last good checkpoint is kept; "
+                        "try a smaller train.learning_rate or train.clip_norm",
+                        (long)step, *loss, *norm);
     return OK;
 }
 

@@ -12,10 +12,10 @@
 #include "storage/rows.h"
 
 typedef struct {
-    int slices;              // of a batch, over all ranks
+    int slices; // of a batch, over all ranks
     int64_t slice_rows;
     uint64_t seed;
-    double subsets;          // share of data sets cut to a random smaller set
+    double subsets; // share of data sets cut to a random smaller set
     schedule_t schedule;
     adamw_config_t adamw;
 } trainer_config_t;
@@ -23,11 +23,12 @@ typedef struct {
 typedef struct trainer trainer_t;
 
 /* Borrows par, schema and amortizer. Each rank plans memory for one slice at a time. Collective in that all ranks do it. */
-trainer_t *trainer_create(const par_t *par, const trainer_config_t *config, const schema_t *schema, amortizer_t *amortizer);
+trainer_t *trainer_create(const par_t *par, const trainer_config_t *config, const schema_t *schema,
+                          amortizer_t *amortizer);
 void trainer_destroy(trainer_t **t);
 adamw_t *trainer_optimizer(trainer_t *t);
 double trainer_rate(const trainer_t *t, int64_t step); // learning rate of a step
-double trainer_flops(const trainer_t *t);               // of the slice added last
+double trainer_flops(const trainer_t *t);              // of the slice added last
 /* Slices of this rank: count, and the number of the k-th. */
 int trainer_slice_count(const trainer_t *t);
 int trainer_slice(const trainer_t *t, int k);

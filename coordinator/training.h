@@ -15,18 +15,18 @@
 #include "storage/shuffle.h"
 
 typedef struct {
-    job_t *job;               // borrowed
+    job_t *job; // borrowed
     bank_t *bank;
     shuffle_t *shuffle;
-    trained_t trained;        // network, scaling, provenance
-    first_pass_t pass;        // means and standard deviations
+    trained_t trained; // network, scaling, provenance
+    first_pass_t pass; // means and standard deviations
     trainer_t *trainer;
     rows_t validation;
-    float *best;              // (params_size) averaged weights of the best epoch
+    float *best; // (params_size) averaged weights of the best epoch
     history_t history;
-    int64_t epoch, step;      // the next step to take: `step` of `epoch`
-    double loss_sum;          // of the running epoch's steps
-    double seconds;           // of training before this start
+    int64_t epoch, step; // the next step to take: `step` of `epoch`
+    double loss_sum;     // of the running epoch's steps
+    double seconds;      // of training before this start
 } training_t;
 
 /* checkpoint.h5: weights, moments, average, best weights, history, place, settings. Not collective: one rank writes. */

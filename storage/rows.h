@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 typedef enum {
-    ROW_MISSING = 0,   // not simulated yet
+    ROW_MISSING = 0, // not simulated yet
     ROW_DONE = 1,
     ROW_REJECTED = 2,  // the simulator rejected the draw
     ROW_NONFINITE = 3, // a parameter or an observable is NaN or infinite
@@ -21,22 +21,23 @@ typedef enum {
 typedef struct {
     const schema_t *schema; // borrowed
     int64_t capacity, n;
-    int64_t *index;         // (n)       row of the bank
-    uint8_t *status;        // (n)       row_status_t
-    double *seconds;        // (n)       measured
-    double *parameters;     // (n, P)
-    double *design;         // (n, D)
-    int32_t *length;        // (n, O)    elements of each observable (dims[0] where fixed)
-    float **observables;    // [O] -> (n, size of observable o), zero beyond the length
+    int64_t *index;      // (n)       row of the bank
+    uint8_t *status;     // (n)       row_status_t
+    double *seconds;     // (n)       measured
+    double *parameters;  // (n, P)
+    double *design;      // (n, D)
+    int32_t *length;     // (n, O)    elements of each observable (dims[0] where fixed)
+    float **observables; // [O] -> (n, size of observable o), zero beyond the length
 } rows_t;
 
-rows_t rows_create(const schema_t *schema, int64_t capacity); // cleared, n = 0; the schema must outlive it
+rows_t rows_create(const schema_t *schema,
+                   int64_t capacity); // cleared, n = 0; the schema must outlive it
 void rows_destroy(rows_t *rows);
 /* Copies row `from` of a to row `to` of b (same schema). */
 void rows_copy(const rows_t *a, int64_t from, rows_t *b, int64_t to);
 /* Appends row `from` of a to b, which has room for it. */
 void rows_append(const rows_t *a, int64_t from, rows_t *b);
-size_t rows_bytes(const schema_t *schema);                     // of one row, packed
+size_t rows_bytes(const schema_t *schema); // of one row, packed
 /* Row `at` as rows_bytes() bytes without gaps, for a message: index, status, seconds, parameters, design,
  * length, observables. */
 void rows_pack(const rows_t *rows, int64_t at, void *out);
@@ -44,6 +45,6 @@ void rows_unpack(const void *packed, rows_t *rows, int64_t at);
 /* xxh3 over the rows [begin, end): index, status, parameters, design, length, then each observable; `seconds` is left
  * out, it is measured. */
 uint64_t rows_hash(const rows_t *rows, int64_t begin, int64_t end);
-const char *row_status_name(row_status_t status);              // "done"
+const char *row_status_name(row_status_t status); // "done"
 
 #endif

@@ -14,7 +14,12 @@
 
 enum { SCHEMA_MAX_DIMS = 3 };
 
-typedef enum { KIND_VECTOR, KIND_SET, KIND_SERIES, KIND_IMAGE } kind_t; // values as infermill_kind_t
+typedef enum {
+    KIND_VECTOR,
+    KIND_SET,
+    KIND_SERIES,
+    KIND_IMAGE
+} kind_t; // values as infermill_kind_t
 
 typedef struct {
     char *name;
@@ -31,9 +36,9 @@ typedef struct {
     char *name;
     kind_t kind;
     int n_dims;
-    int64_t dims[SCHEMA_MAX_DIMS];    // the largest sizes
-    int length_design;                // the design variable that gives dims[0], or -1 where dims[0] is fixed
-    double lower, upper;              // real data outside is refused
+    int64_t dims[SCHEMA_MAX_DIMS]; // the largest sizes
+    int length_design;   // the design variable that gives dims[0], or -1 where dims[0] is fixed
+    double lower, upper; // real data outside is refused
 } schema_observable_t;
 
 typedef struct {
@@ -44,13 +49,14 @@ typedef struct {
     schema_design_t *design;
 } schema_t;
 
-void schema_free(schema_t *schema);                  // frees what it holds, clears it; not the struct itself
+void schema_free(schema_t *schema); // frees what it holds, clears it; not the struct itself
 schema_t schema_copy(const schema_t *schema);
-const char *kind_name(kind_t kind);                  // "set"
+const char *kind_name(kind_t kind); // "set"
 
-int64_t schema_size(const schema_observable_t *o);   // values of one row, padded: the product of dims
-int64_t schema_stride(const schema_observable_t *o); // values of one element: the product of dims[1..]
-int schema_find_parameter(const schema_t *s, const char *name);  // -1: none
+int64_t schema_size(const schema_observable_t *o); // values of one row, padded: the product of dims
+int64_t schema_stride(
+    const schema_observable_t *o); // values of one element: the product of dims[1..]
+int schema_find_parameter(const schema_t *s, const char *name); // -1: none
 int schema_find_observable(const schema_t *s, const char *name);
 int schema_find_design(const schema_t *s, const char *name);
 

@@ -11,8 +11,8 @@
 struct infer {
     infer_config_t config;
     amortizer_work_t *work;
-    const float **fields;      // (O)
-    float *summaries;          // (width)
+    const float **fields; // (O)
+    float *summaries;     // (width)
     char reason[INFER_BLOCK][INFER_REASON];
 };
 
@@ -38,21 +38,23 @@ void infer_destroy(infer_t **infer)
     *infer = NULL;
 }
 
-static bool design_refused(const schema_t *s, const rows_t *rows, int64_t i, char reason[INFER_REASON])
+static bool design_refused(const schema_t *s, const rows_t *rows, int64_t i,
+                           char reason[INFER_REASON])
 {
     for (int d = 0; d < s->n_design; d++) {
         double value = rows->design[i * s->n_design + d];
         const schema_design_t *range = &s->design[d];
         if (value >= range->lower && value <= range->upper)
             continue;
-        snprintf(reason, INFER_REASON, "%.40s = %g, outside the trained range %g to %g", range->name, value,
-                 range->lower, range->upper);
+        snprintf(reason, INFER_REASON, "%.40s = %g, outside the trained range %g to %g",
+                 range->name, value, range->lower, range->upper);
         return true;
     }
     return false;
 }
 
-static bool values_refused(const schema_t *s, const rows_t *rows, int64_t i, char reason[INFER_REASON])
+static bool values_refused(const schema_t *s, const rows_t *rows, int64_t i,
+                           char reason[INFER_REASON])
 {
     for (int o = 0; o < s->n_observables; o++) {
         const schema_observable_t *field = &s->observables[o];
@@ -61,7 +63,8 @@ static bool values_refused(const schema_t *s, const rows_t *rows, int64_t i, cha
         for (int64_t k = 0; k < n; k++) {
             if (isfinite(value[k]) && value[k] >= field->lower && value[k] <= field->upper)
                 continue;
-            snprintf(reason, INFER_REASON, "%.40s[%ld] = %g, expected a finite number from %g to %g", field->name,
+            snprintf(reason, INFER_REASON,
+                     "%.40s[%ld] = %g, expected a finite number from %g to %g", field->name,
                      (long)k, (double)value[k], field->lower, field->upper);
             return true;
         }
@@ -94,7 +97,8 @@ static double edge_share(const infer_t *f, const double *draws)
     int64_t at_edge = 0;
     for (int64_t k = 0; k < f->config.draws; k++)
         for (int p = 0; p < s->n_parameters; p++) {
-            double x = draws[k * s->n_parameters + p], lower = s->parameters[p].lower, upper = s->parameters[p].upper;
+            double x = draws[k * s->n_parameters + p], lower = s->parameters[p].lower,
+                   upper = s->parameters[p].upper;
             double near = 1e-9 * (isfinite(upper - lower) ? upper - lower : fmax(1, fabs(x)));
             if (x - lower < near || upper - x < near) {
                 at_edge++;
@@ -111,7 +115,8 @@ static void refuse(const infer_t *f, double *draws, posterior_verdict_t *verdict
         draws[k] = NAN;
 }
 
-static void judge(infer_t *f, const rows_t *rows, int64_t i, double *draws, posterior_verdict_t *verdict)
+static void judge(infer_t *f, const rows_t *rows, int64_t i, double *draws,
+                  posterior_verdict_t *verdict)
 {
     batch_t batch = batch_of(f, rows, i);
     amortizer_summaries(f->work, &batch, f->summaries);
@@ -131,18 +136,21 @@ static bool all_finite(int64_t n, const double *values)
     return true;
 }
 
-void infer_block(infer_t *f, const rows_t *rows, int64_t begin, int64_t end, const char *const *problem, double *draws,
-                 posterior_verdict_t *verdicts)
+void infer_block(infer_t *f, const rows_t *rows, int64_t begin, int64_t end,
+                 const char *const *problem, double *draws, posterior_verdict_t *verdicts)
 {
-    CHECK(end - begin <= INFER_BLOCK, "a block of %ld data sets, at most %d", (long)(end - begin), INFER_BLOCK);
+    CHECK(end - begin <= INFER_BLOCK, "a block of %ld data sets, at most %d", (long)(end - begin),
+          INFER_BLOCK);
     int64_t values = f->config.draws * f->config.schema->n_parameters;
     for (int64_t i = begin; i < end; i++) {
         char *reason = f->reason[i - begin];
         double *mine = draws + (i - begin) * values;
         posterior_verdict_t *verdict = &verdicts[i - begin];
-        *verdict = (posterior_verdict_t){
-            .reason = reason, .n = rows->length[i * f->config.schema->n_observables], .distance = NAN, .p_value = NAN,
-            .edge_share = NAN};
+        *verdict = (posterior_verdict_t){.reason = reason,
+                                         .n = rows->length[i * f->config.schema->n_observables],
+                                         .distance = NAN,
+                                         .p_value = NAN,
+                                         .edge_share = NAN};
         infer_refusal(f->config.schema, rows, i, reason);
         if (problem[i] != NULL && problem[i][0] != '\0')
             snprintf(reason, INFER_REASON, "%s", problem[i]);

@@ -17,7 +17,7 @@ typedef struct {
     amortizer_t *amortizer;
     const distance_t *distance;
     const schema_t *schema;
-    uint64_t seed;           // data set i draws from (seed, RNG_INFER, i)
+    uint64_t seed; // data set i draws from (seed, RNG_INFER, i)
     int64_t draws;
 } infer_config_t;
 
@@ -28,12 +28,13 @@ void infer_destroy(infer_t **infer);
 
 /* Why data set i of `rows` can not be judged, or "" where it can: a length or another design variable outside the trained
  * range, values that are not finite or outside the observable's range. */
-void infer_refusal(const schema_t *schema, const rows_t *rows, int64_t i, char reason[INFER_REASON]);
+void infer_refusal(const schema_t *schema, const rows_t *rows, int64_t i,
+                   char reason[INFER_REASON]);
 
 /* Data sets [begin, end) of `rows`, at most INFER_BLOCK; problem[i] (NULL or "": none) is what reading found wrong with data
  * set i. draws ((end - begin), draws, P), NaN where refused; verdicts (end - begin), whose reasons are valid until the next
  * call. */
-void infer_block(infer_t *infer, const rows_t *rows, int64_t begin, int64_t end, const char *const *problem, double *draws,
-                 posterior_verdict_t *verdicts);
+void infer_block(infer_t *infer, const rows_t *rows, int64_t begin, int64_t end,
+                 const char *const *problem, double *draws, posterior_verdict_t *verdicts);
 
 #endif

@@ -23,7 +23,8 @@ static void defaults_are_filled(void **state)
 {
     (void)state;
     study_t s;
-    assert_int_equal(study_parse("study: Reaction times, 2nd\nmodel: {builtin: ddm}\n", "in/a.yaml", &s), OK);
+    assert_int_equal(
+        study_parse("study: Reaction times, 2nd\nmodel: {builtin: ddm}\n", "in/a.yaml", &s), OK);
     assert_string_equal(s.slug, "reaction-times-2nd");
     assert_string_equal(s.folder, "in");
     assert_string_equal(s.bank.path, "in/bank");
@@ -38,9 +39,12 @@ static void columns_have_three_forms(void **state)
 {
     (void)state;
     study_t s;
-    assert_int_equal(study_parse("study: a\nmodel: {builtin: ddm}\n"
-                                 "infer: {data: /d.csv, columns: {y: {value: rt, sign: response}, x: [a, b], z: c}}\n",
-                                 "a.yaml", &s), OK);
+    assert_int_equal(
+        study_parse(
+            "study: a\nmodel: {builtin: ddm}\n"
+            "infer: {data: /d.csv, columns: {y: {value: rt, sign: response}, x: [a, b], z: c}}\n",
+            "a.yaml", &s),
+        OK);
     assert_string_equal(s.infer.data, "/d.csv");
     assert_int_equal(s.infer.n_columns, 3);
     assert_string_equal(s.infer.columns[0].columns[0], "rt");
@@ -61,10 +65,13 @@ static void what_is_wrong_is_named(void **state)
     refused("study: a\nmodel: {builtin: ddm, plugin: x.so}\n", "one of builtin and plugin");
     refused("study: '!!'\nmodel: {builtin: ddm}\n", "no letter");
     refused("study: a\nmodel: {builtin: ddm}\nbank: {shard_rows: 300}\n", "multiple of 256");
-    refused("study: a\nmodel: {builtin: ddm}\ntrain: {batch_size: 64, slices: 3}\n", "multiple of train.slices (3)");
-    refused("study: a\nmodel: {builtin: ddm}\nbank: {rows: 1000}\ntrain: {validation_rows: 800}\n", "half");
+    refused("study: a\nmodel: {builtin: ddm}\ntrain: {batch_size: 64, slices: 3}\n",
+            "multiple of train.slices (3)");
+    refused("study: a\nmodel: {builtin: ddm}\nbank: {rows: 1000}\ntrain: {validation_rows: 800}\n",
+            "half");
     refused("study: a\nmodel: {builtin: ddm}\ntrain: {learning_rate: fast}\n", "learning_rate");
-    refused("study: a\nmodel: {builtin: ddm}\nnetwork: {inference: {transform: splines}}\n", "spline");
+    refused("study: a\nmodel: {builtin: ddm}\nnetwork: {inference: {transform: splines}}\n",
+            "spline");
     refused("study: a\nmodel: {builtin: ddm}\ninfer: {columns: {y: {valu: rt}}}\n", "value");
     refused("study: a\nmodel: {builtin: ddm}\ninfer: {columns: y}\n", "mapping");
 }
@@ -74,7 +81,8 @@ static void training_text_tells_settings_apart(void **state)
     (void)state;
     study_t a, b;
     assert_int_equal(study_parse("study: a\nmodel: {builtin: ddm}\n", "a.yaml", &a), OK);
-    assert_int_equal(study_parse("study: a\nmodel: {builtin: ddm}\ntrain: {epochs: 7}\n", "a.yaml", &b), OK);
+    assert_int_equal(
+        study_parse("study: a\nmodel: {builtin: ddm}\ntrain: {epochs: 7}\n", "a.yaml", &b), OK);
     char *x = study_training_text(&a), *y = study_training_text(&b);
     assert_string_not_equal(x, y);
     assert_non_null(strstr(y, "train.epochs: 7\n"));
@@ -90,11 +98,18 @@ static void sets_are_the_only_kind_read(void **state)
     (void)state;
     study_t s;
     assert_int_equal(study_parse("study: a\nmodel: {builtin: ddm}\n", "a.yaml", &s), OK);
-    schema_observable_t image = {.name = (char *)"picture", .kind = KIND_IMAGE, .n_dims = 3, .dims = {8, 8, 1},
+    schema_observable_t image = {.name = (char *)"picture",
+                                 .kind = KIND_IMAGE,
+                                 .n_dims = 3,
+                                 .dims = {8, 8, 1},
                                  .length_design = -1};
     schema_parameter_t parameter = {.name = (char *)"p", .lower = 0, .upper = 1};
-    schema_t schema = {.name = (char *)"m", .version = (char *)"1", .n_parameters = 1, .n_observables = 1,
-                       .parameters = &parameter, .observables = &image};
+    schema_t schema = {.name = (char *)"m",
+                       .version = (char *)"1",
+                       .n_parameters = 1,
+                       .n_observables = 1,
+                       .parameters = &parameter,
+                       .observables = &image};
     amortizer_config_t config;
     assert_true(err_is(study_network(&s, &schema, &config), ERR_USAGE));
     assert_non_null(strstr(err_text(), "picture"));

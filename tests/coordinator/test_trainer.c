@@ -27,8 +27,12 @@ typedef struct {
 
 static trainer_config_t settings(void)
 {
-    trainer_config_t c = {.slices = SLICES, .slice_rows = SLICE_ROWS, .seed = 3, .subsets = 0.5,
-                          .adamw = adamw_config_default(), .schedule = {.peak = 1e-3, .warmup = 2, .total = STEPS}};
+    trainer_config_t c = {.slices = SLICES,
+                          .slice_rows = SLICE_ROWS,
+                          .seed = 3,
+                          .subsets = 0.5,
+                          .adamw = adamw_config_default(),
+                          .schedule = {.peak = 1e-3, .warmup = 2, .total = STEPS}};
     return c;
 }
 
@@ -48,7 +52,8 @@ static double train(const setup_t *s, const par_t *par, amortizer_t *a)
     double loss, norm, last = 0;
     for (int64_t step = 0; step < STEPS; step++) {
         for (int k = 0; k < trainer_slice_count(t); k++) {
-            rows_t rows = simulated(s, (step * SLICES + trainer_slice(t, k)) * SLICE_ROWS, SLICE_ROWS);
+            rows_t rows =
+                simulated(s, (step * SLICES + trainer_slice(t, k)) * SLICE_ROWS, SLICE_ROWS);
             trainer_add(t, step, k, &rows);
             rows_destroy(&rows);
         }
@@ -72,7 +77,8 @@ static void weights_do_not_depend_on_ranks(void **state)
     assert_int_equal(amortizer_create(&s->config, 1, &alone), OK);
     double a = train(s, &s->world, together), b = train(s, &s->self, alone);
     size_t bytes = (size_t)params_size(amortizer_params(alone)) * sizeof(float);
-    assert_memory_equal(params_value(amortizer_params(together)), params_value(amortizer_params(alone)), bytes);
+    assert_memory_equal(params_value(amortizer_params(together)),
+                        params_value(amortizer_params(alone)), bytes);
     assert_true(a == b);
     amortizer_destroy(&together);
     amortizer_destroy(&alone);

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The settings of a study file: one table of keys, types, defaults and ranges. A row is wider than our lines, so that it
+// can be read as one.
+#include "coordinator/study_settings.h"
+
+#include <stdio.h>
+#include <string.h>
+
+// clang-format off
+#define AT(member) offsetof(study_t, member)
+
+static const char *const summary_words[] = {"deep_set", NULL};       // as summary_type_t
+static const char *const architecture_words[] = {"default", "bayesflow", NULL};
+static const char *const inference_words[] = {"coupling_flow", NULL}; // as inference_type_t
+static const char *const transform_words[] = {"affine", "spline", NULL}; // as flow_transform_t
+
+static const yaml_field_t model_fields[] = {
+    {.key = "builtin", .type = YAML_TEXT, .offset = AT(model.builtin), .help = "a built-in simulator: see `infermill models`"},
+    {.key = "plugin", .type = YAML_TEXT, .offset = AT(model.plugin), .help = "a shared object written against infermill/simulator.h"},
+    {0}};
+
+static const yaml_field_t bank_fields[] = {
+    {.key = "path", .type = YAML_TEXT, .offset = AT(bank.path), .fallback = "bank", .help = "folder of the bank"},
+    {.key = "rows", .type = YAML_INTEGER, .offset = AT(bank.rows), .fallback = "20000", .low = 1, .high = 1e12, .help = "simulations"},
+    {.key = "seed", .type = YAML_INTEGER, .offset = AT(bank.seed), .fallback = "1", .low = 0, .high = 9e15, .help = "row i is a function of (seed, i)"},
+    {.key = "shard_rows", .type = YAML_INTEGER, .offset = AT(bank.shard_rows), .fallback = "4096", .low = 256, .high = 1e7, .help = "rows of one file, a multiple of 256"},
+    {0}};
+
+static const yaml_field_t summary_fields[] = {
+    {.key = "type", .type = YAML_WORD, .offset = AT(network.summary.type), .fallback = "deep_set", .words = summary_words, .help = "network that reads the observables"},
+    {.key = "architecture", .type = YAML_WORD, .offset = AT(network.summary.architecture), .fallback = "default", .words = architecture_words, .help = "ours, or that of BayesFlow 2.1"},
+    {.key = "summary_dim", .type = YAML_INTEGER, .offset = AT(network.summary.summary_dim), .fallback = "0", .low = 0, .high = 1024, .help = "learned summaries; 0: by the type"},
+    {.key = "embed_dim", .type = YAML_INTEGER, .offset = AT(network.summary.embed_dim), .fallback = "0", .low = 0, .high = 4096, .help = "width of the pooled embedding; 0: by the type"},
+    {.key = "depth", .type = YAML_INTEGER, .offset = AT(network.summary.depth), .fallback = "0", .low = 0, .high = 64, .help = "layers of sets; 0: by the type"},
+    {.key = "width", .type = YAML_INTEGER, .offset = AT(network.summary.width), .fallback = "0", .low = 0, .high = 8192, .help = "width of hidden layers; 0: by the type"},
+    {.key = "hidden_layers", .type = YAML_INTEGER, .offset = AT(network.summary.hidden_layers), .fallback = "0", .low = 0, .high = 64, .help = "hidden layers of each MLP; 0: by the type"},
+    {.key = "moments", .type = YAML_BOOL, .offset = AT(network.summary.moments), .fallback = "true", .help = "means and log sds of a set beside the learned summaries"},
+    {.key = "quantiles", .type = YAML_BOOL, .offset = AT(network.summary.quantiles), .fallback = "true", .help = "quantiles of a set beside the learned summaries"},
+    {.key = "elements", .type = YAML_BOOL, .offset = AT(network.summary.elements), .fallback = "true", .help = "a network over each element; without it moments and quantiles alone are read"},
+    {0}};
+
+static const yaml_field_t inference_fields[] = {
+    {.key = "type", .type = YAML_WORD, .offset = AT(network.inference.type), .fallback = "coupling_flow", .words = inference_words, .help = "network that gives the posterior"},
+    {.key = "transform", .type = YAML_WORD, .offset = AT(network.inference.transform), .fallback = "spline", .words = transform_words, .help = "of a coupling layer"},
+    {.key = "depth", .type = YAML_INTEGER, .offset = AT(network.inference.depth), .fallback = "0", .low = 0, .high = 64, .help = "coupling layers; 0: by the type"},
+    {.key = "width", .type = YAML_INTEGER, .offset = AT(network.inference.width), .fallback = "0", .low = 0, .high = 8192, .help = "width of hidden layers; 0: by the type"},
+    {.key = "hidden_layers", .type = YAML_INTEGER, .offset = AT(network.inference.hidden_layers), .fallback = "0", .low = 0, .high = 64, .help = "hidden layers; 0: by the type"},
+    {.key = "bins", .type = YAML_INTEGER, .offset = AT(network.inference.bins), .fallback = "0", .low = 0, .high = 256, .help = "of a spline; 0: by the type"},
+    {.key = "dropout", .type = YAML_REAL, .offset = AT(network.inference.dropout), .fallback = "0", .low = 0, .high = 0.9, .help = "share of hidden units left out in training"},
+    {0}};
+
+static const yaml_field_t network_fields[] = {
+    {.key = "summary", .type = YAML_MAP, .fields = summary_fields, .help = "observables to summaries"},
+    {.key = "inference", .type = YAML_MAP, .fields = inference_fields, .help = "summaries to posterior"},
+    {0}};
+
+static const yaml_field_t train_fields[] = {
+    {.key = "epochs", .type = YAML_INTEGER, .offset = AT(train.epochs), .fallback = "60", .low = 1, .high = 1e6, .help = "passes over the bank"},
+    {.key = "batch_size", .type = YAML_INTEGER, .offset = AT(train.batch_size), .fallback = "64", .low = 1, .high = 1e6, .help = "rows of one step"},
+    {.key = "slices", .type = YAML_INTEGER, .offset = AT(train.slices), .fallback = "0", .low = 0, .high = 65536, .help = "parts of a batch, dealt to ranks; 0: one for 16 rows"},
+    {.key = "learning_rate", .type = YAML_REAL, .offset = AT(train.learning_rate), .fallback = "0.001", .low = 1e-9, .high = 10, .help = "its peak, after warm-up"},
+    {.key = "warmup", .type = YAML_REAL, .offset = AT(train.warmup), .fallback = "0.05", .low = 0, .high = 0.9, .help = "share of all steps; a cosine to 0 follows"},
+    {.key = "weight_decay", .type = YAML_REAL, .offset = AT(train.weight_decay), .fallback = "0.005", .low = 0, .high = 10, .help = "of AdamW"},
+    {.key = "clip_norm", .type = YAML_REAL, .offset = AT(train.clip_norm), .fallback = "1.5", .low = 0, .high = 1e9, .help = "of the whole gradient; 0: none"},
+    {.key = "average", .type = YAML_REAL, .offset = AT(train.average), .fallback = "0.999", .low = 0, .high = 0.999999, .help = "decay of the moving average of weights; 0: none"},
+    {.key = "patience", .type = YAML_INTEGER, .offset = AT(train.patience), .fallback = "20", .low = 0, .high = 1e6, .help = "epochs without a better validation loss before an early stop; 0: never"},
+    {.key = "validation_rows", .type = YAML_INTEGER, .offset = AT(train.validation_rows), .fallback = "1000", .low = 1, .high = 1e9, .help = "rows of the bank never trained on"},
+    {.key = "subsets", .type = YAML_REAL, .offset = AT(train.subsets), .fallback = "0", .low = 0, .high = 1, .help = "share of data sets cut to a random smaller set (elements must be independent given the parameters)"},
+    {.key = "window_rows", .type = YAML_INTEGER, .offset = AT(train.window_rows), .fallback = "65536", .low = 1, .high = 1e9, .help = "rows among which the order is shuffled"},
+    {.key = "seed", .type = YAML_INTEGER, .offset = AT(train.seed), .fallback = "1", .low = 0, .high = 9e15, .help = "of weights, order and dropout"},
+    {0}};
+
+static const yaml_field_t diagnose_fields[] = {
+    {.key = "datasets", .type = YAML_INTEGER, .offset = AT(diagnose.datasets), .fallback = "300", .low = 10, .high = 1e7, .help = "held-out data sets"},
+    {.key = "draws", .type = YAML_INTEGER, .offset = AT(diagnose.draws), .fallback = "1000", .low = 10, .high = 1e6, .help = "posterior draws of each"},
+    {.key = "seed", .type = YAML_INTEGER, .offset = AT(diagnose.seed), .fallback = "1", .low = 0, .high = 9e15, .help = "of the held-out data sets"},
+    {.key = "calibration_error", .type = YAML_REAL, .offset = AT(diagnose.calibration_error), .fallback = "0.10", .low = 0, .high = 1, .help = "the gate's limit for every parameter"},
+    {.key = "ecdf_deviation", .type = YAML_REAL, .offset = AT(diagnose.ecdf_deviation), .fallback = "0.10", .low = 0, .high = 1, .help = "the gate's limit for the largest deviation of the rank ECDF"},
+    {.key = "band_level", .type = YAML_REAL, .offset = AT(diagnose.band_level), .fallback = "0.95", .low = 0.5, .high = 0.9999, .help = "of the simultaneous bands, family-wise over the parameters"},
+    {.key = "minimum_datasets", .type = YAML_INTEGER, .offset = AT(diagnose.minimum_datasets), .fallback = "300", .low = 1, .high = 1e7, .help = "the gate does not pass on fewer"},
+    {0}};
+
+static const yaml_field_t infer_fields[] = {
+    {.key = "data", .type = YAML_TEXT, .offset = AT(infer.data), .help = "real data sets: CSV in long form, or HDF5"},
+    {.key = "out", .type = YAML_TEXT, .offset = AT(infer.out), .help = "posterior file; default: posterior.h5 in the study's folder of results"},
+    {.key = "id", .type = YAML_TEXT, .offset = AT(infer.id), .fallback = "id", .help = "CSV column that tells data sets apart"},
+    {.key = "columns", .type = YAML_NODE, .offset = offsetof(study_target_t, columns), .help = "observable: CSV column, or {value: column, sign: column}, or [columns]"},
+    {.key = "draws", .type = YAML_INTEGER, .offset = AT(infer.draws), .fallback = "1000", .low = 1, .high = 1e7, .help = "posterior draws of each data set"},
+    {.key = "seed", .type = YAML_INTEGER, .offset = AT(infer.seed), .fallback = "1", .low = 0, .high = 9e15, .help = "of the draws"},
+    {0}};
+
+const yaml_field_t study_fields[] = {
+    {.key = "study", .type = YAML_TEXT, .offset = AT(name), .required = true, .help = "name; results go to a folder of this name"},
+    {.key = "model", .type = YAML_MAP, .fields = model_fields, .required = true, .help = "the simulator"},
+    {.key = "bank", .type = YAML_MAP, .fields = bank_fields, .help = "simulations on disk"},
+    {.key = "network", .type = YAML_MAP, .fields = network_fields, .help = "what is trained"},
+    {.key = "train", .type = YAML_MAP, .fields = train_fields, .help = "how it is trained"},
+    {.key = "diagnose", .type = YAML_MAP, .fields = diagnose_fields, .help = "how it is checked"},
+    {.key = "infer", .type = YAML_MAP, .fields = infer_fields, .help = "real data"},
+    {.key = "stop_grace", .type = YAML_REAL, .offset = AT(stop_grace), .fallback = "60", .low = 0, .high = 1e6, .help = "seconds a running draw may go on after a request to stop"},
+    {0}};
+// clang-format on
+
+static void print_value(FILE *out, const yaml_field_t *f, const char *base)
+{
+    const void *at = base + f->offset;
+    switch (f->type) {
+    case YAML_INTEGER:
+        fprintf(out, "%ld\n", (long)*(const int64_t *)at);
+        break;
+    case YAML_REAL:
+        fprintf(out, "%.9g\n", *(const double *)at);
+        break;
+    case YAML_BOOL:
+        fprintf(out, "%s\n", *(const bool *)at ? "true" : "false");
+        break;
+    case YAML_WORD:
+        fprintf(out, "%s\n", f->words[*(const int *)at]);
+        break;
+    case YAML_TEXT:
+    case YAML_TEXTS:
+    case YAML_REALS:
+    case YAML_MAP:
+    case YAML_NODE:
+        fprintf(out, "\n");
+        break;
+    }
+}
+
+static void print_values(FILE *out, const char *prefix, const yaml_field_t *fields,
+                         const char *base)
+{
+    for (const yaml_field_t *f = fields; f->key != NULL; f++) {
+        char path[128];
+        snprintf(path, sizeof path, "%s.%s", prefix, f->key);
+        if (f->type == YAML_MAP) {
+            print_values(out, path, f->fields, base);
+        } else {
+            fprintf(out, "%s: ", path);
+            print_value(out, f, base);
+        }
+    }
+}
+
+char *study_training_text(const study_t *s)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    CHECK(out != NULL, "out of memory");
+    fprintf(out, "bank.rows: %ld\nbank.seed: %ld\n", (long)s->bank.rows, (long)s->bank.seed);
+    print_values(out, "network", network_fields, (const char *)s);
+    print_values(out, "train", train_fields, (const char *)s);
+    fclose(out);
+    return text;
+}
+
+static void print_fields(FILE *out, const yaml_field_t *fields, int indent)
+{
+    for (const yaml_field_t *f = fields; f->key != NULL; f++) {
+        if (f->type == YAML_MAP) {
+            fprintf(out, "%*s%s:%*s# %s\n", indent, "", f->key, 30 - indent - (int)strlen(f->key),
+                    "", f->help);
+            print_fields(out, f->fields, indent + 2);
+            continue;
+        }
+        const char *value = f->fallback ? f->fallback : f->required ? "(required)" : "";
+        int width = indent + (int)strlen(f->key) + 2 + (int)strlen(value);
+        fprintf(out, "%*s%s: %s%*s# %s\n", indent, "", f->key, value, width < 30 ? 31 - width : 1,
+                "", f->help);
+    }
+}
+
+void study_print_settings(FILE *out)
+{
+    print_fields(out, study_fields, 2);
+}
