@@ -83,42 +83,26 @@ static void make_summaries(amortizer_t *a)
     }
 }
 
-static int add_fixed(amortizer_t *a, int o, const char *what, int64_t rows, int64_t cols)
+static void make_standardisation(amortizer_t *a)
 {
-    if (cols == 0)
-        return -1;
-    char *name = mem_format("features%d/%s", o, what);
-    int id = params_add_fixed(a->params, name, rows, cols);
-    free(name);
-    return id;
-}
-
-static void make_decorrelation(amortizer_t *a)
-{
-    a->decorrelate = mem_zero((size_t)a->config.n_observables, sizeof *a->decorrelate);
+    a->standardise = mem_zero((size_t)a->config.n_observables, sizeof *a->standardise);
     for (int o = 0; o < a->config.n_observables; o++) {
         int64_t cols = set_features_set_columns(&a->features[o]);
-        a->decorrelate[o].mean = add_fixed(a, o, "mean", 1, cols);
-        a->decorrelate[o].factor = add_fixed(a, o, "factor", 1, cols);
-        a->decorrelate[o].transform = add_fixed(a, o, "transform", cols, cols);
+        char *mean = mem_format("features%d/mean", o), *factor = mem_format("features%d/factor", o);
+        a->standardise[o].mean = cols ? params_add_fixed(a->params, mean, 1, cols) : -1;
+        a->standardise[o].factor = cols ? params_add_fixed(a->params, factor, 1, cols) : -1;
+        free(factor);
+        free(mean);
     }
 }
 
-decorrelate_t amortizer_decorrelation(const amortizer_t *a, int o)
-{
-    int64_t cols = set_features_set_columns(&a->features[o]);
-    if (cols == 0)
-        return (decorrelate_t){0};
-    return (decorrelate_t){cols, params_tensor(a->params, a->decorrelate[o].mean),
-                           params_tensor(a->params, a->decorrelate[o].factor),
-                           params_tensor(a->params, a->decorrelate[o].transform)};
-}
-
-static void begin_decorrelation(amortizer_t *a)
+// As they are, until amortizer_calibrate.
+static void begin_standardisation(amortizer_t *a)
 {
     for (int o = 0; o < a->config.n_observables; o++) {
-        decorrelate_t d = amortizer_decorrelation(a, o);
-        decorrelate_identity(&d);
+        int64_t cols = set_features_set_columns(&a->features[o]);
+        for (int64_t j = 0; j < cols; j++)
+            params_tensor(a->params, a->standardise[o].factor)[j] = amortizer_feature_size;
     }
 }
 
@@ -147,11 +131,11 @@ err_t amortizer_create(const amortizer_config_t *config, uint64_t seed, amortize
     unit_scaling(a);
     a->params = params_create();
     make_summaries(a);
-    make_decorrelation(a);
+    make_standardisation(a);
     make_flow(a);
     params_seal(a->params, seed);
     coupling_flow_permute(a->flow, a->params, seed);
-    begin_decorrelation(a);
+    begin_standardisation(a);
     *out = a;
     return OK;
 }
@@ -171,7 +155,7 @@ static void free_arrays(amortizer_t *a)
     free(a->scaling.design_sd);
     free(a->summary);
     free(a->features);
-    free(a->decorrelate);
+    free(a->standardise);
     free(a->config.observables);
     free((void *)a->config.lower);
     free((void *)a->config.upper);

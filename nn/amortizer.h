@@ -76,8 +76,8 @@ void amortizer_destroy(amortizer_t **a);
 /* Until it is set, every mean is 0 and every standard deviation 1. A deviation that is not positive counts as 1. */
 void amortizer_set_scaling(amortizer_t *a, const scaling_t *scaling);  // copied
 const scaling_t *amortizer_scaling(const amortizer_t *a);              // borrowed
-/* Fits what makes the features of sets uncorrelated (decorrelate.h) to some data sets, several thousand: to be called once,
- * after amortizer_set_scaling and before training, with the same data sets on every rank. The result is part of the weights
+/* Fits means and sizes of the features of sets (set_features.h) to some data sets, a few thousand: to be called once, after
+ * amortizer_set_scaling and before training, with the same data sets on every rank. The result is part of the weights
  * (fixed ones). Without it training works, but needs several times as long. */
 void amortizer_calibrate(amortizer_t *a, const batch_t *batch);
 const amortizer_config_t *amortizer_config(const amortizer_t *a);      // borrowed

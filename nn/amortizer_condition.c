@@ -5,6 +5,12 @@
 
 #include <stdlib.h>
 
+#include <math.h>
+
+const float amortizer_feature_size = 0.1f;
+static const double least_sd = 1e-6;
+static const float farthest = 8.0f; // standard deviations; a feature beyond it is cut off
+
 static tensor_t *record_summary(const amortizer_t *a, graph_t *g, int o, condition_t *c)
 {
     const set_features_t *f = &a->features[o];
@@ -65,10 +71,16 @@ static void raw_sets(const amortizer_t *a, int o, const batch_t *batch, int64_t 
 static void fill_sets(const amortizer_t *a, int o, const batch_t *batch, int64_t first, int64_t n,
                       float *scratch, float *out)
 {
+    int64_t cols = set_features_set_columns(&a->features[o]);
     float *raw = scratch + set_features_scratch(&a->features[o]);
     raw_sets(a, o, batch, first, n, scratch, raw);
-    decorrelate_t d = amortizer_decorrelation(a, o);
-    decorrelate_apply(&d, n, raw, out);
+    const float *mean = params_tensor(a->params, a->standardise[o].mean);
+    const float *factor = params_tensor(a->params, a->standardise[o].factor);
+    float limit = farthest * amortizer_feature_size;
+    for (int64_t k = 0; k < n * cols; k++) {
+        float x = (raw[k] - mean[k % cols]) * factor[k % cols];
+        out[k] = x > limit ? limit : x < -limit ? -limit : x; // NaN stays
+    }
 }
 
 int64_t amortizer_fill_scratch(const amortizer_t *a, int64_t n)
@@ -98,6 +110,22 @@ void amortizer_fill_condition(const amortizer_t *a, const condition_t *c, const 
                     a->scaling.design_sd[k % d]);
 }
 
+static void fit_columns(int64_t n, int64_t cols, const float *x, float *mean, float *factor)
+{
+    for (int64_t j = 0; j < cols; j++) {
+        double sum = 0.0, squares = 0.0;
+        for (int64_t i = 0; i < n; i++)
+            sum += (double)x[i * cols + j];
+        for (int64_t i = 0; i < n; i++) {
+            double at = (double)x[i * cols + j] - sum / (double)n;
+            squares += at * at;
+        }
+        double sd = sqrt(squares / (double)n);
+        mean[j] = (float)(sum / (double)n);
+        factor[j] = sd > least_sd ? (float)((double)amortizer_feature_size / sd) : 0.0f;
+    }
+}
+
 void amortizer_calibrate(amortizer_t *a, const batch_t *batch)
 {
     for (int o = 0; o < a->config.n_observables; o++) {
@@ -107,8 +135,8 @@ void amortizer_calibrate(amortizer_t *a, const batch_t *batch)
         float *scratch = mem_alloc((size_t)set_features_scratch(&a->features[o]), sizeof(float));
         float *raw = mem_alloc((size_t)(batch->n * cols), sizeof(float));
         raw_sets(a, o, batch, 0, batch->n, scratch, raw);
-        decorrelate_t d = amortizer_decorrelation(a, o);
-        decorrelate_fit(&d, batch->n, raw);
+        fit_columns(batch->n, cols, raw, params_tensor(a->params, a->standardise[o].mean),
+                    params_tensor(a->params, a->standardise[o].factor));
         free(raw);
         free(scratch);
     }

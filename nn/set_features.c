@@ -28,12 +28,6 @@ enum {
     SHAPE = LEVELS + 1 + GAPS + LOWS * HIGHS
 };
 
-// Places in units of the range between the quartiles, from the lower one.
-static const double places[] = {-3.0, -2.0, -1.5, -1.25, -1.0, -0.9, -0.8, -0.7, -0.6,
-                                -0.5, -0.4, -0.3, -0.2,  -0.1, 0.1,  0.3,  0.7,  1.2,
-                                1.5,  2.0,  2.5,  3.0,   4.0,  6.0,  9.0};
-enum { PLACES = sizeof places / sizeof *places };
-
 static double channel(int c, double y, double mean, double sd)
 {
     switch (c) {
@@ -55,8 +49,8 @@ int64_t set_features_set_columns(const set_features_t *f)
 {
     if (f->plain)
         return 0;
-    int64_t each = (f->moments ? 2 * CHANNELS + 1 : 0) +
-                   (f->quantiles ? SORTED * (SHAPE + PLACES) + LEVELS : 0);
+    int64_t each =
+        (f->moments ? 2 * CHANNELS + 1 : 0) + (f->quantiles ? SORTED * SHAPE + LEVELS : 0);
     return 1 + f->columns * each;
 }
 
@@ -123,19 +117,6 @@ static float *write_shape(const double *q, float *out)
     return out;
 }
 
-// Log odds of being below each place.
-static float *write_profile(int64_t n, const float *sorted, double low, double range, float *out)
-{
-    int64_t k = 0;
-    for (int i = 0; i < PLACES; i++) {
-        double at = low + places[i] * range;
-        while (k < n && (double)sorted[k] < at)
-            k++;
-        *out++ = (float)log(((double)k + 0.5) / ((double)(n - k) + 0.5));
-    }
-    return out;
-}
-
 // The sizes of sorted numbers, sorted: the negative ones from the back, merged with the others.
 static void sort_sizes(int64_t n, const float *sorted, float *sizes)
 {
@@ -155,12 +136,10 @@ static float *write_quantiles(double sd, int64_t n, const float *y, float *scrat
     for (int k = 0; k < LEVELS; k++)
         q[k] = quantile(n, y, levels[k]) / sd;
     out = write_shape(q, out);
-    out = write_profile(n, y, q[QUARTER] * sd, (q[THREE_QUARTERS] - q[QUARTER]) * sd, out);
     sort_sizes(n, y, scratch);
     for (int k = 0; k < LEVELS; k++)
         q[k] = quantile(n, scratch, levels[k]) / sd;
     out = write_shape(q, out);
-    out = write_profile(n, scratch, q[QUARTER] * sd, (q[THREE_QUARTERS] - q[QUARTER]) * sd, out);
     for (int k = 0; k < LEVELS; k++)
         *out++ = (float)log(q[k] + tiny);
     return out;
