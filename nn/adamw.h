@@ -12,8 +12,9 @@
 
 typedef struct {
     double beta1, beta2, epsilon, weight_decay;
-    double clip_norm;      // of the whole gradient; 0: none
-    double average_decay;  // of the moving average; warmed up as min(decay, (1 + t) / (10 + t)), t = 1, 2, ...; 0: the weights themselves
+    double clip_norm; // of the whole gradient; 0: none
+    double
+        average_decay; // of the moving average; warmed up as min(decay, (1 + t) / (10 + t)), t = 1, 2, ...; 0: the weights themselves
 } adamw_config_t;
 
 typedef struct adamw adamw_t;

@@ -9,11 +9,12 @@
 #include <stdint.h>
 
 typedef struct {
-    int64_t n;                        // data sets
-    const double *parameters;         // (n, P), or NULL where they are not known (inference)
-    const double *design;             // (n, D), or NULL where D is 0
-    const int32_t *length;            // (n, O) elements of each observable
-    const float *const *observables;  // [O] -> (n, padded size of observable o); beyond the length not looked at
+    int64_t n;                // data sets
+    const double *parameters; // (n, P), or NULL where they are not known (inference)
+    const double *design;     // (n, D), or NULL where D is 0
+    const int32_t *length;    // (n, O) elements of each observable
+    const float *const
+        *observables; // [O] -> (n, padded size of observable o); beyond the length not looked at
 } batch_t;
 
 #endif

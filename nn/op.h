@@ -16,10 +16,11 @@
 
 #define OP_LIST(X)                                                                                 \
     X(linear)                                                                                      \
-    X(matmul) X(add) X(sub) X(mul) X(div) X(scale) X(unary) X(concat) X(slice) X(permute)          \
-        X(reshape) X(expand) X(segment_mean) X(segment_sum) X(segment_max) X(segment_moments)      \
-            X(attention) X(rms_norm) X(layer_norm) X(dropout) X(row_sum) X(total) X(mean)          \
-                X(softmax) X(gaussian) X(stop) X(affine) X(spline) X(whiten)
+    X(matmul)                                                                                      \
+    X(add) X(sub) X(mul) X(div) X(scale) X(unary) X(concat) X(slice) X(permute) X(reshape)         \
+        X(expand) X(segment_mean) X(segment_sum) X(segment_max) X(segment_moments) X(attention)    \
+            X(rms_norm) X(layer_norm) X(dropout) X(row_sum) X(total) X(mean) X(softmax)            \
+                X(gaussian) X(stop) X(affine) X(spline) X(whiten)
 
 /* Does backward read the values (not the gradients) of inputs and result? What it skips may share memory sooner. */
 enum { BACKWARD_SKIPS_INPUTS = 1, BACKWARD_SKIPS_RESULT = 2 };

@@ -8,7 +8,7 @@
 #include "cluster/mem.h"
 #include "cluster/rng.h"
 #include "nn/coupling_flow.h"
-#include "weights.h"
+#include "tests/nn/weights.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "weights.h"
+#include "tests/nn/weights.h"
 
 #include "cluster/mem.h"
 
