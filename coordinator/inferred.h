@@ -17,7 +17,7 @@ typedef struct {
 } inferred_t;
 
 /* Below this p-value of the distance a data set is called unusual. */
-#define INFERRED_UNUSUAL 0.01
+#define INFERRED_UNUSUAL 0.05
 
 /* Reads all sealed blocks; `head` must outlive the result. Not collective. */
 err_t inferred_read(const char *folder, const posterior_head_t *head,
