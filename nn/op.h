@@ -14,6 +14,7 @@
 #include "nn/tensor.h"
 #include "nn/unary.h"
 
+// clang-format off
 #define OP_LIST(X)                                                                                 \
     X(linear)                                                                                      \
     X(matmul)                                                                                      \
@@ -21,6 +22,7 @@
         X(expand) X(segment_mean) X(segment_sum) X(segment_max) X(segment_moments) X(attention)    \
             X(rms_norm) X(layer_norm) X(dropout) X(row_sum) X(total) X(mean) X(softmax)            \
                 X(gaussian) X(stop) X(affine) X(spline) X(whiten)
+// clang-format on
 
 /* Does backward read the values (not the gradients) of inputs and result? What it skips may share memory sooner. */
 enum { BACKWARD_SKIPS_INPUTS = 1, BACKWARD_SKIPS_RESULT = 2 };
