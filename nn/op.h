@@ -16,12 +16,10 @@
 
 // clang-format off
 #define OP_LIST(X)                                                                                 \
-    X(linear)                                                                                      \
-    X(matmul)                                                                                      \
-    X(add) X(sub) X(mul) X(div) X(scale) X(unary) X(concat) X(slice) X(permute) X(reshape)         \
-        X(expand) X(segment_mean) X(segment_sum) X(segment_max) X(segment_moments) X(attention)    \
-            X(rms_norm) X(layer_norm) X(dropout) X(row_sum) X(total) X(mean) X(softmax)            \
-                X(gaussian) X(stop) X(affine) X(spline) X(whiten)
+    X(linear) X(matmul) X(add) X(sub) X(mul) X(div) X(scale) X(unary) X(concat) X(slice)           \
+    X(permute) X(reshape) X(expand) X(segment_mean) X(segment_sum) X(segment_max)                  \
+    X(segment_moments) X(attention) X(rms_norm) X(layer_norm) X(dropout) X(row_sum) X(total)       \
+    X(mean) X(softmax) X(gaussian) X(stop) X(affine) X(spline) X(whiten)
 // clang-format on
 
 /* Does backward read the values (not the gradients) of inputs and result? What it skips may share memory sooner. */

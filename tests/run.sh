@@ -24,6 +24,11 @@ cmake -S . -B build-tests/release -DCMAKE_BUILD_TYPE=Release -DINFERMILL_WERROR=
 cmake --build build-tests/release -j "$(nproc)"
 ctest --test-dir build-tests/release --output-on-failure "$@"
 
+# valgrind, where there are neither ranks nor vector kernels
+for test in cluster/test_arena cluster/test_yaml cluster/test_message storage/test_schema workers/test_check; do
+    valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite "build-tests/release/tests/$test"
+done
+
 cmake -S . -B build-tests/sanitize -DCMAKE_BUILD_TYPE=Release -DINFERMILL_WERROR=ON -DINFERMILL_SANITIZE=ON \
     -DINFERMILL_PYTHON="$PWD/$venv/bin/python" >/dev/null
 cmake --build build-tests/sanitize -j "$(nproc)"
