@@ -232,13 +232,38 @@ err_t study_simulator(const study_t *study, simulator_t **out)
             (target) = (int)(setting);                                                             \
     } while (0)
 
+/* BayesFlow 2.1's own sizes, where its architecture is asked for. */
+static void peer_summary(amortizer_config_t *c)
+{
+    c->summary.golden = c->summary.elements = true;
+    c->summary.moments = c->summary.quantiles = false;
+    c->summary.summary_dim = 16;
+    c->summary.embed_dim = c->summary.width = 64;
+    c->summary.depth = c->summary.n_hidden = 2;
+    c->summary.dropout = 0.05f;
+}
+
+static void peer_inference(amortizer_config_t *c)
+{
+    c->inference.golden = true;
+    c->inference.whiten = false;
+    c->inference.depth = 6;
+    c->inference.width = 128;
+    c->inference.n_hidden = 2;
+    c->inference.bins = 16;
+    c->inference.half_width = 3.0;
+}
+
 static void network_settings(const study_t *s, amortizer_config_t *c)
 {
+    c->summary.moments = s->network.summary.moments;
+    c->summary.quantiles = s->network.summary.quantiles;
+    c->summary.elements = s->network.summary.elements;
+    if (s->network.summary.architecture == ARCHITECTURE_BAYESFLOW)
+        peer_summary(c);
+    if (s->network.inference.architecture == ARCHITECTURE_BAYESFLOW)
+        peer_inference(c);
     c->summary.type = (summary_type_t)s->network.summary.type;
-    c->summary.golden = s->network.summary.architecture == 1;
-    c->summary.moments = s->network.summary.moments && !c->summary.golden;
-    c->summary.quantiles = s->network.summary.quantiles && !c->summary.golden;
-    c->summary.elements = s->network.summary.elements || c->summary.golden;
     OVERRIDE(c->summary.summary_dim, s->network.summary.summary_dim);
     OVERRIDE(c->summary.embed_dim, s->network.summary.embed_dim);
     OVERRIDE(c->summary.depth, s->network.summary.depth);

@@ -17,6 +17,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/* Whose sizes and blocks a network has. */
+typedef enum { ARCHITECTURE_DEFAULT, ARCHITECTURE_BAYESFLOW } architecture_t;
+
 /* Where an observable's values stand in a CSV of real data. */
 typedef struct {
     char *observable;
@@ -41,11 +44,11 @@ typedef struct {
         struct {
             int type;
             int64_t summary_dim, embed_dim, depth, width, hidden_layers;
-            int architecture; // study_architecture_t
+            int architecture; // architecture_t
             bool moments, quantiles, elements;
         } summary;
         struct {
-            int type, transform;
+            int type, transform, architecture;
             int64_t depth, width, hidden_layers, bins;
             double dropout;
         } inference;

@@ -42,6 +42,7 @@ static const yaml_field_t summary_fields[] = {
 
 static const yaml_field_t inference_fields[] = {
     {.key = "type", .type = YAML_WORD, .offset = AT(network.inference.type), .fallback = "coupling_flow", .words = inference_words, .help = "network that gives the posterior"},
+    {.key = "architecture", .type = YAML_WORD, .offset = AT(network.inference.architecture), .fallback = "default", .words = architecture_words, .help = "ours, or that of BayesFlow 2.1"},
     {.key = "transform", .type = YAML_WORD, .offset = AT(network.inference.transform), .fallback = "spline", .words = transform_words, .help = "of a coupling layer"},
     {.key = "depth", .type = YAML_INTEGER, .offset = AT(network.inference.depth), .fallback = "0", .low = 0, .high = 64, .help = "coupling layers; 0: by the type"},
     {.key = "width", .type = YAML_INTEGER, .offset = AT(network.inference.width), .fallback = "0", .low = 0, .high = 8192, .help = "width of hidden layers; 0: by the type"},

@@ -93,6 +93,32 @@ static void training_text_tells_settings_apart(void **state)
     study_free(&b);
 }
 
+static void the_peers_architecture_has_its_sizes(void **state)
+{
+    (void)state;
+    study_t s;
+    assert_int_equal(study_parse("study: a\nmodel: {builtin: location_scale}\nnetwork:\n"
+                                 "  summary: {architecture: bayesflow}\n"
+                                 "  inference: {architecture: bayesflow, transform: affine}\n",
+                                 "a.yaml", &s),
+                     OK);
+    simulator_t *simulator = NULL;
+    amortizer_config_t config;
+    amortizer_t *amortizer = NULL;
+    assert_int_equal(study_simulator(&s, &simulator), OK);
+    assert_int_equal(study_network(&s, simulator_schema(simulator), &config), OK);
+    assert_int_equal(amortizer_create(&config, 1, &amortizer), OK);
+    assert_true(config.summary.golden && config.inference.golden);
+    // DeepSet with 16 summaries and N as the condition of the affine flow: the peer's own counts are near this
+    // (peer: DeepSet with 4 summaries 171,078, affine flow of 16 conditions 228,912; here 12 summaries and one condition
+    // more)
+    int64_t deep_set = 171078 + 12 * (256 + 1), flow = 228912 + 6 * 2 * 128;
+    assert_int_equal(params_weights(amortizer_params(amortizer)), deep_set + flow);
+    amortizer_destroy(&amortizer);
+    simulator_close(&simulator);
+    study_free(&s);
+}
+
 static void sets_are_the_only_kind_read(void **state)
 {
     (void)state;
@@ -123,6 +149,7 @@ int main(void)
         cmocka_unit_test(columns_have_three_forms),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(training_text_tells_settings_apart),
+        cmocka_unit_test(the_peers_architecture_has_its_sizes),
         cmocka_unit_test(sets_are_the_only_kind_read),
     };
     return cmocka_run_group_tests_name("study", tests, NULL, NULL);
