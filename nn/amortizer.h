@@ -121,7 +121,8 @@ void amortizer_log_density(amortizer_work_t *w, const batch_t *batch, double *ou
 /* Learned summaries (n, amortizer_summary_width): what distances are measured in. */
 int amortizer_summary_width(const amortizer_t *a);
 void amortizer_summaries(amortizer_work_t *w, const batch_t *batch, float *out);
-/* Draws for each data set: out (n, draws, P) on the user's scale, strictly inside the support. Noise of data set i is
+/* Draws for each data set: out (n, draws, P) on the user's scale, strictly inside the support and
+ * within 10 standard deviations of the prior (unbounded scale; about one draw in a million is made anew for it). Noise of data set i is
  * rng[i]'s alone; log_density (n, draws) may be NULL. */
 void amortizer_sample(amortizer_work_t *w, const batch_t *batch, int64_t draws, rng_t *rng,
                       double *out, double *log_density);

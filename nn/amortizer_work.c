@@ -15,6 +15,9 @@ typedef struct {
     tensor_t *out;       // kept: log density (draws, 1), or theta and ln |det| (draws, P + 1)
 } flow_graph_t;
 
+static const float FARTHEST = 10.0f; // standard deviations of the prior, on the unbounded scale
+enum { MOST_TRIES = 8 };
+
 struct amortizer_work {
     amortizer_t *a;
     work_mode_t mode;
@@ -251,6 +254,23 @@ static double log_normal(int64_t d, const float *z)
     return -0.5 * squares - 0.5 * (double)d * log(2.0 * M_PI);
 }
 
+// New noise for draws that fell further than FARTHEST standard deviations of the prior from its mean: about one in a
+// million, where a spline is nearly flat. Returns whether there were any; what is not a number stays.
+static bool draw_again(const flow_graph_t *f, int64_t draws, int64_t p, rng_t *rng)
+{
+    bool any = false;
+    for (int64_t k = 0; k < draws; k++) {
+        float size = 0.0f;
+        for (int64_t j = 0; j < p; j++)
+            size = fmaxf(size, fabsf(f->out->value[k * (p + 1) + j]));
+        if (size > FARTHEST) {
+            rng_fill_normal_f32(rng, (size_t)p, f->in->value + k * p);
+            any = true;
+        }
+    }
+    return any;
+}
+
 static void sample_some(amortizer_work_t *w, int64_t draws, rng_t *rng, double *out,
                         double *log_density)
 {
@@ -260,6 +280,8 @@ static void sample_some(amortizer_work_t *w, int64_t draws, rng_t *rng, double *
     rng_fill_normal_f32(rng, (size_t)(draws * p), f->in->value);
     graph_forward(f->graph);
     w->flops += graph_flops(f->graph);
+    for (int t = 0; t < MOST_TRIES && draw_again(f, draws, p, rng); t++)
+        graph_forward(f->graph);
     for (int64_t k = 0; k < draws; k++) {
         const float *theta = f->out->value + k * (p + 1);
         double log_jacobian = restore(w, theta, out + k * p);

@@ -269,6 +269,26 @@ static void test_draws_stay_inside_the_support(void **state)
     end(&c);
 }
 
+// A flow of sd 5 or so, of whose draws some 5 % fall further than 10 sd of the prior at first.
+static void test_draws_far_from_the_prior_are_made_anew(void **state)
+{
+    (void)state;
+    case_t *c = make(NULL);
+    double draws[SETS * 200 * P];
+    params_t *params = amortizer_params(c->a);
+    float *scale = params_tensor(params, params_find(params, "inference/layer0/scale"));
+    for (int j = 0; j < P; j++)
+        scale[j] = 0.2f;
+    sample(c, &c->batch, 200, 0, draws, NULL);
+    int wide = 0;
+    for (int k = 0; k < SETS * 200; k++) {
+        assert_true(fabs(draws[k * P]) <= 10.0);
+        wide += fabs(draws[k * P]) > 5.0;
+    }
+    assert_true(wide > SETS * 10);
+    end(&c);
+}
+
 static void test_padding_is_not_looked_at(void **state)
 {
     (void)state;
@@ -429,6 +449,7 @@ int main(void)
         cmocka_unit_test(test_summaries_and_densities_do_not_depend_on_the_batch),
         cmocka_unit_test(test_density_of_a_draw_is_the_one_reported_with_it),
         cmocka_unit_test(test_draws_stay_inside_the_support),
+        cmocka_unit_test(test_draws_far_from_the_prior_are_made_anew),
         cmocka_unit_test(test_padding_is_not_looked_at),
         cmocka_unit_test(test_the_order_of_elements_does_not_matter),
         cmocka_unit_test(test_density_integrates_to_one_and_agrees_with_draws),
