@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # The quickstart's study in full: reaction times of 14 people, compared with a long Markov chain on the same likelihood.
-# The limits of a single person are the issue of accuracy, not of correctness: the test prints the table and fails where
-# the typical person is off (root mean square of (mean - mean of the chain) / sd above 0.5 for a parameter, median ratio of
-# sds outside 0.8 to 1.25).
+# The test prints the table and fails where the typical person is off: for a parameter, the median of |mean - mean of the
+# chain| / sd above 0.25, or the median ratio of sds outside 0.8 to 1.25.
 . "$(dirname "$0")/lib.sh"
 python=$2
 golden=$here/../golden/ddm_people.csv
