@@ -444,7 +444,7 @@ static err_t look_for_amortizer(const job_t *job, const char *path, bool *same)
 }
 
 /* --again: what is there is put aside under a name of its own, never deleted. */
-static err_t put_aside(const job_t *job, const char *path)
+static err_t put_aside(const char *path)
 {
     if (!file_exists(path))
         return OK;
@@ -453,7 +453,6 @@ static err_t put_aside(const job_t *job, const char *path)
     if (err == OK)
         log_info("train: %s is kept as %s", path, old);
     free(old);
-    (void)job;
     return err;
 }
 
@@ -462,9 +461,9 @@ static err_t again(job_t *job, const char *path, const char *checkpoint)
     err_t mine = OK;
     TRY(job_claim(job));
     if (job->par->rank == 0) {
-        mine = put_aside(job, path);
+        mine = put_aside(path);
         if (mine == OK)
-            mine = put_aside(job, checkpoint);
+            mine = put_aside(checkpoint);
     }
     return par_agree(job->par, mine);
 }

@@ -37,7 +37,7 @@ typedef struct {
     const double *lower,
         *upper; // (P) open support, +-INFINITY; borrowed by amortizer_create, copied
     struct amortizer_observable {
-        int kind;                     // observable_kind_t; only sets for now
+        int kind;                     // observable_kind_t; sets are read
         int64_t max_length, features; // dims[0] and the product of dims[1..]
     } * observables;                  // (O); borrowed, copied
     struct {
