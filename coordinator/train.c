@@ -174,6 +174,7 @@ typedef struct {
     int64_t steps;         // of an epoch
     double started, saved; // clock
     progress_t progress;
+    reader_t *reader; // goes on from epoch to epoch
 } loop_t;
 
 static err_t save_checkpoint(loop_t *loop)
@@ -216,11 +217,11 @@ static err_t add_slices(training_t *t, reader_t *reader)
     return OK;
 }
 
-static err_t one_step(loop_t *loop, reader_t *reader, double *norm)
+static err_t one_step(loop_t *loop, double *norm)
 {
     training_t *t = loop->t;
     double loss = 0;
-    TRY(par_agree(t->job->par, add_slices(t, reader)));
+    TRY(par_agree(t->job->par, add_slices(t, loop->reader)));
     TRY(trainer_finish_step(t->trainer, t->epoch * loop->steps + t->step, &loss, norm));
     t->loss_sum += loss;
     t->step++;
@@ -281,16 +282,11 @@ static err_t end_epoch(loop_t *loop, double norm)
 static err_t one_epoch(loop_t *loop)
 {
     training_t *t = loop->t;
-    reader_t *reader = NULL;
     double norm = 0;
-    err_t err = par_agree(t->job->par, open_reader(t, &reader));
-    while (err == OK && t->step < loop->steps) {
-        err = look_around(loop);
-        if (err == OK)
-            err = one_step(loop, reader, &norm);
+    while (t->step < loop->steps) {
+        TRY(look_around(loop));
+        TRY(one_step(loop, &norm));
     }
-    reader_destroy(&reader);
-    TRY(err);
     return end_epoch(loop, norm);
 }
 
@@ -311,8 +307,11 @@ static err_t all_epochs(training_t *t, char *checkpoint)
     if (t->job->par->rank == 0)
         loop.progress =
             progress_start("train", "steps", t->epoch * steps + t->step, epochs * steps);
-    while (t->epoch < epochs && !early(t))
-        TRY(one_epoch(&loop));
+    err_t err = par_agree(t->job->par, open_reader(t, &loop.reader));
+    while (err == OK && t->epoch < epochs && !early(t))
+        err = one_epoch(&loop);
+    reader_destroy(&loop.reader);
+    TRY(err);
     t->seconds += log_clock() - loop.started;
     if (t->job->par->rank == 0) {
         char note[96];

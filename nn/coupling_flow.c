@@ -32,24 +32,6 @@ struct coupling_flow {
 
 static const linear_init_t from_zero = {INIT_ZERO, 0.0, true};
 
-static linear_t linear_below(params_t *p, const char *name, const char *part, int64_t in,
-                             int64_t out, linear_init_t init)
-{
-    char *full = mem_format("%s/%s", name, part);
-    linear_t l = linear_make(p, full, in, out, init);
-    free(full);
-    return l;
-}
-
-static mlp_t mlp_below(params_t *p, const char *name, const char *part, int64_t in,
-                       const mlp_config_t *config)
-{
-    char *full = mem_format("%s/%s", name, part);
-    mlp_t m = mlp_make(p, full, in, config);
-    free(full);
-    return m;
-}
-
 static mlp_config_t hidden_of(const coupling_flow_config_t *c, int blocks)
 {
     if (c->golden)
@@ -71,12 +53,13 @@ static conditioner_t conditioner_make(const coupling_flow_t *f, params_t *p, con
     mlp_config_t hidden = hidden_of(c, c->n_hidden - 1);
     char *name = mem_format("%s/%s", layer, part);
     if (given)
-        k.other = linear_below(p, name, "other", given, c->width,
-                               (linear_init_t){hidden.init, 1.0, false});
-    k.condition = linear_below(p, name, "condition", c->conditions, c->width,
-                               (linear_init_t){hidden.init, 1.0, true});
-    k.rest = mlp_below(p, name, "hidden", c->width, &hidden);
-    k.out = linear_below(p, name, "out", c->width, raw_count(f, c->parameters - given), from_zero);
+        k.other = linear_make_below(p, name, "other", given, c->width,
+                                    (linear_init_t){hidden.init, 1.0, false});
+    k.condition = linear_make_below(p, name, "condition", c->conditions, c->width,
+                                    (linear_init_t){hidden.init, 1.0, true});
+    k.rest = mlp_make_below(p, name, "hidden", c->width, &hidden);
+    k.out =
+        linear_make_below(p, name, "out", c->width, raw_count(f, c->parameters - given), from_zero);
     free(name);
     return k;
 }
@@ -118,10 +101,10 @@ static void whiten_make(coupling_flow_t *f, params_t *p, const char *name)
     mlp_config_t hidden = hidden_of(c, c->n_hidden);
     int64_t raw = op_whiten_raw_count(c->parameters);
     char *whiten = mem_format("%s/whiten", name);
-    f->whiten_mlp = mlp_below(p, whiten, "hidden", c->conditions, &hidden);
-    f->whiten_out = linear_below(p, whiten, "out", c->width, raw, from_zero);
-    f->whiten_skip =
-        linear_below(p, whiten, "skip", c->conditions, raw, (linear_init_t){INIT_ZERO, 0.0, false});
+    f->whiten_mlp = mlp_make_below(p, whiten, "hidden", c->conditions, &hidden);
+    f->whiten_out = linear_make_below(p, whiten, "out", c->width, raw, from_zero);
+    f->whiten_skip = linear_make_below(p, whiten, "skip", c->conditions, raw,
+                                       (linear_init_t){INIT_ZERO, 0.0, false});
     free(whiten);
 }
 

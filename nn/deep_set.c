@@ -25,32 +25,20 @@ static const linear_init_t hidden_no_bias = {INIT_HE_NORMAL, 1.0, false};
 static const linear_init_t last = {INIT_GLOROT_UNIFORM, 1.0, true};
 static const linear_init_t last_no_bias = {INIT_GLOROT_UNIFORM, 1.0, false};
 
-static linear_t linear_below(params_t *p, const char *name, const char *part, int64_t in,
-                             int64_t out, linear_init_t init)
-{
-    char *full = mem_format("%s/%s", name, part);
-    linear_t l = linear_make(p, full, in, out, init);
-    free(full);
-    return l;
-}
-
 static mlp_t mlp_below(params_t *p, const char *name, const char *part, int64_t in, int width,
                        const deep_set_config_t *c)
 {
     mlp_config_t config = {width, c->n_hidden, UNARY_SILU, true, INIT_HE_NORMAL, c->dropout};
-    char *full = mem_format("%s/%s", name, part);
-    mlp_t m = mlp_make(p, full, in, &config);
-    free(full);
-    return m;
+    return mlp_make_below(p, name, part, in, &config);
 }
 
 static exchange_t exchange_make(params_t *p, const char *name, int layer, int64_t width)
 {
     exchange_t e;
     char *full = mem_format("%s/exchange%d", name, layer);
-    e.own = linear_below(p, full, "own", width, width, hidden_no_bias);
-    e.mean = linear_below(p, full, "mean", width, width, hidden);
-    e.out = linear_below(p, full, "out", width, width, last);
+    e.own = linear_make_below(p, full, "own", width, width, hidden_no_bias);
+    e.mean = linear_make_below(p, full, "mean", width, width, hidden);
+    e.out = linear_make_below(p, full, "out", width, width, last);
     free(full);
     return e;
 }
@@ -75,8 +63,8 @@ static void make_own(deep_set_t *d, params_t *p, const char *name)
         known += d->elements.out;
     }
     d->set = mlp_below(p, name, "set", known, c->width, c);
-    d->out = linear_below(p, name, "out", d->set.out, c->summary_dim, last);
-    d->skip = linear_below(p, name, "skip", known, c->summary_dim, last_no_bias);
+    d->out = linear_make_below(p, name, "out", d->set.out, c->summary_dim, last);
+    d->skip = linear_make_below(p, name, "skip", known, c->summary_dim, last_no_bias);
 }
 
 deep_set_t *deep_set_make(params_t *params, const char *name, const deep_set_config_t *config)

@@ -42,23 +42,11 @@ static int add(params_t *p, const char *name, const char *part, int64_t rows, in
     return id;
 }
 
-static linear_t linear_below(params_t *p, const char *name, const char *part, int64_t in,
-                             int64_t out, linear_init_t init)
-{
-    char *full = mem_format("%s/%s", name, part);
-    linear_t l = linear_make(p, full, in, out, init);
-    free(full);
-    return l;
-}
-
 static mlp_t mlp_below(params_t *p, const char *name, const char *part, int64_t in,
                        const deep_set_config_t *c)
 {
     mlp_config_t config = {c->width, c->n_hidden, UNARY_SILU, true, INIT_ORTHOGONAL, c->dropout};
-    char *full = mem_format("%s/%s", name, part);
-    mlp_t m = mlp_make(p, full, in, &config);
-    free(full);
-    return m;
+    return mlp_make_below(p, name, part, in, &config);
 }
 
 static ffn_t ffn_make(params_t *p, const char *name, const char *part, int64_t width)
@@ -66,9 +54,9 @@ static ffn_t ffn_make(params_t *p, const char *name, const char *part, int64_t w
     ffn_t f;
     int64_t inner = (width * 8 / 3 + 63) / 64 * 64;
     char *full = mem_format("%s/%s", name, part);
-    f.gate = linear_below(p, full, "gate", width, inner, plain);
-    f.up = linear_below(p, full, "up", width, inner, plain);
-    f.down = linear_below(p, full, "down", inner, width, plain);
+    f.gate = linear_make_below(p, full, "gate", width, inner, plain);
+    f.up = linear_make_below(p, full, "up", width, inner, plain);
+    f.down = linear_make_below(p, full, "down", inner, width, plain);
     free(full);
     return f;
 }
@@ -84,7 +72,7 @@ static layer_t layer_make(params_t *p, const char *name, int64_t in, const deep_
 {
     layer_t l;
     int64_t e = c->embed_dim, w = c->width;
-    l.in = linear_below(p, name, "in", in, e, plain);
+    l.in = linear_make_below(p, name, "in", in, e, plain);
     l.norm = add(p, name, "norm/scale", 1, e, INIT_ONE);
     l.norm_both = add(p, name, "norm_both/scale", 1, e + w, INIT_ONE);
     l.norm_elements = add(p, name, "norm_elements/scale", 1, e, INIT_ONE);
@@ -115,10 +103,10 @@ static void pooling_make(deep_set_peer_t *d, params_t *p, const char *name, int6
     d->seeds = add(p, name, "seeds", SEEDS, e, INIT_ORTHOGONAL);
     d->gate_elements = add(p, name, "gate_elements", 1, 1, INIT_ZERO);
     d->gate_seeds = add(p, name, "gate_seeds", 1, 1, INIT_ZERO);
-    d->query = linear_below(p, name, "query", e, e, plain);
-    d->key = linear_below(p, name, "key", e, e, plain);
-    d->value = linear_below(p, name, "value", e, e, plain);
-    d->attended = linear_below(p, name, "attended", e, e, plain);
+    d->query = linear_make_below(p, name, "query", e, e, plain);
+    d->key = linear_make_below(p, name, "key", e, e, plain);
+    d->value = linear_make_below(p, name, "value", e, e, plain);
+    d->attended = linear_make_below(p, name, "attended", e, e, plain);
     d->ffn_seeds = ffn_make(p, name, "ffn_seeds", e);
     d->norm_query = add(p, name, "norm_query/scale", 1, e, INIT_ONE);
     d->norm_key = add(p, name, "norm_key/scale", 1, e, INIT_ONE);
@@ -144,7 +132,7 @@ deep_set_peer_t *deep_set_peer_make(params_t *params, const char *name,
     char *pooling = mem_format("%s/pooling", name);
     pooling_make(d, params, pooling, e);
     free(pooling);
-    d->out = linear_below(params, name, "out", SEEDS * e, config->summary_dim, with_bias);
+    d->out = linear_make_below(params, name, "out", SEEDS * e, config->summary_dim, with_bias);
     return d;
 }
 

@@ -73,3 +73,21 @@ tensor_t *mlp_record(const mlp_t *m, graph_t *g, tensor_t *x)
         x = block_record(&m->block[k], g, x);
     return x;
 }
+
+linear_t linear_make_below(params_t *p, const char *name, const char *part, int64_t in, int64_t out,
+                           linear_init_t init)
+{
+    char *full = mem_format("%s/%s", name, part);
+    linear_t l = linear_make(p, full, in, out, init);
+    free(full);
+    return l;
+}
+
+mlp_t mlp_make_below(params_t *p, const char *name, const char *part, int64_t in,
+                     const mlp_config_t *config)
+{
+    char *full = mem_format("%s/%s", name, part);
+    mlp_t m = mlp_make(p, full, in, config);
+    free(full);
+    return m;
+}

@@ -24,6 +24,9 @@ typedef struct {
 
 /* name/weight (in, out) and name/bias (1, out), which begins at zero. */
 linear_t linear_make(params_t *p, const char *name, int64_t in, int64_t out, linear_init_t init);
+/* The same under "name/part". */
+linear_t linear_make_below(params_t *p, const char *name, const char *part, int64_t in, int64_t out,
+                           linear_init_t init);
 /* act(x W + b): (R, in) -> (R, out). */
 tensor_t *linear_record(const linear_t *l, graph_t *g, tensor_t *x, unary_t activation);
 
@@ -54,6 +57,9 @@ typedef struct {
 
 /* name/0/dense/weight, name/0/projector/weight, ... */
 mlp_t mlp_make(params_t *p, const char *name, int64_t in, const mlp_config_t *config);
+/* The same under "name/part". */
+mlp_t mlp_make_below(params_t *p, const char *name, const char *part, int64_t in,
+                     const mlp_config_t *config);
 tensor_t *mlp_record(const mlp_t *m, graph_t *g, tensor_t *x);
 
 #endif
