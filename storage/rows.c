@@ -9,11 +9,16 @@
 
 const char *row_status_name(row_status_t status)
 {
-    static const char *const names[ROW_STATUS_COUNT] = {[ROW_MISSING] = "missing",
-                                                        [ROW_DONE] = "done",
-                                                        [ROW_REJECTED] = "rejected",
-                                                        [ROW_NONFINITE] = "nonfinite"};
+    static const char *const names[ROW_STATUS_COUNT] = {
+        [ROW_MISSING] = "missing",     [ROW_DONE] = "done",   [ROW_REJECTED] = "rejected",
+        [ROW_NONFINITE] = "nonfinite", [ROW_ERROR] = "error", [ROW_TIMEOUT] = "timeout",
+        [ROW_CRASHED] = "crashed"};
     return status < ROW_STATUS_COUNT ? names[status] : "unknown";
+}
+
+bool row_status_may_change(row_status_t status)
+{
+    return status == ROW_TIMEOUT || status == ROW_CRASHED;
 }
 
 rows_t rows_create(const schema_t *schema, int64_t capacity)
@@ -23,6 +28,7 @@ rows_t rows_create(const schema_t *schema, int64_t capacity)
     rows.index = MEM_NEW(int64_t, n);
     rows.status = MEM_NEW(uint8_t, n);
     rows.seconds = MEM_NEW(double, n);
+    rows.reason = MEM_NEW(char *, n);
     rows.parameters = MEM_NEW(double, n *(size_t)schema->n_parameters);
     rows.design = MEM_NEW(double, n *(size_t)schema->n_design);
     rows.length = MEM_NEW(int32_t, n * n_observables);
@@ -36,6 +42,9 @@ void rows_destroy(rows_t *rows)
 {
     for (int o = 0; rows->schema != NULL && o < rows->schema->n_observables; o++)
         free(rows->observables[o]);
+    for (int64_t i = 0; i < rows->capacity; i++)
+        free(rows->reason[i]);
+    free(rows->reason);
     free(rows->observables);
     free(rows->index);
     free(rows->status);
@@ -44,6 +53,15 @@ void rows_destroy(rows_t *rows)
     free(rows->design);
     free(rows->length);
     *rows = (rows_t){0};
+}
+
+void rows_set_reason(rows_t *rows, int64_t at, const char *reason)
+{
+    CHECK(at >= 0 && at < rows->capacity, "row %ld of %ld", (long)at, (long)rows->capacity);
+    char *words =
+        reason != NULL && reason[0] != '\0' ? mem_format("%.*s", ROW_REASON_CAP - 1, reason) : NULL;
+    free(rows->reason[at]);
+    rows->reason[at] = words;
 }
 
 // One field of a row: where row 0 lies in memory, and the bytes of one row.
@@ -122,6 +140,8 @@ void rows_copy(const rows_t *a, int64_t from, rows_t *b, int64_t to)
         memcpy(target.at + (size_t)to * target.bytes, source.at + (size_t)from * source.bytes,
                source.bytes);
     }
+    if (a->reason[from] != NULL || b->reason[to] != NULL)
+        rows_set_reason(b, to, a->reason[from]);
 }
 
 void rows_append(const rows_t *a, int64_t from, rows_t *b)

@@ -15,15 +15,21 @@ typedef enum {
     ROW_DONE = 1,
     ROW_REJECTED = 2,  // the simulator rejected the draw
     ROW_NONFINITE = 3, // a parameter or an observable is NaN or infinite
+    ROW_ERROR = 4,     // the simulator said that it failed, or its answer made no sense
+    ROW_TIMEOUT = 5,   // it was ended because it took too long
+    ROW_CRASHED = 6,   // its process ended in the middle of the row
     ROW_STATUS_COUNT
 } row_status_t;
+enum { ROW_REASON_CAP = 240 }; // bytes of a reason, with its 0
 
 typedef struct {
     const schema_t *schema; // borrowed
     int64_t capacity, n;
-    int64_t *index;      // (n)       row of the bank
-    uint8_t *status;     // (n)       row_status_t
-    double *seconds;     // (n)       measured
+    int64_t *index;  // (n)       row of the bank
+    uint8_t *status; // (n)       row_status_t
+    double *seconds; // (n)       measured
+    char *
+        *reason; // (n)       why the row is not done, in words; NULL where nothing was said; owned
     double *parameters;  // (n, P)
     double *design;      // (n, D)
     int32_t *length;     // (n, O)    elements of each observable (dims[0] where fixed)
@@ -33,18 +39,22 @@ typedef struct {
 rows_t rows_create(const schema_t *schema,
                    int64_t capacity); // cleared, n = 0; the schema must outlive it
 void rows_destroy(rows_t *rows);
-/* Copies row `from` of a to row `to` of b (same schema). */
+/* Sets the words of a row: copied, cut to ROW_REASON_CAP; NULL or "" clears them. */
+void rows_set_reason(rows_t *rows, int64_t at, const char *reason);
+/* Copies row `from` of a to row `to` of b (same schema), its reason too. */
 void rows_copy(const rows_t *a, int64_t from, rows_t *b, int64_t to);
 /* Appends row `from` of a to b, which has room for it. */
 void rows_append(const rows_t *a, int64_t from, rows_t *b);
 size_t rows_bytes(const schema_t *schema); // of one row, packed
 /* Row `at` as rows_bytes() bytes without gaps, for a message: index, status, seconds, parameters, design,
- * length, observables. */
+ * length, observables. The reason is not among them. */
 void rows_pack(const rows_t *rows, int64_t at, void *out);
 void rows_unpack(const void *packed, rows_t *rows, int64_t at);
 /* xxh3 over the rows [begin, end): index, status, parameters, design, length, then each observable; `seconds` is left
  * out, it is measured. */
 uint64_t rows_hash(const rows_t *rows, int64_t begin, int64_t end);
 const char *row_status_name(row_status_t status); // "done"
+/* Whether trying the row again may give another status: it timed out or crashed, which its seed does not determine. */
+bool row_status_may_change(row_status_t status);
 
 #endif
