@@ -147,6 +147,26 @@ char *par_broadcast_text(const par_t *par, int root, const char *text)
     return copy;
 }
 
+par_t par_split(const par_t *par, int colour)
+{
+    par_t part = {.comm = MPI_COMM_NULL};
+    TRY_MPI(MPI_Comm_split(par->comm, colour, par->rank, &part.comm));
+    TRY_MPI(MPI_Comm_set_errhandler(part.comm, MPI_ERRORS_RETURN));
+    TRY_MPI(MPI_Comm_rank(part.comm, &part.rank));
+    TRY_MPI(MPI_Comm_size(part.comm, &part.size));
+    return part;
+}
+
+void par_release(par_t *part)
+{
+    TRY_MPI(MPI_Comm_free(&part->comm));
+}
+
+par_t par_alone(void)
+{
+    return (par_t){.comm = MPI_COMM_SELF, .rank = 0, .size = 1};
+}
+
 range_t par_share(int64_t n, int rank, int size)
 {
     CHECK(n >= 0 && n <= INT64_MAX / size && rank >= 0 && rank < size,

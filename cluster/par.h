@@ -47,6 +47,12 @@ double par_max_f64(const par_t *par, double mine);
 /* Collective. Text (or NULL) from root to all; the caller frees it on every rank. */
 char *par_broadcast_text(const par_t *par, int root, const char *text);
 
+/* The ranks of one colour (0 or more), in their order, as ranks of their own; give it back with par_release. Collective. */
+par_t par_split(const par_t *par, int colour);
+/* Gives back what par_split made. Collective over its ranks. */
+void par_release(par_t *part);
+/* This rank alone, from MPI_COMM_SELF; not to be given back. Not collective. */
+par_t par_alone(void);
 /* Contiguous share of [0, n): rank r has [r n / size, (r + 1) n / size). Not collective. */
 range_t par_share(int64_t n, int rank, int size);
 /* Narrows a count to MPI's int; dies when it does not fit. */
