@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * HDF5, and the only files that call it (h5.c, h5_text.c). Every function here takes one process-wide lock (a reader thread may work beside
+ * HDF5, and the only files that call it (h5*.c). Every function here takes one process-wide lock (a reader thread may work beside
  * the main thread), HDF5's error stack becomes the text of an err_t, and every id that is made inside is closed inside.
  *
  * Files are made so that equal content gives equal bytes: no object times, space allocated when a data set is made,
@@ -39,6 +39,7 @@ typedef struct {
     int n_dims;                // 0: a single value
     int64_t dims[H5_MAX_DIMS]; // 0 is allowed
     int64_t chunk_rows;        // rows of a chunk; 0: contiguous
+    int deflate;               // of chunks: 0 none, 1 (fast) to 9 (small)
 } h5_shape_t;
 
 size_t h5_type_bytes(h5_type_t type);
@@ -81,6 +82,10 @@ err_t h5_dataset_open(h5_id_t parent, const char *path, h5_id_t *out) ERR_MUST_C
 /* ERR_FORMAT for a type or a number of dimensions this module does not know. Integers and floats of other widths are
  * reported as the narrowest type here that holds them. */
 err_t h5_dataset_shape(h5_id_t dataset, h5_shape_t *shape) ERR_MUST_CHECK;
+
+/* Where the numbers of a contiguous data set begin in its file, in bytes: they lie there in rows, as its type says. -1 for
+ * other layouts. */
+int64_t h5_dataset_place(h5_id_t dataset);
 
 /* Rows [first, first + n) of a data set, n = 0 allowed; `data` holds values of `type` (converted where the file's type
  * is another one). H5_COLLECTIVE: every rank calls it, with rows of its own or none. ERR_IO. */

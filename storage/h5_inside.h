@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What h5.c and h5_text.c share. For these two files alone: whoever calls HDF5 holds the lock.
+ * What the files h5*.c share. For these alone: whoever calls HDF5 holds the lock.
  */
 #ifndef STORAGE_H5_INSIDE_H
 #define STORAGE_H5_INSIDE_H
@@ -17,6 +17,12 @@ void h5_unlock(void);
 void h5_name_of(hid_t id, char *out, size_t cap);
 /* HDF5's error stack as an error: "file: object: path: what failed: why". */
 err_t h5_stack_fail(err_code_t code, hid_t id, const char *path);
+/* HDF5's next call clears its error stack: a failure's is kept over the closing of what was held. */
+hid_t h5_stack_keep(bool failed);
+void h5_stack_restore(hid_t kept);
+bool h5_path_exists(hid_t parent, const char *path);
+/* Opens or makes the groups of `path` up to (not with) its last `keep` steps; `*rest` points at what is left of it. */
+hid_t h5_group_walk(hid_t parent, char *path, int keep, char **rest);
 hid_t h5_memory_type(h5_type_t type);
 /* False for a type that h5_type_t does not know. */
 bool h5_type_from_file(hid_t type, h5_type_t *out);
