@@ -23,17 +23,21 @@ typedef enum {
 
 typedef struct {
     char *name;
+    char *unit;  // for people ("s"); NULL: none told
+    char *prior; // as the study writes it, "lognormal(-0.9, 0.5)"; NULL: the simulator's own
     double lower, upper; // open support; +-INFINITY
 } schema_parameter_t;
 
 typedef struct {
     char *name;
+    char *unit;          // NULL: none told
     double lower, upper; // both included
     bool integer;
 } schema_design_t;
 
 typedef struct {
     char *name;
+    char *unit; // NULL: none told
     kind_t kind;
     int n_dims;
     int64_t dims[SCHEMA_MAX_DIMS]; // the largest sizes
@@ -71,10 +75,10 @@ err_t schema_parse(const char *text, const char *where, schema_t *out) ERR_MUST_
 /* The same from a mapping inside a larger document. */
 err_t schema_from_node(yaml_node_ref_t node, const char *where, schema_t *out) ERR_MUST_CHECK;
 
-/* "ddm-1-9f3c21ab77e0d154": name, version and xxh3 of the text without its description. The caller frees it. */
+/* "ddm-1-9f3c21ab77e0d154": name, version and xxh3 of the text without description and units. The caller frees it. */
 char *schema_fingerprint(const schema_t *schema);
-/* The first difference in words ("parameter 2: t0 against tau"), or NULL when equal; descriptions are not compared. The
- * caller frees it. */
+/* The first difference in words ("parameter 2: t0 against tau"), or NULL when equal; descriptions and units are not
+ * compared. The caller frees it. */
 char *schema_difference(const schema_t *a, const schema_t *b);
 
 #endif

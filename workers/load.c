@@ -38,12 +38,15 @@ static schema_t schema_of(const infermill_simulator_t *table)
     };
     for (int i = 0; i < s.n_parameters; i++) {
         const infermill_parameter_t *p = &table->parameters[i];
-        s.parameters[i] = (schema_parameter_t){mem_copy_text(p->name), p->lower, p->upper};
+        s.parameters[i] = (schema_parameter_t){
+            .name = mem_copy_text(p->name), .lower = p->lower, .upper = p->upper};
     }
     for (int i = 0; i < s.n_design; i++) {
         const infermill_design_t *d = &table->design[i];
-        s.design[i] =
-            (schema_design_t){mem_copy_text(d->name), d->lower, d->upper, d->integer != 0};
+        s.design[i] = (schema_design_t){.name = mem_copy_text(d->name),
+                                        .lower = d->lower,
+                                        .upper = d->upper,
+                                        .integer = d->integer != 0};
     }
     for (int i = 0; i < s.n_observables; i++) {
         const infermill_observable_t *o = &table->observables[i];

@@ -22,13 +22,26 @@ schema_t sample_schema(void)
     s.parameters = MEM_NEW(schema_parameter_t, 2);
     s.design = MEM_NEW(schema_design_t, 1);
     s.observables = MEM_NEW(schema_observable_t, 2);
-    s.parameters[0] = (schema_parameter_t){mem_copy_text("mu"), -INFINITY, INFINITY};
-    s.parameters[1] = (schema_parameter_t){mem_copy_text("sigma"), 0.05, INFINITY};
-    s.design[0] = (schema_design_t){mem_copy_text("n"), 3, 7, true};
-    s.observables[0] =
-        (schema_observable_t){mem_copy_text("y"), KIND_SET, 2, {7, 2, 0}, 0, -INFINITY, INFINITY};
-    s.observables[1] =
-        (schema_observable_t){mem_copy_text("z"), KIND_VECTOR, 1, {3, 0, 0}, -1, 0, 1};
+    s.parameters[0] =
+        (schema_parameter_t){.name = mem_copy_text("mu"), .lower = -INFINITY, .upper = INFINITY};
+    s.parameters[1] =
+        (schema_parameter_t){.name = mem_copy_text("sigma"), .lower = 0.05, .upper = INFINITY};
+    s.design[0] =
+        (schema_design_t){.name = mem_copy_text("n"), .lower = 3, .upper = 7, .integer = true};
+    s.observables[0] = (schema_observable_t){.name = mem_copy_text("y"),
+                                             .kind = KIND_SET,
+                                             .n_dims = 2,
+                                             .dims = {7, 2},
+                                             .length_design = 0,
+                                             .lower = -INFINITY,
+                                             .upper = INFINITY};
+    s.observables[1] = (schema_observable_t){.name = mem_copy_text("z"),
+                                             .kind = KIND_VECTOR,
+                                             .n_dims = 1,
+                                             .dims = {3},
+                                             .length_design = -1,
+                                             .lower = 0,
+                                             .upper = 1};
     return s;
 }
 

@@ -34,6 +34,34 @@ static void text_comes_back_equal(void **state)
     schema_free(&b);
 }
 
+static void units_and_priors_are_kept_where_they_are_given(void **state)
+{
+    schema_t a = sample_schema(), b;
+    (void)state;
+    char *bare = schema_text(&a);
+    assert_null(strstr(bare, "unit"));
+    assert_null(strstr(bare, "prior"));
+    free(bare);
+    a.parameters[0].unit = mem_copy_text("m/s");
+    a.parameters[1].prior = mem_copy_text("lognormal(-0.9, 0.5)");
+    a.design[0].unit = mem_copy_text("trials");
+    a.observables[1].unit = mem_copy_text("s");
+    schema_t copy = schema_copy(&a);
+    char *text = schema_text(&copy);
+    assert_int_equal(schema_parse(text, "text", &b), OK);
+    assert_string_equal(b.parameters[0].unit, "m/s");
+    assert_null(b.parameters[0].prior);
+    assert_null(b.parameters[1].unit);
+    assert_string_equal(b.parameters[1].prior, "lognormal(-0.9, 0.5)");
+    assert_string_equal(b.design[0].unit, "trials");
+    assert_null(b.observables[0].unit);
+    assert_string_equal(b.observables[1].unit, "s");
+    free(text);
+    schema_free(&copy);
+    schema_free(&a);
+    schema_free(&b);
+}
+
 static void names_are_quoted_where_they_must_be(void **state)
 {
     schema_t a = sample_schema(), b;
@@ -67,6 +95,36 @@ static void fingerprint_follows_the_model_and_not_its_description(void **state)
     schema_free(&a);
 }
 
+static void another_prior_is_another_model_and_another_unit_is_not(void **state)
+{
+    schema_t a = sample_schema();
+    (void)state;
+    char *bare = schema_fingerprint(&a);
+    a.parameters[0].unit = mem_copy_text("m/s");
+    a.design[0].unit = mem_copy_text("trials");
+    a.observables[0].unit = mem_copy_text("s");
+    char *units = schema_fingerprint(&a);
+    assert_string_equal(bare, units);
+    a.parameters[0].prior = mem_copy_text("normal(0, 1)");
+    char *prior = schema_fingerprint(&a);
+    assert_string_not_equal(bare, prior);
+    free(bare);
+    free(units);
+    free(prior);
+    schema_free(&a);
+}
+
+// Fingerprints stand in banks and amortizers: the text that they are made of may not change.
+static void the_fingerprint_of_a_model_stays_what_it_was(void **state)
+{
+    schema_t a = sample_schema();
+    (void)state;
+    char *fingerprint = schema_fingerprint(&a);
+    assert_string_equal(fingerprint, "sample-1-41de6315b4eb294a");
+    free(fingerprint);
+    schema_free(&a);
+}
+
 static void differ(schema_t *a, const schema_t *b, const char *words)
 {
     char *difference = schema_difference(a, b);
@@ -88,6 +146,8 @@ static void the_first_difference_is_said(void **state)
     differ(&a, &b, "parameter 2: Sigma against sigma");
     a.parameters[1].lower = 0;
     differ(&a, &b, "parameter sigma: bounds (0, inf) against (0.05, inf)");
+    a.parameters[0].prior = mem_copy_text("normal(0, 1)");
+    differ(&a, &b, "parameter mu: prior normal(0, 1) against the simulator's own");
     a.design[0].lower = 2;
     differ(&a, &b, "design variable n: [2, 7] whole against [3, 7] whole");
     a.observables[0].kind = KIND_SERIES;
@@ -207,8 +267,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_comes_back_equal),
+        cmocka_unit_test(units_and_priors_are_kept_where_they_are_given),
         cmocka_unit_test(names_are_quoted_where_they_must_be),
         cmocka_unit_test(fingerprint_follows_the_model_and_not_its_description),
+        cmocka_unit_test(another_prior_is_another_model_and_another_unit_is_not),
+        cmocka_unit_test(the_fingerprint_of_a_model_stays_what_it_was),
         cmocka_unit_test(the_first_difference_is_said),
         cmocka_unit_test(nonsense_is_refused_with_its_place),
         cmocka_unit_test(sizes_follow_the_dims),

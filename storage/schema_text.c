@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/mem.h"
+#include "storage/schema.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+static const char *const kind_names[] = {[KIND_VECTOR] = "vector",
+                                         [KIND_SET] = "set",
+                                         [KIND_SERIES] = "series",
+                                         [KIND_IMAGE] = "image",
+                                         NULL};
+
+const char *kind_name(kind_t kind)
+{
+    return kind_names[kind];
+}
+
+/* ---- written ---- */
+
+typedef struct {
+    char *text;
+    size_t used, cap;
+} writer_t;
+
+static void put(writer_t *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void put(writer_t *w, const char *format, ...)
+{
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    size_t length = (size_t)vsnprintf(NULL, 0, format, args);
+    if (w->used + length + 1 > w->cap) {
+        w->cap = 2 * (w->used + length + 1);
+        w->text = MEM_GROW(w->text, char, w->cap);
+    }
+    vsnprintf(w->text + w->used, w->cap - w->used, format, again);
+    w->used += length;
+    va_end(again);
+    va_end(args);
+}
+
+static void put_text(writer_t *w, const char *before, const char *text)
+{
+    char *quoted = yaml_quote(text);
+    put(w, "%s%s\n", before, quoted);
+    free(quoted);
+}
+
+static void put_optional(writer_t *w, const char *before, const char *text)
+{
+    if (text != NULL && text[0] != '\0')
+        put_text(w, before, text);
+}
+
+// The shortest digits that read back as the same number.
+static void put_real(writer_t *w, const char *before, double x)
+{
+    char text[40];
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, x);
+        if (strtod(text, NULL) == x)
+            break;
+    }
+    put(w, "%s%s\n", before, isinf(x) ? (x < 0 ? "-.inf" : ".inf") : text);
+}
+
+static void put_observable(writer_t *w, const schema_t *s, const schema_observable_t *o)
+{
+    put_text(w, "  - name: ", o->name);
+    put(w, "    kind: %s\n    dims: [", kind_name(o->kind));
+    for (int d = 0; d < o->n_dims; d++)
+        put(w, "%s%" PRId64, d ? ", " : "", o->dims[d]);
+    put(w, "]\n");
+    if (o->length_design >= 0)
+        put_text(w, "    length: ", s->design[o->length_design].name);
+    put_real(w, "    lower: ", o->lower);
+    put_real(w, "    upper: ", o->upper);
+}
+
+// `all`: also what makes no other model of it, the description and the units.
+static char *text_of(const schema_t *s, bool all)
+{
+    writer_t w = {NULL, 0, 0};
+    put_text(&w, "name: ", s->name);
+    put_text(&w, "version: ", s->version);
+    put_optional(&w, "description: ", all ? s->description : NULL);
+    put(&w, "parameters:\n");
+    for (int i = 0; i < s->n_parameters; i++) {
+        put_text(&w, "  - name: ", s->parameters[i].name);
+        put_real(&w, "    lower: ", s->parameters[i].lower);
+        put_real(&w, "    upper: ", s->parameters[i].upper);
+        put_optional(&w, "    prior: ", s->parameters[i].prior);
+        put_optional(&w, "    unit: ", all ? s->parameters[i].unit : NULL);
+    }
+    put(&w, s->n_design ? "design:\n" : "");
+    for (int i = 0; i < s->n_design; i++) {
+        put_text(&w, "  - name: ", s->design[i].name);
+        put_real(&w, "    lower: ", s->design[i].lower);
+        put_real(&w, "    upper: ", s->design[i].upper);
+        put(&w, "    integer: %s\n", s->design[i].integer ? "true" : "false");
+        put_optional(&w, "    unit: ", all ? s->design[i].unit : NULL);
+    }
+    put(&w, "observables:\n");
+    for (int i = 0; i < s->n_observables; i++) {
+        put_observable(&w, s, &s->observables[i]);
+        put_optional(&w, "    unit: ", all ? s->observables[i].unit : NULL);
+    }
+    return w.text;
+}
+
+char *schema_text(const schema_t *schema)
+{
+    return text_of(schema, true);
+}
+
+char *schema_fingerprint(const schema_t *schema)
+{
+    char *text = text_of(schema, false);
+    uint64_t hash = XXH3_64bits(text, strlen(text));
+    free(text);
+    return mem_format("%s-%s-%016" PRIx64, schema->name, schema->version, hash);
+}
+
+/* ---- read ---- */
+
+typedef struct {
+    char *name, *version, *description;
+    yaml_node_ref_t parameters, design, observables;
+} top_t;
+
+typedef struct {
+    char *name, *length, *unit, *prior;
+    int kind;
+    yaml_reals_t dims;
+    double lower, upper;
+    bool integer;
+} item_t;
+
+#define FIELD(type_name, struct_name, member, ...)                                                 \
+    {                                                                                              \
+        .key = #member, .type = type_name, .offset = offsetof(struct_name, member), __VA_ARGS__    \
+    }
+
+#define UNIT_FIELD FIELD(YAML_TEXT, item_t, unit, .help = "its unit, for people")
+
+static const yaml_field_t top_fields[] = {
+    FIELD(YAML_TEXT, top_t, name, .required = true, .help = "the model's name"),
+    FIELD(YAML_TEXT, top_t, version, .required = true, .help = "changes when its results do"),
+    FIELD(YAML_TEXT, top_t, description, .help = "one line for people"),
+    FIELD(YAML_NODE, top_t, parameters, .required = true, .help = "what is inferred"),
+    FIELD(YAML_NODE, top_t, design, .help = "known settings of one experiment"),
+    FIELD(YAML_NODE, top_t, observables, .required = true, .help = "what is observed"),
+    {.key = NULL}};
+
+static const yaml_field_t parameter_fields[] = {
+    FIELD(YAML_TEXT, item_t, name, .required = true, .help = "the parameter's name"),
+    FIELD(YAML_REAL, item_t, lower, .fallback = "-.inf", .help = "open lower end of the support"),
+    FIELD(YAML_REAL, item_t, upper, .fallback = ".inf", .help = "open upper end of the support"),
+    FIELD(YAML_TEXT, item_t, prior, .help = "its prior, where the study gives one"),
+    UNIT_FIELD,
+    {.key = NULL}};
+
+static const yaml_field_t design_fields[] = {
+    FIELD(YAML_TEXT, item_t, name, .required = true, .help = "the design variable's name"),
+    FIELD(YAML_REAL, item_t, lower, .required = true, .help = "smallest value"),
+    FIELD(YAML_REAL, item_t, upper, .required = true, .help = "largest value"),
+    FIELD(YAML_BOOL, item_t, integer, .fallback = "false", .help = "whole numbers only"),
+    UNIT_FIELD,
+    {.key = NULL}};
+
+static const yaml_field_t observable_fields[] = {
+    FIELD(YAML_TEXT, item_t, name, .required = true, .help = "the observable's name"),
+    FIELD(YAML_WORD, item_t, kind, .required = true, .words = kind_names, .help = "what it means"),
+    FIELD(YAML_REALS, item_t, dims, .required = true,
+          .help = "sizes, the largest of a varying one"),
+    FIELD(YAML_TEXT, item_t, length, .help = "design variable that gives the first size"),
+    FIELD(YAML_REAL, item_t, lower, .fallback = "-.inf", .help = "real data below is refused"),
+    FIELD(YAML_REAL, item_t, upper, .fallback = ".inf", .help = "real data above is refused"),
+    UNIT_FIELD,
+    {.key = NULL}};
+
+typedef err_t (*item_reader_t)(yaml_node_ref_t node, arena_t *arena, schema_t *s, int i);
+
+static err_t read_parameter(yaml_node_ref_t node, arena_t *arena, schema_t *s, int i)
+{
+    item_t item = {0};
+    TRY(yaml_fill(node, parameter_fields, arena, &item));
+    s->parameters[i] = (schema_parameter_t){.name = mem_copy_text(item.name),
+                                            .unit = mem_copy_text(item.unit),
+                                            .prior = mem_copy_text(item.prior),
+                                            .lower = item.lower,
+                                            .upper = item.upper};
+    return OK;
+}
+
+static err_t read_design(yaml_node_ref_t node, arena_t *arena, schema_t *s, int i)
+{
+    item_t item = {0};
+    TRY(yaml_fill(node, design_fields, arena, &item));
+    s->design[i] = (schema_design_t){.name = mem_copy_text(item.name),
+                                     .unit = mem_copy_text(item.unit),
+                                     .lower = item.lower,
+                                     .upper = item.upper,
+                                     .integer = item.integer};
+    return OK;
+}
+
+static err_t read_observable(yaml_node_ref_t node, arena_t *arena, schema_t *s, int i)
+{
+    item_t item = {0};
+    schema_observable_t *o = &s->observables[i];
+    TRY(yaml_fill(node, observable_fields, arena, &item));
+    if (item.dims.n < 1 || item.dims.n > SCHEMA_MAX_DIMS)
+        return yaml_node_error(node, "dims: got %d sizes, expected 1 to %d", item.dims.n,
+                               SCHEMA_MAX_DIMS);
+    *o = (schema_observable_t){.name = mem_copy_text(item.name),
+                               .unit = mem_copy_text(item.unit),
+                               .kind = (kind_t)item.kind,
+                               .n_dims = item.dims.n,
+                               .length_design = -1,
+                               .lower = item.lower,
+                               .upper = item.upper};
+    for (int d = 0; d < item.dims.n; d++) {
+        if (!(item.dims.at[d] >= 1 && item.dims.at[d] <= INT32_MAX &&
+              item.dims.at[d] == floor(item.dims.at[d])))
+            return yaml_node_error(node, "dims: %g is not a size", item.dims.at[d]);
+        o->dims[d] = (int64_t)item.dims.at[d];
+    }
+    if (item.length != NULL)
+        o->length_design = schema_find_design(s, item.length);
+    if (item.length != NULL && o->length_design < 0)
+        return yaml_node_error(node, "length: there is no design variable \"%s\"", item.length);
+    return OK;
+}
+
+// Counts grow one by one, so that schema_free is right after an error.
+static err_t read_list(yaml_node_ref_t list, arena_t *arena, schema_t *s, int *count,
+                       item_reader_t reader)
+{
+    int n = yaml_node_count(list);
+    if (yaml_node_kind(list) == YAML_KIND_ABSENT)
+        return OK;
+    if (yaml_node_kind(list) != YAML_KIND_SEQUENCE)
+        return yaml_node_error(list, "expected a list");
+    for (int i = 0; i < n; i++) {
+        *count = i + 1;
+        TRY(reader(yaml_node_item(list, i), arena, s, i));
+    }
+    return OK;
+}
+
+static err_t read_all(yaml_node_ref_t node, arena_t *arena, schema_t *s)
+{
+    top_t top = {0};
+    TRY(yaml_fill(node, top_fields, arena, &top));
+    s->name = mem_copy_text(top.name);
+    s->version = mem_copy_text(top.version);
+    s->description = mem_copy_text(top.description ? top.description : "");
+    s->parameters = MEM_NEW(schema_parameter_t, yaml_node_count(top.parameters));
+    s->design = MEM_NEW(schema_design_t, yaml_node_count(top.design));
+    s->observables = MEM_NEW(schema_observable_t, yaml_node_count(top.observables));
+    TRY(read_list(top.parameters, arena, s, &s->n_parameters, read_parameter));
+    TRY(read_list(top.design, arena, s, &s->n_design, read_design));
+    TRY(read_list(top.observables, arena, s, &s->n_observables, read_observable));
+    return OK;
+}
+
+err_t schema_from_node(yaml_node_ref_t node, const char *where, schema_t *out)
+{
+    err_t err;
+    arena_t *arena = arena_create();
+    *out = (schema_t){0};
+    TRY_TO(done, read_all(node, arena, out));
+    TRY_TO(done, schema_check(out, where));
+done:
+    arena_destroy(&arena);
+    if (err != OK)
+        schema_free(out);
+    return err;
+}
+
+err_t schema_parse(const char *text, const char *where, schema_t *out)
+{
+    yaml_doc_t *doc = NULL;
+    *out = (schema_t){0};
+    TRY(yaml_read_text(text, where, &doc));
+    err_t err = schema_from_node(yaml_root(doc), where, out);
+    yaml_close(&doc);
+    return err == OK ? OK : err_frame(err, __FILE__, __LINE__);
+}
