@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Real data from CSV, with and without a sign column.
+#include "tests/fuzz/fuzz.h"
+#include "workers/table_csv.h"
+
+static void read_table(const char *path, const table_csv_t *config)
+{
+    table_t table;
+    err_t err = table_read_csv(path, config, &table);
+    fuzz_expect_words(err);
+    if (err == OK)
+        table_free(&table);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const char *const rt[] = {"rt"}, *const pair[] = {"x", "y"};
+    const table_columns_t one = {1, rt, "response"}, two[] = {{2, pair, NULL}, {1, rt, NULL}};
+    const char *path = fuzz_file("data.csv", data, size);
+    read_table(path, &(table_csv_t){.id = "id", .n_observables = 1, .observables = &one});
+    read_table(path, &(table_csv_t){.id = "id", .n_observables = 2, .observables = two});
+    return 0;
+}
