@@ -4,6 +4,7 @@
 #include "cluster/rng.h"
 
 #include "cluster/err.h"
+#include "cluster/saddle.h"
 
 #include <Random123/philox.h>
 
@@ -114,36 +115,11 @@ double rng_cauchy(rng_t *r)
     return tan(M_PI * (rng_uniform(r) - 0.5));
 }
 
-/* log(n!) - (log(sqrt(2 pi n)) + n log(n) - n), n >= 1 */
-static double stirling_error(double n)
-{
-    int sign;
-    if (n <= 15)
-        return lgamma_r(n + 1, &sign) - (n + 0.5) * log(n) + n - 0.5 * log(2 * M_PI);
-    double n2 = n * n;
-    return (1.0 / 12 - (1.0 / 360 - (1.0 / 1260 - (1.0 / 1680) / n2) / n2) / n2) / n;
-}
-
-/* x log(x / m) + m - x, without cancellation near x = m; x, m > 0 */
-static double deviance(double x, double m)
-{
-    if (fabs(x - m) >= 0.1 * (x + m))
-        return x * log(x / m) + m - x;
-    double v = (x - m) / (x + m), sum = (x - m) * v, term = 2 * x * v;
-    for (int j = 1;; j++) {
-        term *= v * v;
-        double next = sum + term / (2 * j + 1);
-        if (next == sum)
-            return sum;
-        sum = next;
-    }
-}
-
 static double log_poisson(double k, double mean)
 {
     if (k == 0)
         return -mean;
-    return -stirling_error(k) - deviance(k, mean) - 0.5 * log(2 * M_PI * k);
+    return -saddle_stirling_error(k) - saddle_deviance(k, mean) - 0.5 * log(2 * M_PI * k);
 }
 
 /* 0 < p < 1 */
@@ -154,8 +130,9 @@ static double log_binomial(double k, double n, double p)
     if (k == n)
         return n * log(p);
     double rest = n - k;
-    return stirling_error(n) - stirling_error(k) - stirling_error(rest) - deviance(k, n * p) -
-           deviance(rest, n * (1 - p)) - 0.5 * log(2 * M_PI * k * (rest / n));
+    return saddle_stirling_error(n) - saddle_stirling_error(k) - saddle_stirling_error(rest) -
+           saddle_deviance(k, n * p) - saddle_deviance(rest, n * (1 - p)) -
+           0.5 * log(2 * M_PI * k * (rest / n));
 }
 
 /* The candidate of transformed rejection: floor of a table-mountain shaped variate round `centre`. */

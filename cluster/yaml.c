@@ -172,6 +172,64 @@ static err_t check_keys(yaml_doc_t *doc, const yaml_node_t *map)
     return err;
 }
 
+/* Opened minus closed parentheses of an unquoted text; of anything else 0. */
+static int open_parentheses(const yaml_node_t *node)
+{
+    int open = 0;
+    if (node->type == YAML_SCALAR_NODE && node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
+        for (const yaml_char_t *c = node->data.scalar.value; *c != '\0'; c++)
+            open += (*c == '(') - (*c == ')');
+    return open;
+}
+
+/* A key without a value in a flow map. */
+static bool is_piece(const yaml_doc_t *doc, const yaml_node_pair_t *pair)
+{
+    const yaml_node_t *key = node_at(doc, pair->key), *value = node_at(doc, pair->value);
+    return key->type == YAML_SCALAR_NODE && key->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
+           value->type == YAML_SCALAR_NODE && value->data.scalar.length == 0 &&
+           value->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+}
+
+/* How many pairs after `first` are the rest of its value "f(1"; 0 where no later piece closes it. */
+static int count_pieces(const yaml_doc_t *doc, const yaml_node_pair_t *first,
+                        const yaml_node_pair_t *end)
+{
+    int open = open_parentheses(node_at(doc, first->value));
+    const yaml_node_pair_t *at = first + 1;
+    for (; open > 0 && at < end && is_piece(doc, at); at++)
+        open += open_parentheses(node_at(doc, at->key));
+    return open == 0 ? (int)(at - first) - 1 : 0;
+}
+
+/* The value of `first` becomes that of all its pieces, with ", " between them. */
+static void join_pieces(const yaml_doc_t *doc, const yaml_node_pair_t *first, int pieces)
+{
+    yaml_node_t *value = doc->document.nodes.start + first->value - 1;
+    size_t used = value->data.scalar.length, bytes = used + 1;
+    for (int i = 1; i <= pieces; i++)
+        bytes += node_at(doc, first[i].key)->data.scalar.length + 2;
+    value->data.scalar.value = MEM_GROW(value->data.scalar.value, yaml_char_t, bytes);
+    for (int i = 1; i <= pieces; i++)
+        used += (size_t)sprintf((char *)value->data.scalar.value + used, ", %s",
+                                scalar_at(doc, first[i].key));
+    value->data.scalar.length = used;
+}
+
+/* In a flow map a comma ends a plain value, also that of "f(1, 2)": the pieces are put together again. */
+static void join_arguments(yaml_doc_t *doc, yaml_node_t *map)
+{
+    yaml_node_pair_t *out = map->data.mapping.pairs.start, *end = map->data.mapping.pairs.top;
+    for (yaml_node_pair_t *at = out; at < end; at++) {
+        int pieces = count_pieces(doc, at, end);
+        if (pieces > 0)
+            join_pieces(doc, at, pieces);
+        *out++ = *at;
+        at += pieces;
+    }
+    map->data.mapping.pairs.top = out;
+}
+
 static void adopt_children(yaml_doc_t *doc, int id)
 {
     const yaml_node_t *node = node_at(doc, id);
@@ -192,7 +250,9 @@ static err_t index_nodes(yaml_doc_t *doc)
     doc->n = (int)(doc->document.nodes.top - doc->document.nodes.start);
     doc->origin = MEM_NEW(origin_t, doc->n + 1);
     for (int id = 1; id <= doc->n; id++) {
-        const yaml_node_t *node = node_at(doc, id);
+        yaml_node_t *node = doc->document.nodes.start + id - 1;
+        if (node->type == YAML_MAPPING_NODE && node->data.mapping.style == YAML_FLOW_MAPPING_STYLE)
+            join_arguments(doc, node);
         adopt_children(doc, id);
         if (node->type == YAML_MAPPING_NODE)
             TRY(check_keys(doc, node));

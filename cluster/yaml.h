@@ -5,6 +5,8 @@
  *
  *     study.yaml:7: bank.rows: -5 is out of range, expected an integer from 1 to 1e12
  *     study.yaml:9: train: unknown key "epoch"; did you mean "epochs"?
+ *
+ * Inside parentheses a comma does not end a plain value of a flow map: {beta: normal(0, 1)} is one pair.
  */
 #ifndef CLUSTER_YAML_H
 #define CLUSTER_YAML_H

@@ -451,6 +451,32 @@ static void the_nearest_word_is_near(void **state)
 }
 
 /* Mutated study files are read or refused in words; the sanitizers look for the rest. YAML_ROUNDS asks for more of them. */
+static void joined(const char *text, const char *key, const char *value)
+{
+    yaml_doc_t *doc;
+    assert_int_equal(yaml_read_text(text, "study.yaml", &doc), OK);
+    yaml_node_ref_t node = yaml_node_get(yaml_node_get(yaml_root(doc), "p"), key);
+    assert_string_equal(yaml_node_text(node), value);
+    yaml_close(&doc);
+}
+
+static void a_comma_in_parentheses_does_not_end_a_value(void **state)
+{
+    (void)state;
+    const char *flow = "p: {a: lognormal(-0.9, 0.5), b: uniform(0, 1), c: uniform(0,1), d: 3}";
+    joined(flow, "a", "lognormal(-0.9, 0.5)");
+    joined(flow, "b", "uniform(0, 1)");
+    joined(flow, "c", "uniform(0, 1)");
+    joined(flow, "d", "3");
+    joined("p: {a: f(g(0, 1), 2,\n  3), b: 1}", "a", "f(g(0, 1), 2, 3)");
+    joined("p: {x, y, z: f(1, 2)}", "z", "f(1, 2)");
+    joined("p: {x, y, z: f(1, 2)}", "x", "");
+    joined("p: {a: 'f(1', b: 2}", "a", "f(1");    // a text in quotes is whole
+    joined("p: {a: f(1, b: 2}", "a", "f(1");      // nothing closes it
+    joined("p: {a: f(1, b: 2), c}", "c", "");     // a pair with a value is no piece
+    joined("p:\n  a: f(1, 2)\n", "a", "f(1, 2)"); // a block has no such trouble
+}
+
 static void random_changes_never_break_the_reader(void **state)
 {
     (void)state;
@@ -505,6 +531,7 @@ int main(void)
         cmocka_unit_test(reals_are_decimal_and_finite_or_inf),
         cmocka_unit_test(quoted_text_reads_back),
         cmocka_unit_test(the_nearest_word_is_near),
+        cmocka_unit_test(a_comma_in_parentheses_does_not_end_a_value),
         cmocka_unit_test(random_changes_never_break_the_reader),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
