@@ -23,7 +23,7 @@ enum { NAME_CAP = 128, BEAT_SECONDS = 5, GRACE_SECONDS = 3, BEAT_DIGITS = 10 };
 
 typedef struct {
     char run[NAME_CAP], host[NAME_CAP], boot[NAME_CAP], space[NAME_CAP], start[NAME_CAP],
-        beat[NAME_CAP];
+        since[NAME_CAP], beat[NAME_CAP];
     int64_t pid;
 } holder_t;
 
@@ -96,6 +96,9 @@ static holder_t ourselves(const char *run)
     ssize_t got = readlink("/proc/self/ns/pid", self.space, sizeof self.space - 1);
     self.space[got > 0 ? got : 0] = '\0';
     start_of(self.pid, self.start);
+    time_t now = time(NULL);
+    struct tm utc;
+    strftime(self.since, sizeof self.since, "%Y-%m-%d %H:%M:%S UTC", gmtime_r(&now, &utc));
     snprintf(self.beat, sizeof self.beat, "%0*d", BEAT_DIGITS, 0);
     return self;
 }
@@ -104,9 +107,9 @@ static holder_t ourselves(const char *run)
 
 static char *holder_text(const holder_t *h)
 {
-    json_t *root = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s}", "run", h->run, "host", h->host,
-                             "boot", h->boot, "space", h->space, "pid", (json_int_t)h->pid, "start",
-                             h->start, "beat", h->beat);
+    json_t *root = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s}", "run", h->run, "host",
+                             h->host, "boot", h->boot, "space", h->space, "pid", (json_int_t)h->pid,
+                             "start", h->start, "since", h->since, "beat", h->beat);
     CHECK(root != NULL, "the lock's text can not be made");
     char *text = json_dumps(root, JSON_COMPACT);
     json_decref(root);
@@ -134,6 +137,7 @@ static err_t holder_read(const char *path, holder_t *h)
     take_text(root, "boot", h->boot);
     take_text(root, "space", h->space);
     take_text(root, "start", h->start);
+    take_text(root, "since", h->since);
     take_text(root, "beat", h->beat);
     h->pid = json_integer_value(json_object_get(root, "pid"));
     json_decref(root);
@@ -164,8 +168,9 @@ static void pause_for(double seconds)
 static err_t held_by(const char *path, const holder_t *h)
 {
     return err_fail(ERR_LOCKED,
-                    "%s: run %s on %s (pid %" PRId64 ") is writing; wait for it or stop it", path,
-                    h->run, h->host, h->pid);
+                    "%s: run %s on %s (pid %" PRId64
+                    ") is writing since %s; wait for it or stop it",
+                    path, h->run, h->host, h->pid, h->since);
 }
 
 // Waits until the holder moves (OK when it left, ERR_LOCKED when it beats) or `watch` seconds have passed (*dead).
@@ -194,7 +199,7 @@ static err_t watch_beat(const char *path, const holder_t *seen, double watch, bo
 
 // Moves a dead holder's file away. A rename takes whatever lies there, so what came along is looked at: another run that
 // was faster gets its lock back.
-static err_t clear_dead(const char *path, const char *run, const holder_t *dead)
+static err_t move_dead(const char *path, const char *run, const holder_t *dead)
 {
     char *aside = mem_format("%s.part-%s-dead", path, run);
     holder_t moved;
@@ -211,6 +216,25 @@ static err_t clear_dead(const char *path, const char *run, const holder_t *dead)
     return err;
 }
 
+// Of several that found it dead one alone moves it, where the file system knows record locks (of the open file: a plain
+// one would end when holder_read closes its own descriptor); the others look again.
+static err_t clear_dead(const char *path, const char *run, const holder_t *dead)
+{
+    struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    holder_t now;
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return OK;
+    bool busy =
+        fd >= 0 && fcntl(fd, F_OFD_SETLK, &all) != 0 && (errno == EAGAIN || errno == EACCES);
+    err_t err = OK;
+    if (!busy && holder_read(path, &now) == OK && strcmp(now.run, dead->run) == 0)
+        err = move_dead(path, run, dead);
+    if (fd >= 0)
+        close(fd);
+    return err;
+}
+
 /* ---- taking it ---- */
 
 static err_t mine_write(const char *path, const holder_t *self, int *fd, off_t *beat_at)
@@ -220,8 +244,12 @@ static err_t mine_write(const char *path, const holder_t *self, int *fd, off_t *
     err_t err = OK;
     *beat_at = (off_t)(strstr(text, "\"beat\":\"") - text) + 8;
     *fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (*fd < 0 || write(*fd, text, bytes) != (ssize_t)bytes || fsync(*fd) != 0)
-        err = err_errno(ERR_IO, "%s: the lock can not be written (%zu bytes)", path, bytes);
+    if (*fd < 0)
+        err = err_errno(ERR_IO, "%s: the lock can not be made", path);
+    if (err == OK)
+        err = sync_write(*fd, path, bytes, text);
+    if (err == OK && fsync(*fd) != 0)
+        err = err_errno(ERR_IO, "%s: sync", path);
     free(text);
     return err;
 }

@@ -4,7 +4,7 @@
  * decides, no flock), and a lock whose holder is dead is taken over.
  *
  *   lock   {"run": "5f0c...", "host": "node17", "boot": "2c9d...", "space": "pid:[4026531836]", "pid": 4711,
- *           "start": "88123", "beat": "0000000042"}
+ *           "start": "88123", "since": "2026-03-01 12:00:00 UTC", "beat": "0000000042"}
  *
  * A holder on this host and in this pid namespace is judged by boot id, pid and start time, at once. Any other is judged
  * by its beat (a thread of the holder writes it every 5 seconds), watched by our own clock, so that clocks need not agree.
@@ -23,7 +23,7 @@ enum { LOCK_WATCH_SECONDS = 60, LOCK_RUN_BYTES = 33 };
 void lock_new_run(char out[LOCK_RUN_BYTES]);
 
 /* Takes <folder>/lock for the run of this id. A living holder on this host is given 3 seconds to end (ranks outlive a
- * killed launcher); one elsewhere is watched for `watch` seconds. ERR_LOCKED names run, host and pid of the holder;
+ * killed launcher); one elsewhere is watched for `watch` seconds. ERR_LOCKED names run, host, pid and start of the holder;
  * ERR_IO; ERR_STOPPED when asked to stop while watching. */
 err_t lock_take(const char *folder, const char *run, double watch, lock_t **out) ERR_MUST_CHECK;
 /* Gives it back. NULL is fine. */

@@ -64,21 +64,27 @@ err_t sync_rename(const char *from, const char *to)
     return sync_folder_of(to);
 }
 
+err_t sync_write(int fd, const char *path, size_t n, const void *data)
+{
+    for (size_t done = 0; done < n;) {
+        ssize_t wrote = write(fd, (const char *)data + done, n - done);
+        if (wrote < 0 && errno == EINTR)
+            continue;
+        if (wrote == 0)
+            errno = ENOSPC;
+        if (wrote <= 0)
+            return err_errno(ERR_IO, "%s: %zu bytes to write", path, n);
+        done += (size_t)wrote;
+    }
+    return OK;
+}
+
 static err_t write_text(const char *path, const char *text)
 {
-    size_t bytes = strlen(text), done = 0;
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0)
         return err_errno(ERR_IO, "%s", path);
-    while (done < bytes) {
-        ssize_t wrote = write(fd, text + done, bytes - done);
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote <= 0)
-            break;
-        done += (size_t)wrote;
-    }
-    err_t err = done < bytes ? err_errno(ERR_IO, "%s: %zu bytes to write", path, bytes) : OK;
+    err_t err = sync_write(fd, path, strlen(text), text);
     if (close(fd) != 0 && err == OK)
         err = err_errno(ERR_IO, "%s: close", path);
     return err;

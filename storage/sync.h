@@ -8,6 +8,7 @@
 
 #include "cluster/err.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* Makes a folder and those above it; fine when it is there. ERR_IO. */
@@ -19,6 +20,8 @@ err_t sync_folder_of(const char *path) ERR_MUST_CHECK;
 err_t sync_rename(const char *from, const char *to) ERR_MUST_CHECK;
 /* Writes text beside and renames it to `path`; on failure nothing of it stays. ERR_IO. */
 err_t sync_replace(const char *path, const char *text) ERR_MUST_CHECK;
+/* Writes all n bytes where the open file stands, in as many writes as it takes. ERR_IO with `path`. */
+err_t sync_write(int fd, const char *path, size_t n, const void *data) ERR_MUST_CHECK;
 /* Makes sure that the disk has room for a file of `bytes` bytes and keeps it for this file (made where it is missing; its
  * content stays). Where the file system can not reserve, its free space is looked at. ERR_IO names file and bytes. */
 err_t sync_reserve(const char *path, int64_t bytes) ERR_MUST_CHECK;
