@@ -17,7 +17,7 @@
 typedef struct {
     int64_t format, shard_rows, chunk_rows;
     char *fingerprint, *seed, *study, *created, *user, *host, *software;
-    yaml_node_ref_t model;
+    yaml_node_ref_t origin, model;
 } card_t;
 
 #define FIELD(type_name, member, ...)                                                              \
@@ -39,6 +39,7 @@ static const yaml_field_t card_fields[] = {
     FIELD(YAML_TEXT, user, .help = "by whom"),
     FIELD(YAML_TEXT, host, .help = "where"),
     FIELD(YAML_TEXT, software, .help = "with what"),
+    FIELD(YAML_NODE, origin, .help = "where imported or merged rows come from"),
     FIELD(YAML_NODE, model, .required = true, .help = "the model's declaration"),
     {.key = NULL}};
 
@@ -46,6 +47,7 @@ void bank_card_free(bank_card_t *card)
 {
     schema_free(&card->schema);
     free(card->fingerprint);
+    free(card->origin);
     free(card->text);
     *card = (bank_card_t){0};
 }
@@ -98,6 +100,24 @@ done:
     return err;
 }
 
+// The lines below "origin:", as they were before bank_card_write moved them in.
+static char *origin_of(const char *text)
+{
+    static const char key[] = "\norigin:\n";
+    const char *at = strstr(text, key);
+    if (at == NULL)
+        return NULL;
+    char *out = mem_copy_text(at), *to = out;
+    for (at += sizeof key - 1; strncmp(at, "  ", 2) == 0;) {
+        size_t line = strcspn(at, "\n") + 1;
+        memcpy(to, at + 2, line - 2);
+        to += line - 2;
+        at += line;
+    }
+    *to = '\0';
+    return out;
+}
+
 err_t bank_card_read(const char *folder, bank_card_t *out)
 {
     char *path = mem_format("%s/bank.yaml", folder);
@@ -113,6 +133,8 @@ err_t bank_card_read(const char *folder, bank_card_t *out)
         err = yaml_read_text(out->text, path, &doc);
     if (err == OK)
         err = read_fields(doc, path, out);
+    if (err == OK)
+        out->origin = origin_of(out->text);
     if (err_is(err, ERR_USAGE)) // a damaged file of ours is no wrong use
         err = -(err_t)ERR_FORMAT;
     yaml_close(&doc);
@@ -159,19 +181,22 @@ err_t bank_card_write(const char *folder, const bank_card_t *card, const char *s
     gethostname(host, sizeof host - 1);
     char *path = mem_format("%s/bank.yaml", folder), *model = schema_text(&card->schema);
     char *inner = indented(model), *fingerprint = schema_fingerprint(&card->schema);
+    char *origin = indented(card->origin != NULL ? card->origin : "");
     char *quoted[] = {yaml_quote(study ? study : ""), yaml_quote(user), yaml_quote(host),
                       yaml_quote(fingerprint)};
     char *text = mem_format("format: %d\nfingerprint: %s\nseed: %" PRIu64 "\nshard_rows: %" PRId64
                             "\nchunk_rows: %d\nstudy: %s\ncreated: \"%s\"\nuser: %s\nhost: %s\n"
-                            "software: infermill %s\nmodel:\n%s",
+                            "software: infermill %s\n%s%smodel:\n%s",
                             BANK_FORMAT, quoted[3], card->seed, card->shard_rows, BANK_CHUNK_ROWS,
-                            quoted[0], created, quoted[1], quoted[2], INFERMILL_VERSION, inner);
+                            quoted[0], created, quoted[1], quoted[2], INFERMILL_VERSION,
+                            card->origin != NULL ? "origin:\n" : "", origin, inner);
     err_t err = sync_replace(path, text);
     for (int i = 0; i < 4; i++)
         free(quoted[i]);
     free(text);
     free(fingerprint);
     free(inner);
+    free(origin);
     free(model);
     free(path);
     return err;

@@ -12,6 +12,8 @@
  *   user: ada
  *   host: node17
  *   software: infermill 0.1.0
+ *   origin:               where imported or merged rows come from; absent where row i is simulated
+ *     - ...
  *   model:
  *     name: ddm
  *     ...                 as schema_text
@@ -29,13 +31,14 @@ typedef struct {
     char *fingerprint;
     uint64_t seed;
     int64_t shard_rows;
-    char *text; // of the file
+    char *origin; // YAML text, ends with a line feed; NULL: simulated
+    char *text;   // of the file
 } bank_card_t;
 
 /* ERR_MISSING: no bank in this folder, and how one is made; ERR_FORMAT: not a bank.yaml, or of a newer format, or its
  * fingerprint is not its model's. Not collective. */
 err_t bank_card_read(const char *folder, bank_card_t *out) ERR_MUST_CHECK;
-/* Writes the file from schema, seed, shard_rows and the study's name. ERR_IO. Not collective. */
+/* Writes the file from schema, seed, shard_rows, origin and the study's name. ERR_IO. Not collective. */
 err_t bank_card_write(const char *folder, const bank_card_t *card,
                       const char *study) ERR_MUST_CHECK;
 void bank_card_free(bank_card_t *card);

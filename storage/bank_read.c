@@ -3,6 +3,8 @@
 
 #include "cluster/mem.h"
 #include "storage/bank_inside.h"
+#include "storage/costs.h"
+#include "storage/shard_fields.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -20,11 +22,16 @@ static int64_t gapless(const bank_t *bank)
     return rows;
 }
 
-// Each shard must lie where its number says.
+// Each shard must lie where its number says, and have the model's data sets.
 static err_t check_places(const bank_t *bank, const catalog_t *catalog)
 {
+    int fields = shard_field_count(&bank->card.schema);
     for (int i = 0; i < catalog->n; i++) {
         const bank_shard_t *s = &catalog->shards[i];
+        if (s->n_layout != 0 && s->n_layout != fields)
+            return err_fail(ERR_FORMAT,
+                            "%s/catalog.jsonl: shard %" PRId64 " has %d data sets, the model %d",
+                            bank->folder, s->shard, s->n_layout, fields);
         if (s->first_row != s->shard * bank->card.shard_rows || s->rows > bank->card.shard_rows)
             return err_fail(ERR_FORMAT,
                             "%s/catalog.jsonl: shard %" PRId64 " has rows [%" PRId64 ", %" PRId64
@@ -125,6 +132,11 @@ const char *bank_text(const bank_t *bank)
     return bank->card.text;
 }
 
+const char *bank_origin(const bank_t *bank)
+{
+    return bank->card.origin;
+}
+
 bank_info_t bank_info(const bank_t *bank)
 {
     bank_info_t info = {.shards = bank->catalog.n};
@@ -146,7 +158,9 @@ static err_t use_shard(bank_t *bank, int64_t number)
     if (bank->open != NULL && bank->open_number == number)
         return OK;
     shard_close(&bank->open);
-    err_t err = shard_open(bank->folder, &bank->card, number, &bank->open);
+    const bank_shard_t *entry = catalog_find(&bank->catalog, number);
+    CHECK(entry != NULL, "shard %" PRId64 " below %" PRId64 " rows", number, bank->rows);
+    err_t err = shard_open(bank->folder, &bank->card, entry, &bank->open);
     bank->open_number = number;
     return err == OK ? OK
                      : err_context(err, "shard %" PRId64 ", rows from %" PRId64, number,
@@ -211,4 +225,19 @@ err_t bank_read_status(bank_t *bank, uint8_t *status)
     err_t err = walk(bank, 0, bank->rows, status_piece, status);
     pthread_mutex_unlock(&bank->mutex);
     return err;
+}
+
+err_t bank_read_costs(bank_t *bank, int64_t begin, int64_t end, rows_t *rows)
+{
+    CHECK(end - begin <= rows->capacity, "%" PRId64 " rows into room for %" PRId64, end - begin,
+          rows->capacity);
+    TRY(check_range(bank, begin, end));
+    for (int64_t at = begin; at < end;) {
+        int64_t number = at / bank->card.shard_rows, first = number * bank->card.shard_rows;
+        int64_t stop = first + bank->card.shard_rows < end ? first + bank->card.shard_rows : end;
+        TRY(costs_read(bank->folder, number, at - first, stop - first, rows->seconds + at - begin,
+                       NULL, rows->reason + at - begin));
+        at = stop;
+    }
+    return OK;
 }

@@ -17,7 +17,7 @@
 
 static err_t make_folders(const char *folder)
 {
-    static const char *const names[] = {"shards", "costs"};
+    static const char *const names[] = {"shards", "costs", "journal"};
     TRY(sync_make_folder(folder));
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char *path = mem_format("%s/%s", folder, names[i]);
@@ -54,6 +54,12 @@ static err_t check_card(const bank_writer_t *w, const bank_card_t *there)
             err_fail(ERR_MISMATCH,
                      "%s: the bank was begun with shard_rows %" PRId64 ", this study says %" PRId64,
                      w->folder, there->shard_rows, w->card.shard_rows);
+    else if (strcmp(there->origin ? there->origin : "", w->card.origin ? w->card.origin : "") != 0)
+        err = err_fail(ERR_MISMATCH,
+                       there->origin != NULL && w->card.origin == NULL
+                           ? "%s: its rows were imported or merged; nothing is simulated into it"
+                           : "%s: the bank holds rows of another origin (see its bank.yaml)",
+                       w->folder);
     free(difference);
     return err;
 }
@@ -71,66 +77,14 @@ static err_t settle_card(const bank_writer_t *w, const char *study)
     return err;
 }
 
-static int64_t rows_wanted(const bank_writer_t *w, int64_t shard)
+// A shard is written whole, so none may become shorter than it is.
+static void cover_sealed(bank_writer_t *w, const catalog_t *catalog)
 {
-    range_t range = bank_writer_range(w, shard);
-    return range.end - range.begin;
-}
-
-// Whether the catalog's entry tells what lies there: a rewritten shard may have been renamed without its line.
-static bool entry_stands(const bank_writer_t *w, const bank_shard_t *entry, const char *path,
-                         int64_t shard)
-{
-    struct stat info;
-    return entry != NULL && stat(path, &info) == 0 && info.st_size == entry->bytes &&
-           entry->rows >= rows_wanted(w, shard);
-}
-
-// Rows of a shard that are sealed, after its file was looked at where the catalog does not settle it.
-static err_t sealed_rows_of(bank_writer_t *w, const catalog_t *catalog, int64_t shard,
-                            int64_t *rows)
-{
-    const bank_shard_t *entry = catalog_find(catalog, shard);
-    char *name = shard_name(shard), *path = mem_format("%s/%s", w->folder, name);
-    bool stands = entry_stands(w, entry, path, shard);
-    free(path);
-    free(name);
-    *rows = stands ? entry->rows : 0;
-    if (stands)
-        return OK;
-    bank_shard_t found;
-    err_t err = shard_survey(w->folder, &w->card, shard, w->run, &found);
-    if (err_is(err, ERR_MISSING))
-        return OK;
-    if (err_is(err, ERR_FORMAT) && entry == NULL) {
-        log_warning("shard %" PRId64 " was not finished and is made anew (%s)", shard, err_text());
-        return OK;
+    for (int i = 0; w->retry && i < catalog->n; i++) {
+        const bank_shard_t *entry = &catalog->shards[i];
+        int64_t end = entry->first_row + entry->rows;
+        w->rows = end > w->rows ? end : w->rows;
     }
-    if (err != OK)
-        return err_context(err,
-                           "shard %" PRId64
-                           " is damaged; `infermill bank verify` says more, and without its file "
-                           "its rows are simulated again",
-                           shard);
-    *rows = found.rows;
-    bool same = entry != NULL && entry->file_hash == found.file_hash && entry->rows == found.rows;
-    err = same ? OK : catalog_append(w->folder, &found);
-    bank_shard_free(&found);
-    return err;
-}
-
-static err_t list_open(bank_writer_t *w, const catalog_t *catalog)
-{
-    int64_t shards = (w->rows + w->card.shard_rows - 1) / w->card.shard_rows;
-    w->open = MEM_NEW(open_shard_t, shards);
-    for (int64_t k = 0; k < shards; k++) {
-        int64_t sealed, wanted = rows_wanted(w, k), first = k * w->card.shard_rows;
-        TRY(sealed_rows_of(w, catalog, k, &sealed));
-        w->sealed_rows += sealed < wanted ? sealed : wanted;
-        if (sealed < wanted)
-            w->open[w->n_open++] = (open_shard_t){k, first + sealed};
-    }
-    return OK;
 }
 
 static err_t settle_catalog(bank_writer_t *w)
@@ -141,7 +95,9 @@ static err_t settle_catalog(bank_writer_t *w)
     if (catalog.torn)
         log_warning("%s/catalog.jsonl: its last line is torn and is dropped", w->folder);
     TRY_TO(done, catalog_repair(w->folder, &catalog));
-    TRY_TO(done, list_open(w, &catalog));
+    cover_sealed(w, &catalog);
+    TRY_TO(done, writer_find_lacking(w, &catalog));
+    TRY_TO(done, writer_find_recovered(w));
 done:
     catalog_free(&catalog);
     return err;
@@ -174,34 +130,49 @@ static err_t check_plan(const bank_plan_t *plan)
     return schema_check(plan->schema, plan->folder);
 }
 
-static void share_open(bank_writer_t *w)
-{
-    par_broadcast(w->par, 0, sizeof w->run, w->run);
-    par_broadcast(w->par, 0, sizeof w->n_open, &w->n_open);
-    par_broadcast(w->par, 0, sizeof w->sealed_rows, &w->sealed_rows);
-    if (w->par->rank != 0)
-        w->open = MEM_NEW(open_shard_t, w->n_open);
-    par_broadcast(w->par, 0, (size_t)w->n_open * sizeof w->open[0], w->open);
-}
-
 static bank_writer_t *writer_create(const par_t *par, const bank_plan_t *plan)
 {
     bank_writer_t *w = MEM_NEW(bank_writer_t, 1);
     *w = (bank_writer_t){.par = par, .folder = mem_copy_text(plan->folder), .rows = plan->rows};
+    w->compress = plan->compress;
+    w->retry = plan->retry;
     w->card = (bank_card_t){.schema = schema_copy(plan->schema),
                             .fingerprint = schema_fingerprint(plan->schema),
                             .seed = plan->seed,
-                            .shard_rows = plan->shard_rows};
+                            .shard_rows = plan->shard_rows,
+                            .origin = plan->origin ? mem_copy_text(plan->origin) : NULL};
     w->origin = shard_origin(plan->schema);
     lock_new_run(w->run);
     return w;
 }
 
+// Journals of earlier runs whose rows this run has sealed.
+static void remove_old_journals(bank_writer_t *w)
+{
+    catalog_t catalog;
+    int64_t kept = 0;
+    if (w->recovered.n_files == 0 || catalog_read(w->folder, &catalog) != OK)
+        return;
+    for (int64_t i = 0; i < w->recovered.n; i++) {
+        int64_t shard = w->recovered.entry[i].row / w->card.shard_rows;
+        const bank_shard_t *entry = catalog_find(&catalog, shard);
+        if (entry == NULL || strcmp(entry->run, w->run) != 0)
+            w->recovered.entry[kept++] = w->recovered.entry[i];
+    }
+    w->recovered.n = kept;
+    journal_remove_unused(w->folder, &w->recovered);
+    catalog_free(&catalog);
+}
+
 static void writer_free(bank_writer_t **writer)
 {
     bank_writer_t *w = *writer;
+    journal_close(&w->journal);
     lock_release(&w->lock);
+    journal_list_free(&w->recovered);
     bank_card_free(&w->card);
+    free(w->lacking.at);
+    free(w->missing.at);
     free(w->origin.model);
     free(w->open);
     free(w->folder);
@@ -219,7 +190,10 @@ err_t bank_writer_open(const par_t *par, const bank_plan_t *plan, bank_writer_t 
         writer_free(&w);
         return err_frame(err, __FILE__, __LINE__);
     }
-    share_open(w);
+    par_broadcast(par, 0, sizeof w->run, w->run);
+    par_broadcast(par, 0, sizeof w->rows, &w->rows);
+    writer_share_lacking(w);
+    w->journal = journal_create(w->folder, &w->card, w->run, par->rank);
     *out = w;
     return OK;
 }
@@ -230,12 +204,20 @@ err_t bank_writer_close(bank_writer_t **writer)
         return OK;
     const par_t *par = (*writer)->par;
     par_barrier(par); // nobody still seals when the lock goes
+    if (par->rank == 0)
+        remove_old_journals(*writer);
     writer_free(writer);
     par_barrier(par); // and it is gone when any rank returns
     return OK;
 }
 
 /* ---- what is open ---- */
+
+int64_t bank_writer_missing(const bank_writer_t *writer, const range_t **ranges)
+{
+    *ranges = writer->missing.at;
+    return writer->missing.n;
+}
 
 int64_t bank_writer_open_shards(const bank_writer_t *writer)
 {
@@ -245,7 +227,7 @@ int64_t bank_writer_open_shards(const bank_writer_t *writer)
 int64_t bank_writer_open_shard(const bank_writer_t *writer, int64_t k)
 {
     CHECK(k >= 0 && k < writer->n_open, "open shard %" PRId64 " of %" PRId64, k, writer->n_open);
-    return writer->open[k].shard;
+    return writer->open[k];
 }
 
 range_t bank_writer_range(const bank_writer_t *writer, int64_t shard)
@@ -256,34 +238,24 @@ range_t bank_writer_range(const bank_writer_t *writer, int64_t shard)
     return (range_t){begin, end < writer->rows ? end : writer->rows};
 }
 
-const open_shard_t *bank_writer_find(const bank_writer_t *writer, int64_t shard)
-{
-    int64_t low = 0, high = writer->n_open;
-    while (low < high) {
-        int64_t middle = (low + high) / 2;
-        if (writer->open[middle].shard < shard)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < writer->n_open && writer->open[low].shard == shard ? &writer->open[low] : NULL;
-}
-
-range_t bank_writer_kept(const bank_writer_t *writer, int64_t shard)
-{
-    const open_shard_t *open = bank_writer_find(writer, shard);
-    int64_t first = shard * writer->card.shard_rows;
-    return (range_t){first, open != NULL ? open->kept_end : first};
-}
-
 int64_t bank_writer_sealed_rows(const bank_writer_t *writer)
 {
-    return writer->sealed_rows;
+    return writer->rows - writer->lacking_rows;
+}
+
+int64_t bank_writer_recovered_rows(const bank_writer_t *writer)
+{
+    return writer->recovered_rows;
 }
 
 const char *bank_writer_run(const bank_writer_t *writer)
 {
     return writer->run;
+}
+
+err_t bank_journal(bank_writer_t *writer, const rows_t *rows, int64_t begin, int64_t end)
+{
+    return journal_append(writer->journal, rows, begin, end);
 }
 
 err_t bank_writer_beat(bank_writer_t *writer)

@@ -17,6 +17,7 @@
 void bank_shard_free(bank_shard_t *shard)
 {
     free(shard->chunk_hash);
+    free(shard->layout);
     free(shard->file);
     free(shard->run);
     *shard = (bank_shard_t){0};
@@ -65,19 +66,22 @@ static bool unhex(const json_t *item, uint64_t *value)
     return *end == '\0';
 }
 
-static char *line_text(const bank_shard_t *shard)
+char *catalog_line(const bank_shard_t *shard)
 {
-    json_t *chunks = json_array(), *status = json_object();
+    json_t *chunks = json_array(), *status = json_object(), *layout = json_array();
+    for (int k = 0; k < shard->n_layout; k++)
+        json_array_append_new(layout, json_integer(shard->layout[k]));
     for (int c = 0; c < shard->n_chunks; c++)
         json_array_append_new(chunks, hex(shard->chunk_hash[c]));
     for (int s = 0; s < ROW_STATUS_COUNT; s++)
         json_object_set_new(status, row_status_name((row_status_t)s),
                             json_integer(shard->by_status[s]));
-    json_t *root = json_pack(
-        "{s:I, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:f, s:s}", "shard", (json_int_t)shard->shard,
-        "file", shard->file, "first_row", (json_int_t)shard->first_row, "rows",
-        (json_int_t)shard->rows, "bytes", (json_int_t)shard->bytes, "hash", hex(shard->file_hash),
-        "chunks", chunks, "status", status, "seconds", shard->seconds, "run", shard->run);
+    json_t *root =
+        json_pack("{s:I, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:f, s:s}", "shard",
+                  (json_int_t)shard->shard, "file", shard->file, "first_row",
+                  (json_int_t)shard->first_row, "rows", (json_int_t)shard->rows, "bytes",
+                  (json_int_t)shard->bytes, "hash", hex(shard->file_hash), "layout", layout,
+                  "chunks", chunks, "status", status, "seconds", shard->seconds, "run", shard->run);
     char *body = json_dumps(root, JSON_COMPACT);
     CHECK(root != NULL && body != NULL, "the catalog line of shard %" PRId64 " can not be made",
           shard->shard);
@@ -116,6 +120,20 @@ static bool take_chunks(const json_t *chunks, bank_shard_t *shard)
     return shard->n_chunks == (shard->rows + BANK_CHUNK_ROWS - 1) / BANK_CHUNK_ROWS;
 }
 
+// An earlier version wrote no layout.
+static bool take_layout(const json_t *layout, bank_shard_t *shard)
+{
+    shard->n_layout = (int)json_array_size(layout);
+    shard->layout = MEM_NEW(int64_t, shard->n_layout);
+    for (int k = 0; k < shard->n_layout; k++) {
+        const json_t *item = json_array_get(layout, (size_t)k);
+        shard->layout[k] = json_integer_value(item);
+        if (!json_is_integer(item) || shard->layout[k] < 0)
+            return false;
+    }
+    return true;
+}
+
 static bool line_parse(const char *line, size_t length, bank_shard_t *shard)
 {
     json_t *root = json_loadb(line, length, 0, NULL), *chunks = NULL, *status = NULL, *hash = NULL;
@@ -138,7 +156,8 @@ static bool line_parse(const char *line, size_t length, bank_shard_t *shard)
         for (int s = 0; s < ROW_STATUS_COUNT; s++)
             shard->by_status[s] =
                 json_integer_value(json_object_get(status, row_status_name((row_status_t)s)));
-        good = unhex(hash, &shard->file_hash) && take_chunks(chunks, shard);
+        good = unhex(hash, &shard->file_hash) && take_chunks(chunks, shard) &&
+               take_layout(json_object_get(root, "layout"), shard);
     }
     json_decref(root);
     if (!good)
@@ -230,32 +249,39 @@ err_t catalog_repair(const char *folder, catalog_t *catalog)
     return err;
 }
 
-static err_t append_text(const char *path, const char *text)
+// Waits for its turn; a file system without locks is taken as it is.
+static void wait_for_turn(int fd)
 {
-    size_t bytes = strlen(text);
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    while (fcntl(fd, F_SETLKW, &whole) != 0 && errno == EINTR)
+        continue;
+}
+
+static err_t append_text(const char *path, size_t bytes, const char *text)
+{
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (fd < 0)
         return err_errno(ERR_IO, "%s", path);
+    wait_for_turn(fd);
     off_t before = lseek(fd, 0, SEEK_END);
     err_t err = OK;
     errno = ENOSPC; // what a short write means
     if (write(fd, text, bytes) != (ssize_t)bytes || fsync(fd) != 0) {
-        err = err_errno(ERR_IO, "%s: no space for a line of %zu bytes", path, bytes);
+        err = err_errno(ERR_IO, "%s: %zu bytes can not be appended", path, bytes);
         if (ftruncate(fd, before) != 0)
             err = err_context(err, "%s: a torn line stays", path);
     }
-    close(fd);
+    close(fd); // and with it the lock
     return err;
 }
 
-err_t catalog_append(const char *folder, const bank_shard_t *shard)
+err_t catalog_append(const char *folder, size_t n, const char *lines)
 {
-    char *path = mem_format("%s/catalog.jsonl", folder), *line = line_text(shard);
+    char *path = mem_format("%s/catalog.jsonl", folder);
     err_t err;
-    TRY_TO(done, append_text(path, line));
+    TRY_TO(done, append_text(path, n, lines));
     TRY_TO(done, sync_folder_of(path));
 done:
-    free(line);
     free(path);
     return err;
 }

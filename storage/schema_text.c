@@ -58,16 +58,10 @@ static void put_optional(writer_t *w, const char *before, const char *text)
         put_text(w, before, text);
 }
 
-// The shortest digits that read back as the same number.
 static void put_real(writer_t *w, const char *before, double x)
 {
-    char text[40];
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, x);
-        if (strtod(text, NULL) == x)
-            break;
-    }
-    put(w, "%s%s\n", before, isinf(x) ? (x < 0 ? "-.inf" : ".inf") : text);
+    char text[YAML_REAL_CAP];
+    put(w, "%s%s\n", before, yaml_show_real(x, text));
 }
 
 static void put_observable(writer_t *w, const schema_t *s, const schema_observable_t *o)

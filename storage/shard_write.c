@@ -5,6 +5,8 @@
 
 #include "cluster/mem.h"
 #include "storage/h5.h"
+#include "storage/shard_fields.h"
+#include "storage/shard_layout.h"
 #include "storage/sync.h"
 
 #include <gnu/libc-version.h>
@@ -32,124 +34,174 @@ shard_origin_t shard_origin(const schema_t *schema)
 }
 
 typedef struct {
-    const par_t *group;
-    h5_id_t file;
-    int64_t rows, first; // of the shard; this rank's first row in it
+    const par_t *part;
+    const shard_sheet_t *sheet;
     const portion_t *portion;
-} sheet_t;
+    const schema_t *schema;
+    h5_id_t file;
+    h5_id_t *dataset; // (fields)
+    int fields;
+} writing_t;
 
 // Bytes of the file: whole chunks of every data set, and what HDF5 itself needs.
-static int64_t file_bytes(const schema_t *schema, const shard_origin_t *origin, int64_t rows)
+static int64_t file_bytes(const shard_sheet_t *sheet)
 {
     enum { METADATA = 64 * 1024, PER_DATASET = 4 * 1024 };
-    int64_t chunk = rows < BANK_CHUNK_ROWS ? rows : BANK_CHUNK_ROWS;
-    int64_t whole = (rows + chunk - 1) / chunk * chunk;
-    int64_t datasets = 2 + schema->n_parameters + schema->n_design + 2 * schema->n_observables;
-    return whole * (int64_t)rows_bytes(schema) + METADATA + PER_DATASET * datasets +
-           2 * (int64_t)strlen(origin->model);
+    const schema_t *schema = &sheet->card->schema;
+    int64_t rows = sheet->rows, chunk = rows < BANK_CHUNK_ROWS ? rows : BANK_CHUNK_ROWS;
+    int64_t whole = sheet->compress == 0 ? rows : (rows + chunk - 1) / chunk * chunk;
+    return whole * (int64_t)shard_row_bytes(schema) + METADATA +
+           PER_DATASET * shard_field_count(schema) + 2 * (int64_t)strlen(sheet->origin->model);
 }
 
-static err_t set_attributes(h5_id_t file, const bank_card_t *card, const shard_origin_t *origin,
-                            int64_t number)
+static char *status_words(void)
 {
-    TRY(h5_set_integer(file, "format", BANK_FORMAT));
-    TRY(h5_set_text(file, "model", origin->model));
-    TRY(h5_set_text(file, "fingerprint", card->fingerprint));
-    TRY(h5_set_unsigned(file, "seed", card->seed));
-    TRY(h5_set_integer(file, "shard", number));
-    TRY(h5_set_integer(file, "shard_rows", card->shard_rows));
-    TRY(h5_set_text(file, "software", "infermill " INFERMILL_VERSION));
-    TRY(h5_set_text(file, "cpu", origin->cpu));
-    TRY(h5_set_text(file, "libm", origin->libm));
-    return OK;
+    char *words = mem_copy_text("");
+    for (int s = 0; s < ROW_STATUS_COUNT; s++) {
+        char *longer =
+            mem_format("%s%s%d %s", words, s > 0 ? ", " : "", s, row_status_name((row_status_t)s));
+        free(words);
+        words = longer;
+    }
+    return words;
 }
 
-// One data set: made, each rank's rows written, closed.
-static err_t put(const sheet_t *sheet, const char *folder, const char *name, h5_type_t type,
-                 int n_dims, const int64_t *dims, const void *data)
+static err_t set_words(const writing_t *w)
 {
-    h5_shape_t shape = {.type = type, .n_dims = n_dims + 1, .dims = {sheet->rows}};
-    shape.chunk_rows = sheet->rows < BANK_CHUNK_ROWS ? sheet->rows : BANK_CHUNK_ROWS;
-    for (int d = 0; d < n_dims; d++)
-        shape.dims[d + 1] = dims[d];
-    char *path = mem_format("%s/%s", folder, name);
-    h5_id_t dataset = H5_NONE;
-    err_t err = par_agree(sheet->group, h5_dataset_create(sheet->file, path, &shape, &dataset));
+    static const char about[] =
+        "Simulated rows of an infermill bank. /parameters/<name> and /design/<name>: one number a "
+        "row; /observables/<name>: (row, dims), zero beyond /length/<name>; /row/index: number of "
+        "the row in the bank; /row/status: see status_names. `model` declares all fields (YAML).";
+    const bank_card_t *card = w->sheet->card;
+    char *statuses = status_words();
+    err_t err = h5_set_text(w->file, "description", about);
     if (err == OK)
-        err = par_agree(sheet->group, h5_write_rows(dataset, sheet->first, sheet->portion->rows.n,
-                                                    type, data, H5_COLLECTIVE));
-    h5_drop(&dataset);
+        err = h5_set_text(w->file, "status_names", statuses);
+    if (err == OK && card->origin != NULL)
+        err = h5_set_text(w->file, "origin", card->origin);
+    free(statuses);
+    return err;
+}
+
+static err_t set_attributes(const writing_t *w)
+{
+    const bank_card_t *card = w->sheet->card;
+    const shard_origin_t *origin = w->sheet->origin;
+    TRY(h5_set_integer(w->file, "format", BANK_FORMAT));
+    TRY(h5_set_text(w->file, "model", origin->model));
+    TRY(h5_set_text(w->file, "fingerprint", card->fingerprint));
+    TRY(h5_set_unsigned(w->file, "seed", card->seed));
+    TRY(h5_set_integer(w->file, "shard", w->sheet->number));
+    TRY(h5_set_integer(w->file, "shard_rows", card->shard_rows));
+    TRY(h5_set_text(w->file, "software", "infermill " INFERMILL_VERSION));
+    TRY(h5_set_text(w->file, "cpu", origin->cpu));
+    TRY(h5_set_text(w->file, "libm", origin->libm));
+    return set_words(w);
+}
+
+static err_t make_dataset(writing_t *w, int k)
+{
+    shard_field_t field = shard_field(w->schema, k);
+    int64_t rows = w->sheet->rows;
+    h5_shape_t shape = {.type = field.type, .n_dims = field.n_dims + 1, .dims = {rows}};
+    for (int d = 0; d < field.n_dims; d++)
+        shape.dims[d + 1] = field.dims[d];
+    if (w->sheet->compress > 0) {
+        shape.chunk_rows = rows < BANK_CHUNK_ROWS ? rows : BANK_CHUNK_ROWS;
+        shape.deflate = w->sheet->compress;
+    }
+    char *path = mem_format("%s/%s", field.group, field.name);
+    err_t err = h5_dataset_create(w->file, path, &shape, &w->dataset[k]);
+    if (err == OK && field.unit != NULL)
+        err = h5_set_text(w->dataset[k], "unit", field.unit);
     free(path);
     return err;
 }
 
-static err_t put_columns(const sheet_t *sheet, const char *folder, const char *name, int column,
-                         int width, const double *rows)
+static err_t make_datasets(writing_t *w)
 {
-    int64_t n = sheet->portion->rows.n;
-    double *values = MEM_NEW(double, n);
-    for (int64_t i = 0; i < n; i++)
-        values[i] = rows[i * width + column];
-    err_t err = put(sheet, folder, name, H5_TYPE_F64, 0, NULL, values);
-    free(values);
+    err_t err = OK;
+    for (int k = 0; k < w->fields && err == OK; k++)
+        err = par_agree(w->part, make_dataset(w, k));
     return err;
 }
 
-static err_t put_length(const sheet_t *sheet, const char *name, int column, int width)
+// This rank's rows of one data set.
+static err_t put_column(const writing_t *w, int k, void *buffer)
 {
-    int64_t n = sheet->portion->rows.n;
-    int32_t *values = MEM_NEW(int32_t, n);
-    for (int64_t i = 0; i < n; i++)
-        values[i] = sheet->portion->rows.length[i * width + column];
-    err_t err = put(sheet, "length", name, H5_TYPE_I32, 0, NULL, values);
-    free(values);
-    return err;
-}
-
-static err_t put_rows(const sheet_t *sheet, const schema_t *m)
-{
-    const rows_t *rows = &sheet->portion->rows;
-    for (int p = 0; p < m->n_parameters; p++)
-        TRY(put_columns(sheet, "parameters", m->parameters[p].name, p, m->n_parameters,
-                        rows->parameters));
-    for (int o = 0; o < m->n_observables; o++) {
-        const schema_observable_t *seen = &m->observables[o];
-        TRY(put(sheet, "observables", seen->name, H5_TYPE_F32, seen->n_dims, seen->dims,
-                rows->observables[o]));
-        TRY(put_length(sheet, seen->name, o, m->n_observables));
+    const rows_t *rows = &w->portion->rows;
+    shard_field_t field = shard_field(w->schema, k);
+    shard_column_t column = shard_column(rows, 0, k);
+    const void *data = column.first;
+    if (column.stride != field.row_bytes) {
+        shard_column_get(&column, rows->n, field.row_bytes, buffer);
+        data = buffer;
     }
-    for (int d = 0; d < m->n_design; d++)
-        TRY(put_columns(sheet, "design", m->design[d].name, d, m->n_design, rows->design));
-    TRY(put(sheet, "row", "index", H5_TYPE_I64, 0, NULL, rows->index));
-    TRY(put(sheet, "row", "status", H5_TYPE_U8, 0, NULL, rows->status));
-    return OK;
+    int64_t first = w->portion->chunks.begin * BANK_CHUNK_ROWS;
+    first = first < w->sheet->rows ? first : w->sheet->rows;
+    return h5_write_rows(w->dataset[k], first, rows->n, field.type, data,
+                         w->part->size > 1 ? H5_COLLECTIVE : H5_INDEPENDENT);
+}
+
+static err_t put_columns(const writing_t *w)
+{
+    double *buffer = MEM_NEW(double, w->portion->rows.n);
+    err_t err = OK;
+    for (int k = 0; k < w->fields && err == OK; k++)
+        err = par_agree(w->part, put_column(w, k, buffer));
+    free(buffer);
+    return err;
+}
+
+static void note_layout(const writing_t *w, bank_shard_t *entry)
+{
+    entry->n_layout = w->sheet->compress == 0 ? w->fields : 0;
+    entry->layout = MEM_NEW(int64_t, entry->n_layout);
+    for (int k = 0; k < entry->n_layout; k++) {
+        entry->layout[k] = h5_dataset_place(w->dataset[k]);
+        CHECK(entry->layout[k] > 0, "a contiguous data set has no place in its file");
+    }
 }
 
 // Proves that there is room, makes the file, keeps the room for it.
-static err_t begin_file(const par_t *group, const char *path, int64_t bytes, h5_id_t *file)
+static err_t begin_file(writing_t *w, const char *path)
 {
-    err_t err = group->rank == 0 ? sync_reserve(path, bytes) : OK;
-    TRY(par_agree(group, err));
-    TRY(par_agree(group, h5_create_mpi(group->comm, path, file)));
-    err = group->rank == 0 ? sync_reserve_quietly(path, bytes) : OK;
-    return par_agree(group, err);
+    int64_t bytes = file_bytes(w->sheet);
+    TRY(par_agree(w->part, w->part->rank == 0 ? sync_reserve(path, bytes) : OK));
+    TRY(par_agree(w->part, h5_create_mpi(w->part->comm, path, &w->file)));
+    return par_agree(w->part, w->part->rank == 0 ? sync_reserve_quietly(path, bytes) : OK);
 }
 
-err_t shard_write(const par_t *group, const char *path, const bank_card_t *card,
-                  const shard_origin_t *origin, int64_t number, int64_t rows,
-                  const portion_t *portion)
+static err_t write_file(writing_t *w, const char *path, bank_shard_t *entry)
 {
-    sheet_t sheet = {group, H5_NONE, rows, portion->range.begin - number * card->shard_rows,
-                     portion};
-    err_t err;
-    TRY_TO(done, begin_file(group, path, file_bytes(&card->schema, origin, rows), &sheet.file));
-    TRY_TO(done, par_agree(group, set_attributes(sheet.file, card, origin, number)));
-    TRY_TO(done, put_rows(&sheet, &card->schema));
-    TRY_TO(done, par_agree(group, h5_flush(sheet.file)));
-    TRY_TO(done, par_agree(group, h5_close(&sheet.file)));
-done:
-    h5_drop(&sheet.file);
-    if (err != OK && group->rank == 0)
+    TRY(begin_file(w, path));
+    TRY(par_agree(w->part, set_attributes(w)));
+    TRY(make_datasets(w));
+    TRY(put_columns(w));
+    note_layout(w, entry);
+    for (int k = 0; k < w->fields; k++)
+        h5_drop(&w->dataset[k]);
+    TRY(par_agree(w->part, h5_flush(w->file)));
+    return par_agree(w->part, h5_close(&w->file));
+}
+
+err_t shard_write(const par_t *part, const char *path, const shard_sheet_t *sheet,
+                  const portion_t *portion, bank_shard_t *entry)
+{
+    const schema_t *schema = &sheet->card->schema;
+    writing_t w = {part, sheet, portion, schema, H5_NONE, NULL, shard_field_count(schema)};
+    w.dataset = MEM_NEW(h5_id_t, w.fields);
+    for (int k = 0; k < w.fields; k++)
+        w.dataset[k] = H5_NONE;
+    err_t err = write_file(&w, path, entry);
+    h5_drop(&w.file);
+    free(w.dataset);
+    if (err == OK && part->rank == 0)
+        err = sync_trim(path);
+    if (err == OK && part->rank == 0)
+        err = shard_layout_hash(path, schema, entry, &entry->file_hash, &entry->bytes);
+    err = par_agree(part, err);
+    if (err != OK && part->rank == 0)
         unlink(path);
     return err;
 }

@@ -17,10 +17,18 @@ typedef struct {
 /* Of this process; the caller frees `model`. Not collective. */
 shard_origin_t shard_origin(const schema_t *schema);
 
-/* Writes the shard to `path` and closes it (not synced): room for it is reserved before. ERR_IO, with file and bytes where
- * the disk is full; the file is then removed. Collective over group; the same code on every rank. */
-err_t shard_write(const par_t *group, const char *path, const bank_card_t *card,
-                  const shard_origin_t *origin, int64_t number, int64_t rows,
-                  const portion_t *portion) ERR_MUST_CHECK;
+/* What is written. */
+typedef struct {
+    const bank_card_t *card;
+    const shard_origin_t *origin;
+    int64_t number, rows; // of the shard
+    int compress;         // 0 none, 1 to 9 deflate
+} shard_sheet_t;
+
+/* Writes the shard to `path` and closes it (not synced): room for it is reserved before. Fills entry->layout (allocated
+ * here; n_layout is 0 where it is compressed), file_hash and bytes on rank 0. ERR_IO, with file and bytes where the disk is
+ * full; the file is then removed. Collective over part, the ranks that store it; the same code on every rank. */
+err_t shard_write(const par_t *part, const char *path, const shard_sheet_t *sheet,
+                  const portion_t *portion, bank_shard_t *entry) ERR_MUST_CHECK;
 
 #endif

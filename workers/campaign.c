@@ -19,10 +19,12 @@ enum { WAIT_MS = 1000, FIRST_ROWS = 64 };
 static const size_t default_memory = (size_t)256 << 20;
 
 typedef struct {
-    int n, sealed;      // open shards; those that had their turn
-    int64_t *id;        // (n)
-    int64_t *first_row; // (n) row of the shard's first position
-    int64_t *end;       // (n) position where it ends
+    int n, sealed;        // open shards; those that had their turn
+    int64_t *id;          // (n)
+    int64_t *end;         // (n) position where it ends
+    int64_t n_ranges;     // of missing rows
+    const range_t *range; // (n_ranges) of the writer
+    int64_t *range_end;   // (n_ranges) position where it ends
     int64_t positions;
 } work_t;
 
@@ -46,17 +48,17 @@ typedef struct {
 
 static work_t work_create(const bank_writer_t *writer)
 {
-    int64_t n = bank_writer_open_shards(writer);
+    int64_t n = bank_writer_open_shards(writer), r = 0;
     work_t w = {.n = par_count(n)};
+    w.n_ranges = bank_writer_missing(writer, &w.range);
     w.id = MEM_NEW(int64_t, n);
-    w.first_row = MEM_NEW(int64_t, n);
     w.end = MEM_NEW(int64_t, n);
+    w.range_end = MEM_NEW(int64_t, w.n_ranges);
     for (int k = 0; k < w.n; k++) {
         w.id[k] = bank_writer_open_shard(writer, k);
-        range_t range = bank_writer_range(writer, w.id[k]),
-                kept = bank_writer_kept(writer, w.id[k]);
-        w.first_row[k] = kept.end > kept.begin ? kept.end : range.begin;
-        w.positions += range.end - w.first_row[k];
+        int64_t end_row = bank_writer_range(writer, w.id[k]).end;
+        for (; r < w.n_ranges && w.range[r].begin < end_row; r++)
+            w.range_end[r] = w.positions += w.range[r].end - w.range[r].begin;
         w.end[k] = w.positions;
     }
     return w;
@@ -65,8 +67,8 @@ static work_t work_create(const bank_writer_t *writer)
 static void work_destroy(work_t *w)
 {
     free(w->id);
-    free(w->first_row);
     free(w->end);
+    free(w->range_end);
 }
 
 static int64_t work_begin(const work_t *w, int shard)
@@ -74,12 +76,12 @@ static int64_t work_begin(const work_t *w, int shard)
     return shard == 0 ? 0 : w->end[shard - 1];
 }
 
-// Row of a position that is not before `*shard`, which is moved on to the position's own.
-static int64_t work_row(const work_t *w, int64_t position, int *shard)
+// Row of a position that is not before range `*r`, which is moved on to the position's own.
+static int64_t work_row(const work_t *w, int64_t position, int64_t *r)
 {
-    while (w->end[*shard] <= position)
-        ++*shard;
-    return w->first_row[*shard] + position - work_begin(w, *shard);
+    while (w->range_end[*r] <= position)
+        ++*r;
+    return w->range[*r].end - (w->range_end[*r] - position);
 }
 
 /* ---- simulating ---- */
@@ -99,10 +101,10 @@ static void make_room(campaign_t *c, int64_t n)
 
 static err_t simulate_lease(campaign_t *c, range_t lease, int64_t *position)
 {
-    int shard = c->work.sealed;
+    int64_t range = 0;
     make_room(c, c->rows.n + lease.end - lease.begin);
     for (*position = lease.begin; *position < lease.end && !stop_requested(); ++*position) {
-        int64_t row = work_row(&c->work, *position, &shard);
+        int64_t row = work_row(&c->work, *position, &range);
         TRY(simulator_row(c->simulator, c->plan->seed, RNG_BANK, row, &c->rows, c->rows.n));
         c->report->by_status[c->rows.status[c->rows.n]]++;
         c->rows.n++;
@@ -128,59 +130,37 @@ static lender_ask_t work_on(campaign_t *c, range_t lease)
 
 /* ---- sealing ---- */
 
-// Rows [begin, end) of a block, in place. Its list of observables is `pointers` (n_observables).
-static rows_t rows_slice(const rows_t *rows, int64_t begin, int64_t end, float **pointers)
+static err_t seal_shard(campaign_t *c, int k)
 {
-    const schema_t *schema = rows->schema;
-    for (int o = 0; o < schema->n_observables; o++)
-        pointers[o] = rows->observables[o] + begin * schema_size(&schema->observables[o]);
-    return (rows_t){.schema = schema,
-                    .capacity = end - begin,
-                    .n = end - begin,
-                    .index = rows->index + begin,
-                    .status = rows->status + begin,
-                    .seconds = rows->seconds + begin,
-                    .parameters = rows->parameters + begin * schema->n_parameters,
-                    .design = rows->design + begin * schema->n_design,
-                    .length = rows->length + begin * schema->n_observables,
-                    .observables = pointers};
-}
-
-static err_t seal_shard(campaign_t *c, int k, int64_t *at)
-{
-    int64_t begin = *at, end_row = bank_writer_range(c->writer, c->work.id[k]).end;
-    while (*at < c->rows.n && c->rows.index[*at] < end_row)
-        ++*at;
     range_t lost = c->undone;
     bool holed =
         lost.begin < lost.end && lost.begin < c->work.end[k] && lost.end > work_begin(&c->work, k);
     if (par_any(c->par, holed))
         return OK;
-    float **pointers = MEM_NEW(float *, c->rows.schema->n_observables);
-    rows_t mine = rows_slice(&c->rows, begin, *at, pointers);
-    err_t err = bank_seal(c->writer, c->par, c->work.id[k], &mine);
-    free(pointers);
+    err_t err = bank_seal(c->writer, c->par, 1, &c->work.id[k], &c->rows);
     c->report->shards += err == OK;
     return err;
 }
 
-static void drop_rows(campaign_t *c, int64_t n)
+static void drop_rows(campaign_t *c, int64_t end_row)
 {
-    for (int64_t i = n; i < c->rows.n; i++)
-        rows_copy(&c->rows, i, &c->rows, i - n);
-    c->rows.n -= n;
+    int64_t kept = 0;
+    for (int64_t i = 0; i < c->rows.n; i++)
+        if (c->rows.index[i] >= end_row)
+            rows_copy(&c->rows, i, &c->rows, kept++);
+    c->rows.n = kept;
 }
 
 // Seals the shards whose positions were all lent; those that a rank left undone stay open for another run.
 static err_t seal_complete(campaign_t *c, int64_t lent)
 {
-    int64_t at = 0;
     double start = log_clock();
     err_t err = OK;
     work_t *w = &c->work;
     for (; err == OK && w->sealed < w->n && w->end[w->sealed] <= lent; w->sealed++)
-        err = seal_shard(c, w->sealed, &at);
-    drop_rows(c, at);
+        err = seal_shard(c, w->sealed);
+    if (w->sealed > 0)
+        drop_rows(c, bank_writer_range(c->writer, w->id[w->sealed - 1]).end);
     c->sealing += log_clock() - start;
     return err;
 }
