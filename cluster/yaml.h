@@ -103,6 +103,9 @@ bool yaml_parse_real(const char *text, double *out);
 bool yaml_parse_integer(const char *text, int64_t *out);
 /* How many leading characters of text are a number; 0: it does not start with one. */
 size_t yaml_number_length(const char *text);
+/* The shortest digits that read back as the same number; .inf, -.inf. Returns `out`. */
+enum { YAML_REAL_CAP = 40 };
+const char *yaml_show_real(double x, char out[YAML_REAL_CAP]);
 /* Text (UTF-8) as a YAML scalar, quoted where it must be, so that it reads back as the same text; the caller frees it. */
 char *yaml_quote(const char *text);
 

@@ -157,6 +157,18 @@ static size_t quote_character(const unsigned char *text, char out[8])
     return c1 ? 2 : 1;
 }
 
+const char *yaml_show_real(double x, char out[YAML_REAL_CAP])
+{
+    if (isinf(x))
+        return strcpy(out, x < 0 ? "-.inf" : ".inf");
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(out, YAML_REAL_CAP, "%.*g", digits, x);
+        if (strtod(out, NULL) == x)
+            break;
+    }
+    return out;
+}
+
 char *yaml_quote(const char *text)
 {
     if (is_plain(text))
