@@ -32,6 +32,7 @@ typedef struct {
     const par_t *group;
     const rows_t *mine;
     shard_origin_t origin; // of the group's first rank, where machines differ
+    portion_t portion;     // of the wave at work
     int n, cap;
     sealed_t *sealed; // (n) that this rank answers for
 } meeting_t;
@@ -85,14 +86,13 @@ static err_t write_costs(const par_t *part, const portion_t *portion, sealed_t *
     return par_agree(part, err);
 }
 
-static err_t write_files(const meeting_t *m, const par_t *part, const portion_t *portion,
-                         sealed_t *s)
+static err_t write_files(const meeting_t *m, const par_t *part, sealed_t *s)
 {
     shard_sheet_t sheet = {&m->writer->card, &m->origin, s->entry.shard, s->entry.rows,
                            m->writer->compress};
-    exchange_checks(part, portion, &s->entry);
-    TRY(write_costs(part, portion, s));
-    return shard_write(part, s->part, &sheet, portion, &s->entry);
+    exchange_checks(part, &m->portion, &s->entry);
+    TRY(write_costs(part, &m->portion, s));
+    return shard_write(part, s->part, &sheet, &m->portion, &s->entry);
 }
 
 // The rank of a part that answers for its shard keeps it; the others have done their share.
@@ -111,8 +111,7 @@ static void keep_sealed(meeting_t *m, const par_t *part, sealed_t *s)
 
 /* ---- a wave of shards ---- */
 
-static err_t store_wave(meeting_t *m, const wave_t *wave, const int64_t *shards,
-                        const portion_t *portion)
+static err_t store_wave(meeting_t *m, const wave_t *wave, const int64_t *shards)
 {
     int k = wave_shard(wave, m->group->rank);
     range_t ranks = wave_ranks(wave, k);
@@ -120,7 +119,7 @@ static err_t store_wave(meeting_t *m, const wave_t *wave, const int64_t *shards,
     CHECK(!alone || ranks.end - ranks.begin == 1, "a shard for each rank");
     par_t part = alone ? par_alone() : par_split(m->group, k);
     sealed_t s = sealed_create(m->writer, shards[k]);
-    err_t err = write_files(m, &part, portion, &s);
+    err_t err = write_files(m, &part, &s);
     keep_sealed(m, &part, &s);
     if (!alone)
         par_release(&part);
@@ -133,14 +132,13 @@ static err_t seal_wave(meeting_t *m, int n, const int64_t *shards)
     for (int k = 0; k < n; k++)
         whole[k] = bank_writer_range(m->writer, shards[k]);
     wave_t wave = {m->group, n, whole};
-    portion_t portion = portion_create(&wave, &m->writer->card.schema);
+    portion_begin(&m->portion, &wave, &m->writer->card.schema);
     err_t err;
-    TRY_TO(done, par_agree(m->group, gather_kept(m->writer, &portion)));
-    TRY_TO(done, exchange_rows(&wave, m->mine, &portion));
-    TRY_TO(done, par_agree(m->group, portion_check(&portion)));
-    TRY_TO(done, store_wave(m, &wave, shards, &portion));
+    TRY_TO(done, par_agree(m->group, gather_kept(m->writer, &m->portion)));
+    TRY_TO(done, exchange_rows(&wave, m->mine, &m->portion));
+    TRY_TO(done, par_agree(m->group, portion_check(&m->portion)));
+    TRY_TO(done, store_wave(m, &wave, shards));
 done:
-    portion_destroy(&portion);
     free(whole);
     return err;
 }
@@ -264,6 +262,7 @@ static void meeting_end(meeting_t *m, err_t err)
     for (int i = 0; i < m->n; i++)
         sealed_destroy(&m->sealed[i]);
     free(m->sealed);
+    portion_destroy(&m->portion);
 }
 
 err_t bank_seal(bank_writer_t *writer, const par_t *group, int n_shards, const int64_t *shards,

@@ -59,21 +59,32 @@ static int owner_of(const wave_t *wave, int64_t row)
     return (int)(ranks.begin + share_of(chunk, chunks_of(whole), ranks.end - ranks.begin));
 }
 
-portion_t portion_create(const wave_t *wave, const schema_t *schema)
+static void portion_room(portion_t *p, const schema_t *schema, int64_t n)
+{
+    if (p->rows.schema != NULL && n <= p->rows.capacity)
+        return;
+    portion_destroy(p);
+    p->rows = rows_create(schema, n);
+    p->hosts = mem_zero((size_t)n, COSTS_HOST_BYTES);
+    p->seen = MEM_NEW(uint8_t, n);
+}
+
+void portion_begin(portion_t *p, const wave_t *wave, const schema_t *schema)
 {
     int k = wave_shard(wave, wave->group->rank);
     range_t ranks = wave_ranks(wave, k), whole = wave->whole[k];
-    portion_t p = {.chunks = par_share(chunks_of(whole), wave->group->rank - (int)ranks.begin,
-                                       (int)(ranks.end - ranks.begin))};
-    int64_t begin = whole.begin + p.chunks.begin * BANK_CHUNK_ROWS;
-    int64_t end = whole.begin + p.chunks.end * BANK_CHUNK_ROWS;
-    p.range = (range_t){begin < whole.end ? begin : whole.end, end < whole.end ? end : whole.end};
-    int64_t n = p.range.end - p.range.begin;
-    p.rows = rows_create(schema, n);
-    p.rows.n = n;
-    p.hosts = mem_zero((size_t)n, COSTS_HOST_BYTES);
-    p.seen = MEM_NEW(uint8_t, n);
-    return p;
+    p->chunks = par_share(chunks_of(whole), wave->group->rank - (int)ranks.begin,
+                          (int)(ranks.end - ranks.begin));
+    int64_t begin = whole.begin + p->chunks.begin * BANK_CHUNK_ROWS;
+    int64_t end = whole.begin + p->chunks.end * BANK_CHUNK_ROWS;
+    p->range = (range_t){begin < whole.end ? begin : whole.end, end < whole.end ? end : whole.end};
+    int64_t n = p->range.end - p->range.begin;
+    portion_room(p, schema, n);
+    p->rows.n = n;
+    memset(p->hosts, 0, (size_t)n * COSTS_HOST_BYTES);
+    memset(p->seen, 0, (size_t)n);
+    for (int64_t i = 0; i < n; i++)
+        rows_set_reason(&p->rows, i, NULL);
 }
 
 void portion_destroy(portion_t *portion)
@@ -81,6 +92,8 @@ void portion_destroy(portion_t *portion)
     rows_destroy(&portion->rows);
     free(portion->hosts);
     free(portion->seen);
+    portion->hosts = NULL;
+    portion->seen = NULL;
 }
 
 err_t portion_check(const portion_t *p)

@@ -29,8 +29,9 @@ typedef struct {
     range_t chunks; // of the shard
 } portion_t;
 
-/* Nothing in it yet. Not collective. */
-portion_t portion_create(const wave_t *wave, const schema_t *schema);
+/* Makes room for this rank's portion in a wave, nothing in it yet; a portion of {0} or of an earlier wave is made fit, its
+ * memory used again. Not collective. */
+void portion_begin(portion_t *portion, const wave_t *wave, const schema_t *schema);
 void portion_destroy(portion_t *portion);
 
 /* Sends every row of `mine` that belongs to a shard of the wave to the rank that stores it, with its reason. ERR_FAILED

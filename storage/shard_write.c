@@ -181,8 +181,7 @@ static err_t write_file(writing_t *w, const char *path, bank_shard_t *entry)
     note_layout(w, entry);
     for (int k = 0; k < w->fields; k++)
         h5_drop(&w->dataset[k]);
-    TRY(par_agree(w->part, h5_flush(w->file)));
-    return par_agree(w->part, h5_close(&w->file));
+    return par_agree(w->part, h5_close(&w->file)); // a flush before it would sync each file alone
 }
 
 err_t shard_write(const par_t *part, const char *path, const shard_sheet_t *sheet,
@@ -198,6 +197,8 @@ err_t shard_write(const par_t *part, const char *path, const shard_sheet_t *shee
     free(w.dataset);
     if (err == OK && part->rank == 0)
         err = sync_trim(path);
+    if (err == OK && part->rank == 0)
+        sync_begin(path);
     if (err == OK && part->rank == 0)
         err = shard_layout_hash(path, schema, entry, &entry->file_hash, &entry->bytes);
     err = par_agree(part, err);

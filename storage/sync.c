@@ -43,6 +43,16 @@ static err_t sync_opened(const char *path, int flags)
     return err;
 }
 
+void sync_begin(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    (void)sync_file_range(fd, 0, 0,
+                          SYNC_FILE_RANGE_WRITE); // a hint: the sync itself tells what failed
+    close(fd);
+}
+
 err_t sync_file(const char *path)
 {
     return sync_opened(path, O_RDONLY);

@@ -13,6 +13,8 @@
 
 /* Makes a folder and those above it; fine when it is there. ERR_IO. */
 err_t sync_make_folder(const char *path) ERR_MUST_CHECK;
+/* Lets the disk begin with what was written of a file, while others are being written: a sync is short then. */
+void sync_begin(const char *path);
 /* fsync of a file, of the folder a path lies in. ERR_IO. */
 err_t sync_file(const char *path) ERR_MUST_CHECK;
 err_t sync_folder_of(const char *path) ERR_MUST_CHECK;
