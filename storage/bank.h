@@ -108,7 +108,8 @@ typedef struct {
     bool retry;        // rows that timed out or crashed are missing again
     int compress;      // of shards: 0 none, 1 to 9 deflate. A bank may hold both kinds
     /* NULL: row i is simulated, a function of (seed, i). Else where the rows come from (import, merge): YAML text that
-     * becomes `origin:` of bank.yaml and binds as the seed does; nothing is simulated into such a bank. */
+     * becomes `origin:` of bank.yaml and binds as the seed does, but for lines added at its end; nothing is simulated
+     * into such a bank. */
     const char *origin;
 } bank_plan_t;
 

@@ -100,15 +100,16 @@ done:
     return err;
 }
 
+static const char origin_key[] = "\norigin:\n";
+
 // The lines below "origin:", as they were before bank_card_write moved them in.
 static char *origin_of(const char *text)
 {
-    static const char key[] = "\norigin:\n";
-    const char *at = strstr(text, key);
+    const char *at = strstr(text, origin_key);
     if (at == NULL)
         return NULL;
     char *out = mem_copy_text(at), *to = out;
-    for (at += sizeof key - 1; strncmp(at, "  ", 2) == 0;) {
+    for (at += sizeof origin_key - 1; strncmp(at, "  ", 2) == 0;) {
         size_t line = strcspn(at, "\n") + 1;
         memcpy(to, at + 2, line - 2);
         to += line - 2;
@@ -198,6 +199,22 @@ err_t bank_card_write(const char *folder, const bank_card_t *card, const char *s
     free(inner);
     free(origin);
     free(model);
+    free(path);
+    return err;
+}
+
+err_t bank_card_extend(const char *folder, const bank_card_t *card, const char *origin)
+{
+    const char *begin = strstr(card->text, origin_key), *end;
+    CHECK(begin != NULL, "%s: a bank without an origin", folder);
+    begin += sizeof origin_key - 1;
+    for (end = begin; strncmp(end, "  ", 2) == 0;)
+        end += strcspn(end, "\n") + 1;
+    char *path = mem_format("%s/bank.yaml", folder), *inner = indented(origin);
+    char *text = mem_format("%.*s%s%s", (int)(begin - card->text), card->text, inner, end);
+    err_t err = sync_replace(path, text);
+    free(text);
+    free(inner);
     free(path);
     return err;
 }

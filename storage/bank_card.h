@@ -41,6 +41,9 @@ err_t bank_card_read(const char *folder, bank_card_t *out) ERR_MUST_CHECK;
 /* Writes the file from schema, seed, shard_rows, origin and the study's name. ERR_IO. Not collective. */
 err_t bank_card_write(const char *folder, const bank_card_t *card,
                       const char *study) ERR_MUST_CHECK;
+/* Puts `origin` in place of the card's own, the rest of the file stays. ERR_IO. Not collective. */
+err_t bank_card_extend(const char *folder, const bank_card_t *card,
+                       const char *origin) ERR_MUST_CHECK;
 void bank_card_free(bank_card_t *card);
 
 #endif

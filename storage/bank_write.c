@@ -38,6 +38,14 @@ static void remove_parts(const bank_writer_t *w)
     }
 }
 
+// The same, or with more at its end: rows imported after those that are there.
+static bool origin_goes_on(const char *there, const char *plan)
+{
+    if (there == NULL || plan == NULL)
+        return there == plan;
+    return strncmp(there, plan, strlen(there)) == 0;
+}
+
 static err_t check_card(const bank_writer_t *w, const bank_card_t *there)
 {
     char *difference = schema_difference(&there->schema, &w->card.schema);
@@ -54,7 +62,7 @@ static err_t check_card(const bank_writer_t *w, const bank_card_t *there)
             err_fail(ERR_MISMATCH,
                      "%s: the bank was begun with shard_rows %" PRId64 ", this study says %" PRId64,
                      w->folder, there->shard_rows, w->card.shard_rows);
-    else if (strcmp(there->origin ? there->origin : "", w->card.origin ? w->card.origin : "") != 0)
+    else if (!origin_goes_on(there->origin, w->card.origin))
         err = err_fail(ERR_MISMATCH,
                        there->origin != NULL && w->card.origin == NULL
                            ? "%s: its rows were imported or merged; nothing is simulated into it"
@@ -73,6 +81,8 @@ static err_t settle_card(const bank_writer_t *w, const char *study)
         return bank_card_write(w->folder, &w->card, study);
     TRY(err);
     err = check_card(w, &there);
+    if (err == OK && there.origin != NULL && strcmp(there.origin, w->card.origin) != 0)
+        err = bank_card_extend(w->folder, &there, w->card.origin);
     bank_card_free(&there);
     return err;
 }

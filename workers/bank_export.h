@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A bank as one file for other programs; import.h reads both kinds back.
+ *
+ *   HDF5   /parameters/<name> (n) f64, /design/<name> (n) f64, /observables/<name> (n, dims) f32, /length/<name> (n) i32,
+ *          /row/index (n) i64 (of the bank), /row/status (n) u8, /row/seconds (n) f64, /row/reason_of (n) i32 into the
+ *          texts /row/reason, -1: none. Attributes: model, fingerprint, origin (YAML), seed where it was simulated,
+ *          status_names, software; of data sets: unit, description.
+ *   CSV    one row a line: row.index, row.status, row.seconds, row.reason, then parameters, design and observables under
+ *          the names import.h describes. Elements beyond a row's length are empty, NaN is nan; numbers read back as
+ *          the same bits.
+ */
+#ifndef WORKERS_BANK_EXPORT_H
+#define WORKERS_BANK_EXPORT_H
+
+#include "storage/bank.h"
+
+#include <stdbool.h>
+
+/* Writes the sealed rows (those done where `done` is set), streamed, beside and renamed. `*rows` is how many. ERR_USAGE: a
+ * name that ends in none of .h5, .hdf5, .csv; a file that is there; rows too wide for CSV. ERR_IO. ERR_STOPPED. */
+err_t bank_export(bank_t *bank, const char *folder, const char *path, bool done,
+                  int64_t *rows) ERR_MUST_CHECK;
+
+#endif
