@@ -39,6 +39,9 @@ typedef struct {
 
 typedef struct prior prior_t;
 
+/* The line whose parameters have no joint density (a Dirichlet over all its shares), or NULL. */
+const prior_line_t *prior_on_a_plane(const prior_lines_t *lines);
+
 /* From the mapping; an absent one gives no lines. ERR_USAGE: not a mapping, a value that is no text, names without a
  * prior. `path` names the file; all texts live in the arena. */
 err_t prior_read(yaml_node_ref_t map, const char *path, arena_t *arena,

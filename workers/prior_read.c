@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workers/prior.h"
 
+#include "cluster/mem.h"
+#include "workers/prior_call.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 // Names that wait for their prior, joined as they will be split: "a, b, c".
 static char *join_names(arena_t *arena, const char *waiting, const char *key)
 {
     return waiting == NULL ? arena_copy_text(arena, key)
-                           : arena_format(arena, "%s,%s", waiting, key);
+                           : arena_format(arena, "%s, %s", waiting, key);
 }
 
 static char *trimmed(arena_t *arena, const char *text, size_t n)
@@ -65,4 +69,19 @@ err_t prior_read(yaml_node_ref_t map, const char *path, arena_t *arena, prior_li
     if (waiting != NULL)
         return yaml_node_error(map, "there is no prior for %s", waiting);
     return OK;
+}
+
+const prior_line_t *prior_on_a_plane(const prior_lines_t *lines)
+{
+    const prior_line_t *found = NULL;
+    prior_call_t *calls = MEM_NEW(prior_call_t, 2);
+    for (int i = 0; i < lines->n && found == NULL; i++) {
+        const prior_line_t *line = &lines->at[i];
+        err_t err = prior_call_parse(line->text, &calls[0], &calls[1]);
+        if (err == OK && strcmp(calls[0].name, "dirichlet") == 0 &&
+            calls[0].n_arguments == line->n_names)
+            found = line;
+    }
+    free(calls);
+    return found;
 }

@@ -123,6 +123,17 @@ static void names_share_a_dirichlet(void **state)
     prior_destroy(&rest);
 }
 
+static void a_dirichlet_of_all_its_shares_lies_on_a_plane(void **state)
+{
+    (void)state;
+    char *names[] = {"a", "b"};
+    prior_line_t at[] = {{.n_names = 1, .names = names, .text = "normal(0, 1)"},
+                         {.n_names = 2, .names = names, .text = "dirichlet(1, 2, 3)"},
+                         {.n_names = 2, .names = names, .text = "dirichlet(1, 2)"}};
+    assert_ptr_equal(prior_on_a_plane(&(prior_lines_t){.n = 3, .at = at}), &at[2]);
+    assert_null(prior_on_a_plane(&(prior_lines_t){.n = 2, .at = at}));
+}
+
 static void no_lines_are_no_prior(void **state)
 {
     (void)state;
@@ -227,6 +238,7 @@ int main(void)
         cmocka_unit_test(flow_and_block_maps_say_the_same),
         cmocka_unit_test(a_text_reads_back_as_itself),
         cmocka_unit_test(names_share_a_dirichlet),
+        cmocka_unit_test(a_dirichlet_of_all_its_shares_lies_on_a_plane),
         cmocka_unit_test(no_lines_are_no_prior),
         cmocka_unit_test(wrong_names_are_told),
         cmocka_unit_test(wrong_priors_are_told),
