@@ -4,6 +4,7 @@
 #include "cluster/mem.h"
 #include "coordinator/run_folder.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +35,15 @@ static err_t open_here(const options_t *options, job_t *job)
     return OK;
 }
 
+static void log_simulator(const job_t *job)
+{
+    char name[32];
+    snprintf(name, sizeof name, "simulator-%d.log", job->par->rank);
+    char *path = job_file(job, name);
+    simulator_log_to(job->simulator, path);
+    free(path);
+}
+
 err_t job_open(const par_t *par, const options_t *options, job_t *out)
 {
     memset(out, 0, sizeof *out);
@@ -41,7 +51,9 @@ err_t job_open(const par_t *par, const options_t *options, job_t *out)
     err_t err = par_agree(par, open_here(options, out));
     if (err == OK)
         err = run_folder_open(par, out->folder);
-    if (err != OK)
+    if (err == OK)
+        log_simulator(out);
+    else
         job_close(out);
     return err;
 }

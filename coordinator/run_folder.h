@@ -3,6 +3,7 @@
  * Where the results of a study lie: one folder beside the study file, named by the study's slug.
  *     amortizer.h5 checkpoint.h5 history.json loss.png held_out.h5 metrics.csv *.png report.md report.html report.json
  *     gate.json posterior.h5 log
+ *     simulator-<rank>.log (what a command simulator says on stderr)
  */
 #ifndef COORDINATOR_RUN_FOLDER_H
 #define COORDINATOR_RUN_FOLDER_H

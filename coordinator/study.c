@@ -114,14 +114,52 @@ static err_t columns_read(study_t *study, yaml_node_ref_t map)
     return OK;
 }
 
+// "30s" to seconds; 0: it is none.
+static double duration(const char *text)
+{
+    static const struct {
+        const char *unit;
+        double seconds;
+    } units[] = {{"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}};
+    size_t n = yaml_number_length(text);
+    double value;
+    char number[32];
+    if (n == 0 || n >= sizeof number)
+        return 0;
+    memcpy(number, text, n);
+    number[n] = '\0';
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (strcmp(text + n, units[i].unit) == 0 && yaml_parse_real(number, &value) && value > 0 &&
+            value * units[i].seconds <= 1e8)
+            return value * units[i].seconds;
+    return 0;
+}
+
+static err_t check_model(study_t *s, yaml_node_ref_t model)
+{
+    bool command = s->model.command.n > 0;
+    if ((s->model.builtin != NULL) + (s->model.plugin != NULL) + command != 1)
+        return yaml_node_error(model, "expected one of builtin, plugin and command");
+    if (s->model.timeout != NULL) {
+        s->model.timeout_seconds = duration(s->model.timeout);
+        if (s->model.timeout_seconds <= 0)
+            return yaml_node_error(yaml_node_get(model, "timeout"),
+                                   "got \"%s\", expected a time with its unit: "
+                                   "500ms, 30s, 5m, 2h",
+                                   s->model.timeout);
+    }
+    if (s->model.builtin != NULL && (s->model.isolate || s->model.timeout != NULL))
+        return yaml_node_error(
+            model, "timeout and isolate are for plugins and commands, not for built-in simulators");
+    return OK;
+}
+
 static err_t study_check(study_t *s, yaml_node_ref_t root)
 {
     if (s->slug[0] == '\0')
         return yaml_node_error(yaml_node_get(root, "study"), "study: \"%s\" has no letter or digit",
                                s->name);
-    if ((s->model.builtin != NULL) == (s->model.plugin != NULL))
-        return yaml_node_error(yaml_node_get(root, "model"),
-                               "model: expected one of builtin and plugin");
+    TRY(check_model(s, yaml_node_get(root, "model")));
     if (s->bank.shard_rows % 256 != 0)
         return yaml_node_error(yaml_node_get(root, "bank"),
                                "bank.shard_rows: got %ld, expected a multiple of 256",
@@ -148,6 +186,7 @@ static err_t study_fill(study_t *study, yaml_node_ref_t root)
     *study = target.study;
     study->slug = slug_of(study->arena, study->name);
     TRY(columns_read(study, target.columns));
+    TRY(prior_read(target.parameters, study->path, study->arena, &study->parameters));
     study->bank.path = path_in(study, study->bank.path);
     study->model.plugin = path_in(study, study->model.plugin);
     study->infer.data = path_in(study, study->infer.data);
@@ -217,13 +256,54 @@ void study_free(study_t *study)
     memset(study, 0, sizeof *study);
 }
 
-err_t study_simulator(const study_t *study, simulator_t **out)
+static err_t load_plugin(const study_t *study, simulator_t **out)
+{
+    if (study->model.isolate || study->model.timeout != NULL)
+        return simulator_load_isolated(study->model.plugin, study->model.timeout_seconds, out);
+    return simulator_load_plugin(study->model.plugin, out);
+}
+
+static err_t load_command(const study_t *study, simulator_t **out)
+{
+    int n = study->model.command.n;
+    const char **argv = MEM_NEW(const char *, n + 1);
+    for (int i = 0; i < n; i++)
+        argv[i] = study->model.command.at[i];
+    simulator_command_t command = {
+        .argv = argv, .folder = study->folder, .timeout = study->model.timeout_seconds};
+    err_t err = simulator_load_command(&command, out);
+    free(argv);
+    return err;
+}
+
+static err_t load_model(const study_t *study, simulator_t **out)
 {
     if (study->model.builtin != NULL)
         return err_context(simulator_load_builtin(study->model.builtin, out), "%s: model.builtin",
                            study->path);
-    return err_context(simulator_load_plugin(study->model.plugin, out), "%s: model.plugin",
-                       study->path);
+    if (study->model.plugin != NULL)
+        return err_context(load_plugin(study, out), "%s: model.plugin", study->path);
+    return err_context(load_command(study, out), "%s: model.command", study->path);
+}
+
+static err_t give_prior(const study_t *study, simulator_t *simulator)
+{
+    prior_t *prior = NULL;
+    if (study->parameters.n == 0)
+        return OK;
+    TRY(prior_create(&study->parameters, simulator_schema(simulator), &prior));
+    simulator_set_prior(simulator, prior);
+    return OK;
+}
+
+err_t study_simulator(const study_t *study, simulator_t **out)
+{
+    TRY(load_model(study, out));
+    simulator_stop_on_failure(*out, study->model.on_failure == FAILURE_STOP);
+    err_t err = give_prior(study, *out);
+    if (err != OK)
+        simulator_close(out);
+    return err;
 }
 
 #define OVERRIDE(target, setting)                                                                  \
@@ -299,8 +379,20 @@ static void network_shapes(arena_t *arena, const schema_t *schema, amortizer_con
     }
 }
 
+static err_t check_density(const study_t *study)
+{
+    const prior_line_t *line = prior_on_a_plane(&study->parameters);
+    return line == NULL ? OK
+                        : err_fail(ERR_USAGE,
+                                   "%s: %s: these parameters sum to 1, so they have no joint "
+                                   "density to learn: let the simulator take all of them but one, "
+                                   "which is what remains, and leave its name out here",
+                                   line->where, line->text);
+}
+
 err_t study_network(const study_t *study, const schema_t *schema, amortizer_config_t *out)
 {
+    TRY(check_density(study));
     amortizer_config_default(out);
     network_shapes(study->arena, schema, out);
     network_settings(study, out);

@@ -12,6 +12,7 @@
 #include "nn/amortizer.h"
 #include "storage/schema.h"
 #include "workers/load.h"
+#include "workers/prior.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,6 +20,9 @@
 
 /* Whose sizes and blocks a network has. */
 typedef enum { ARCHITECTURE_DEFAULT, ARCHITECTURE_BAYESFLOW } architecture_t;
+
+/* What becomes of a row that fails by itself (error, timeout, crash). */
+typedef enum { FAILURE_MARK, FAILURE_STOP } failure_t;
 
 /* Where an observable's values stand in a CSV of real data. */
 typedef struct {
@@ -34,8 +38,14 @@ typedef struct {
     char *path, *folder, *text; // the file, its folder, its content
     char *name, *slug;          // "Reaction times" -> "reaction-times"
     struct {
-        char *builtin, *plugin; // one of the two; plugin as a full path
+        char *builtin, *plugin; // one of these and command; plugin as a full path
+        yaml_texts_t command;   // program and arguments
+        char *timeout;          // as written, or NULL
+        double timeout_seconds; // 0: none
+        bool isolate;
+        int on_failure; // failure_t
     } model;
+    prior_lines_t parameters; // priors that replace those of the simulator; none: n is 0
     struct {
         char *path; // full
         int64_t rows, seed, shard_rows;
@@ -77,7 +87,7 @@ err_t study_read(const char *path, study_t *out) ERR_MUST_CHECK;
 err_t study_parse(const char *text, const char *path, study_t *out) ERR_MUST_CHECK;
 void study_free(study_t *study);
 
-/* Loads the simulator that `model:` names. */
+/* Loads the simulator that `model:` names, with the priors of `parameters:`. */
 err_t study_simulator(const study_t *study, simulator_t **out) ERR_MUST_CHECK;
 /* Networks for this model: shapes from its declaration, the rest from the study. A routing that can not work (an
  * observable no network reads yet) is refused with the reason. The arrays live in the study's arena. */

@@ -11,6 +11,7 @@
 #define AT(member) offsetof(study_t, member)
 
 static const char *const summary_words[] = {"deep_set", NULL};       // as summary_type_t
+static const char *const failure_words[] = {"mark", "stop", NULL};   // as failure_t
 static const char *const architecture_words[] = {"default", "bayesflow", NULL};
 static const char *const inference_words[] = {"coupling_flow", NULL}; // as inference_type_t
 static const char *const transform_words[] = {"affine", "spline", NULL}; // as flow_transform_t
@@ -18,6 +19,10 @@ static const char *const transform_words[] = {"affine", "spline", NULL}; // as f
 static const yaml_field_t model_fields[] = {
     {.key = "builtin", .type = YAML_TEXT, .offset = AT(model.builtin), .help = "a built-in simulator: see `infermill models`"},
     {.key = "plugin", .type = YAML_TEXT, .offset = AT(model.plugin), .help = "a shared object written against infermill/simulator.h"},
+    {.key = "command", .type = YAML_TEXTS, .offset = AT(model.command), .help = "[program, arguments]: answers JSON lines, runs in the study's folder"},
+    {.key = "timeout", .type = YAML_TEXT, .offset = AT(model.timeout), .help = "of a row, with its unit: 500ms, 30s, 5m, 2h; default: none. A plugin is then isolated"},
+    {.key = "isolate", .type = YAML_BOOL, .offset = AT(model.isolate), .fallback = "false", .help = "run the plugin in a process of its own: a crash marks the row, and the campaign goes on"},
+    {.key = "on_failure", .type = YAML_WORD, .offset = AT(model.on_failure), .fallback = "mark", .words = failure_words, .help = "a row that ends in an error, a timeout or a crash is marked, or stops the campaign"},
     {0}};
 
 static const yaml_field_t bank_fields[] = {
@@ -94,6 +99,7 @@ static const yaml_field_t infer_fields[] = {
 const yaml_field_t study_fields[] = {
     {.key = "study", .type = YAML_TEXT, .offset = AT(name), .required = true, .help = "name; results go to a folder of this name"},
     {.key = "model", .type = YAML_MAP, .fields = model_fields, .required = true, .help = "the simulator"},
+    {.key = "parameters", .type = YAML_NODE, .offset = offsetof(study_target_t, parameters), .help = "priors instead of the simulator's: {beta: lognormal(-0.9, 0.5), ...}"},
     {.key = "bank", .type = YAML_MAP, .fields = bank_fields, .help = "simulations on disk"},
     {.key = "network", .type = YAML_MAP, .fields = network_fields, .help = "what is trained"},
     {.key = "train", .type = YAML_MAP, .fields = train_fields, .help = "how it is trained"},

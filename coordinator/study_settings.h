@@ -11,7 +11,8 @@
 /* What the table fills: a study, and what is walked by hand after it. */
 typedef struct {
     study_t study;
-    yaml_node_ref_t columns; /* infer.columns */
+    yaml_node_ref_t columns;    /* infer.columns */
+    yaml_node_ref_t parameters; /* their priors */
 } study_target_t;
 
 extern const yaml_field_t study_fields[];

@@ -183,9 +183,9 @@ err_t simulator_check(const infermill_simulator_t *table, const char *where)
     TRY(check_names(where, "simulator", 1, &table->name, sizeof table->name));
     if (table->version == NULL || table->version[0] == '\0')
         return err_fail(ERR_FORMAT, "%s: simulator %s has no version", where, table->name);
-    if (table->prior == NULL || table->simulate == NULL)
-        return err_fail(ERR_FORMAT, "%s: simulator %s has no function `%s`", where, table->name,
-                        table->prior == NULL ? "prior" : "simulate");
+    if (table->simulate == NULL && table->simulate_batch == NULL)
+        return err_fail(ERR_FORMAT, "%s: simulator %s has no function `simulate`", where,
+                        table->name);
     TRY(check_parameters(table, where));
     TRY(check_design(table, where));
     return check_observables(table, where);

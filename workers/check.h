@@ -10,7 +10,7 @@
 
 /* `abi` and `size` first (ERR_MISMATCH, got and expected), then the declaration (ERR_FORMAT): counts, names (letters,
  * digits and _, at most 63, unlike each other), bounds, kinds with their number of dims, sizes that follow the design,
- * functions that must be there. `where` names the source in messages. Not collective. */
+ * a function to simulate with. `where` names the source in messages. Not collective. */
 err_t simulator_check(const infermill_simulator_t *table, const char *where) ERR_MUST_CHECK;
 
 #endif

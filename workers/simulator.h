@@ -5,6 +5,9 @@
  *
  *     cc -O2 -shared -fPIC my_model.c -o my_model.so           # study.yaml:  model: {plugin: ./my_model.so}
  *
+ * Interface 2 added `unit` to what is declared, and `simulate_batch`; a study may give the prior, then `prior` may be NULL.
+ * A plugin that is built against another interface is refused: build it anew against this header.
+ *
  * A simulator calls no MPI, prints nothing, never exits, and takes all its randomness from the host: what it returns is
  * then a function of (seed, row) alone, and a bank is the same for any number of ranks and any crash.
  */
@@ -17,7 +20,7 @@
 extern "C" {
 #endif
 
-#define INFERMILL_ABI      1u
+#define INFERMILL_ABI      2u
 #define INFERMILL_MAX_DIMS 3
 
 /* What the fields mean to the networks. */
@@ -31,6 +34,7 @@ typedef enum {
 typedef struct {
     const char *name;
     double lower, upper; /* the support, open; -INFINITY and INFINITY where there is no bound */
+    const char *unit;    /* for people, "s"; NULL: none told */
 } infermill_parameter_t;
 
 /* A known setting of one experiment, drawn anew for each row. Where it is the length of an observable it is an integer. */
@@ -38,6 +42,7 @@ typedef struct {
     const char *name;
     double lower, upper; /* both included */
     int integer;         /* 1: whole numbers */
+    const char *unit;    /* NULL: none told */
 } infermill_design_t;
 
 typedef struct {
@@ -48,7 +53,8 @@ typedef struct {
     /* -1: fixed; else the design variable that gives this size. Only the first dim may vary: {0, -1}. */
     int dim_design[INFERMILL_MAX_DIMS];
     double lower,
-        upper; /* outside is refused in real data; -INFINITY, INFINITY: any finite value */
+        upper;        /* outside is refused in real data; -INFINITY, INFINITY: any finite value */
+    const char *unit; /* NULL: none told */
 } infermill_observable_t;
 
 /* Random numbers, bound to the row being simulated. Valid during the call that receives it. */
@@ -89,12 +95,14 @@ typedef struct {
     /* Draws design (n_design values). NULL: each uniform between its bounds. */
     void (*draw_design)(void *state, const infermill_host_t *, infermill_random_t *,
                         double *design);
-    /* Draws parameters (n_parameters values) from the prior, given the design. */
+    /* Draws parameters (n_parameters values) from the prior, given the design. NULL: the study gives the priors of all
+     * parameters (`parameters:`); where it gives them this function is not called. */
     void (*prior)(void *state, const infermill_host_t *, infermill_random_t *, const double *design,
                   double *parameters);
     /* Simulates one row. observables[k] has room for the largest size of observable k; rows of a varying first dim
      * beyond the design's value are left alone. Returns 0 done; > 0 this draw is rejected (the row is kept with its
-     * status); < 0 stop the campaign. */
+     * status); < 0 stop the campaign. May be NULL where simulate_batch is there. A crash ends the campaign with a message
+     * that names the row; where the study says `isolate: true` or `timeout:`, the row is marked and the campaign goes on. */
     int (*simulate)(void *state, const infermill_host_t *, infermill_random_t *,
                     const double *parameters, const double *design, float *const *observables);
 
@@ -102,6 +110,15 @@ typedef struct {
     double (*log_prior)(void *state, const double *parameters, const double *design);
     double (*log_likelihood)(void *state, const double *parameters, const double *design,
                              const float *const *observables);
+
+    /* Optional (NULL): simulates n rows in one call, for simulators that work on many at once. random[i] are the numbers
+     * of row i; parameters (n, n_parameters), design (n, n_design), observables[k] (n, largest size of observable k), all
+     * row-major. code[i] is what simulate would return; the return value is 0, or < 0 to stop the campaign. n depends on
+     * ranks and timing, so what row i becomes must not depend on n or on the rows beside it: mind sums whose order changes
+     * with n. Where it is there, simulate is not called. */
+    int (*simulate_batch)(void *state, const infermill_host_t *, int n,
+                          infermill_random_t *const *random, const double *parameters,
+                          const double *design, float *const *observables, int *code);
 } infermill_simulator_t;
 
 /* The one symbol of a plugin. */

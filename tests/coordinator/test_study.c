@@ -61,8 +61,8 @@ static void what_is_wrong_is_named(void **state)
     refused("study: a\nmodel: {builtin: ddm}\nbank: {rwos: 5}\n", "a.yaml:3");
     refused("study: a\nmodel: {builtin: ddm}\nbank: {rwos: 5}\n", "rows");
     refused("study: a\n", "model");
-    refused("study: a\nmodel: {}\n", "one of builtin and plugin");
-    refused("study: a\nmodel: {builtin: ddm, plugin: x.so}\n", "one of builtin and plugin");
+    refused("study: a\nmodel: {}\n", "expected one of builtin, plugin and command");
+    refused("study: a\nmodel: {builtin: ddm, plugin: x.so}\n", "expected one of builtin, plugin and command");
     refused("study: '!!'\nmodel: {builtin: ddm}\n", "no letter");
     refused("study: a\nmodel: {builtin: ddm}\nbank: {shard_rows: 300}\n", "multiple of 256");
     refused("study: a\nmodel: {builtin: ddm}\ntrain: {batch_size: 64, slices: 3}\n",

@@ -33,10 +33,10 @@ static int simulate(void *state, const infermill_host_t *host, infermill_random_
 static void declare(declaration_t *d)
 {
     *d = (declaration_t){
-        .parameters = {{"a", 0.0, INFINITY}, {"b", -1.0, 1.0}},
-        .design = {{"n", 1.0, 9.0, 1}},
-        .observables = {{"y", INFERMILL_SET, 2, {9, 1}, {0, -1, -1}, -INFINITY, INFINITY},
-                        {"x", INFERMILL_IMAGE, 3, {4, 4, 1}, {-1, -1, -1}, 0.0, 1.0}},
+        .parameters = {{"a", 0.0, INFINITY, "s"}, {"b", -1.0, 1.0, NULL}},
+        .design = {{"n", 1.0, 9.0, 1, NULL}},
+        .observables = {{"y", INFERMILL_SET, 2, {9, 1}, {0, -1, -1}, -INFINITY, INFINITY, NULL},
+                        {"x", INFERMILL_IMAGE, 3, {4, 4, 1}, {-1, -1, -1}, 0.0, 1.0, "K"}},
         .table = {.abi = INFERMILL_ABI,
                   .size = sizeof(infermill_simulator_t),
                   .name = "model",
@@ -83,10 +83,6 @@ static void name_is_absent(declaration_t *d)
 static void version_is_absent(declaration_t *d)
 {
     d->table.version = NULL;
-}
-static void no_prior(declaration_t *d)
-{
-    d->table.prior = NULL;
 }
 static void no_simulate(declaration_t *d)
 {
@@ -174,7 +170,6 @@ static const struct {
     CASE(name_is_empty, "design variable 0"),
     CASE(name_is_absent, "simulator 0"),
     CASE(version_is_absent, "no version"),
-    CASE(no_prior, "`prior`"),
     CASE(no_simulate, "`simulate`"),
     CASE(bounds_the_wrong_way, "parameter b: lower bound 2"),
     CASE(bound_is_not_a_number, "parameter a"),
@@ -199,6 +194,26 @@ static void a_good_table_passes(void **state)
     (void)state;
     declaration_t d;
     declare(&d);
+    assert_int_equal(simulator_check(&d.table, "here"), OK);
+}
+
+static int simulate_batch(void *state, const infermill_host_t *host, int n,
+                          infermill_random_t *const *random, const double *theta,
+                          const double *design, float *const *out, int *code)
+{
+    (void)state, (void)host, (void)n, (void)random, (void)theta, (void)design, (void)out,
+        (void)code;
+    return 0;
+}
+
+static void the_prior_may_be_left_to_the_study_and_the_work_to_the_batch(void **state)
+{
+    (void)state;
+    declaration_t d;
+    declare(&d);
+    d.table.prior = NULL;
+    d.table.simulate = NULL;
+    d.table.simulate_batch = simulate_batch;
     assert_int_equal(simulator_check(&d.table, "here"), OK);
 }
 
@@ -233,6 +248,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_table_passes),
+        cmocka_unit_test(the_prior_may_be_left_to_the_study_and_the_work_to_the_batch),
         cmocka_unit_test(each_nonsense_is_refused_with_its_reason),
         cmocka_unit_test(abi_and_size_come_before_everything_else),
     };

@@ -80,7 +80,7 @@ static void broken_plugins_are_refused(void **state)
         const char *words;
     } cases[] = {
         {"plugin_of_nobody", ERR_MISSING, "plugin_of_nobody.so"},
-        {"plugin_abi", ERR_MISMATCH, "interface 77, this program has interface 1"},
+        {"plugin_abi", ERR_MISMATCH, "interface 77, this program has interface 2"},
         {"plugin_size", ERR_MISMATCH, "size of 96 bytes"},
         {"plugin_symbol", ERR_FORMAT, "infermill_simulator()"},
         {"plugin_bounds", ERR_FORMAT, "parameter action"},
@@ -184,12 +184,12 @@ static void statuses_tell_what_happened(void **state)
     fixture_t *f = *state;
     assert_int_equal(act(f, REJECT), OK);
     assert_int_equal(f->rows.status[1], ROW_REJECTED);
-    assert_string_equal(simulator_reason(f->simulator), "too cold");
+    assert_string_equal(f->rows.reason[1], "too cold");
     assert_int_equal(act(f, NOT_A_NUMBER), OK);
     assert_int_equal(f->rows.status[1], ROW_NONFINITE);
     assert_int_equal(act(f, GAMMA_OF_MINUS_ONE), OK);
     assert_int_equal(f->rows.status[1], ROW_NONFINITE);
-    assert_string_equal(simulator_reason(f->simulator), "gamma: shape -1");
+    assert_string_equal(f->rows.reason[1], "gamma: shape -1");
     assert_int_equal(act(f, -1.0), OK); // on the edge of the open support
     assert_int_equal(f->rows.status[1], ROW_NONFINITE);
 }

@@ -64,10 +64,10 @@ static int simulate(void *state, const infermill_host_t *host, infermill_random_
     return 0;
 }
 
-static const infermill_parameter_t parameters[] = {{"x", 0, 1}};
-static const infermill_design_t design[] = {{"n", 3, 12, 1}};
+static const infermill_parameter_t parameters[] = {{.name = "x", .lower = 0, .upper = 1}};
+static const infermill_design_t design[] = {{.name = "n", .lower = 3, .upper = 12, .integer = 1}};
 static const infermill_observable_t observables[] = {
-    {"y", INFERMILL_SET, 2, {12, 1}, {0, -1}, -INFINITY, INFINITY}};
+    {"y", INFERMILL_SET, 2, {12, 1}, {0, -1}, -INFINITY, INFINITY, NULL}};
 
 static const infermill_simulator_t table = {.abi = INFERMILL_ABI,
                                             .size = sizeof table,

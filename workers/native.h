@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Rows simulated by calling a table's functions (workers/simulator.h) in this process.
+ */
+#ifndef WORKERS_NATIVE_H
+#define WORKERS_NATIVE_H
+
+#include "workers/simulator.h"
+#include "workers/simulator_inside.h"
+
+#include <stdatomic.h>
+
+/* Where the table's code is, for whoever has to tell of its death: written before each call. Rows count from the
+ * request's first one. */
+typedef struct {
+    _Atomic int64_t row, count; // in its hands: rows [row, row + count); -1: it makes its state
+    _Atomic int64_t done;       // finished
+    _Atomic double started;     // log_clock() of the call
+} native_progress_t;
+
+typedef struct native native_t;
+
+/* The table is checked already and outlives it. ERR_SIMULATOR when `create` fails. `where` names the source, borrowed.
+ * `guarded`: a crash inside ends the program with a message (workers/guard.h). `progress` is borrowed. Not collective. */
+err_t native_create(const infermill_simulator_t *table, const schema_t *schema, const char *where,
+                    bool guarded, native_progress_t *progress, native_t **out) ERR_MUST_CHECK;
+void native_destroy(native_t **native); // NULL is fine
+/* As engine_t.run. */
+err_t native_run(native_t *native, const request_t *request, int64_t *done) ERR_MUST_CHECK;
+double native_log_prior(native_t *native, const double *parameters,
+                        const double *design); // NAN: the table does not tell
+
+#endif

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workers/row.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+bool row_design_fits(const schema_t *schema, const double *design, char why[ROW_REASON_CAP])
+{
+    for (int i = 0; i < schema->n_design; i++) {
+        const schema_design_t *d = &schema->design[i];
+        bool inside = design[i] >= d->lower && design[i] <= d->upper;
+        if (inside && (!d->integer || design[i] == floor(design[i])))
+            continue;
+        if (inside)
+            snprintf(why, ROW_REASON_CAP, "design variable %s is %g, declared a whole number",
+                     d->name, design[i]);
+        else
+            snprintf(why, ROW_REASON_CAP, "design variable %s is %g, declared from %g to %g",
+                     d->name, design[i], d->lower, d->upper);
+        return false;
+    }
+    return true;
+}
+
+bool row_parameters_fit(const schema_t *schema, const double *parameters, char why[ROW_REASON_CAP])
+{
+    for (int i = 0; i < schema->n_parameters; i++) {
+        const schema_parameter_t *p = &schema->parameters[i];
+        if (!(parameters[i] < p->lower || parameters[i] > p->upper))
+            continue;
+        snprintf(why, ROW_REASON_CAP, "parameter %s is %g, declared between %g and %g", p->name,
+                 parameters[i], p->lower, p->upper);
+        return false;
+    }
+    return true;
+}
+
+bool row_parameters_inside(const schema_t *schema, const double *parameters,
+                           char why[ROW_REASON_CAP])
+{
+    for (int i = 0; i < schema->n_parameters; i++) {
+        const schema_parameter_t *p = &schema->parameters[i];
+        bool edge = parameters[i] == p->lower || parameters[i] == p->upper;
+        if (isfinite(parameters[i]) && !edge)
+            continue;
+        snprintf(why, ROW_REASON_CAP, "parameter %s is %g%s", p->name, parameters[i],
+                 isfinite(parameters[i]) ? ", the edge of its open support" : "");
+        return false;
+    }
+    return true;
+}
+
+void row_draw_design(const schema_t *schema, rng_t *rng, double *design)
+{
+    for (int i = 0; i < schema->n_design; i++) {
+        const schema_design_t *d = &schema->design[i];
+        if (d->integer)
+            design[i] = (double)rng_integer(rng, (int64_t)d->lower, (int64_t)d->upper);
+        else
+            design[i] = d->lower + (d->upper - d->lower) * rng_uniform(rng);
+    }
+}
+
+static int32_t length_of(const schema_observable_t *o, const double *design)
+{
+    double length = o->length_design >= 0 ? design[o->length_design] : (double)o->dims[0];
+    return length >= 0 && length <= (double)o->dims[0] ? (int32_t)length : 0;
+}
+
+void row_begin(rows_t *rows, int64_t at, int64_t index)
+{
+    const schema_t *schema = rows->schema;
+    rows->index[at] = index;
+    rows->status[at] = ROW_MISSING;
+    rows->seconds[at] = 0.0;
+    rows_set_reason(rows, at, NULL);
+    for (int i = 0; i < schema->n_observables; i++) {
+        const schema_observable_t *o = &schema->observables[i];
+        rows->length[at * schema->n_observables + i] =
+            length_of(o, &rows->design[at * schema->n_design]);
+        memset(rows->observables[i] + at * schema_size(o), 0,
+               (size_t)schema_size(o) * sizeof(float));
+    }
+}
+
+bool row_end(rows_t *rows, int64_t at, char why[ROW_REASON_CAP])
+{
+    const schema_t *schema = rows->schema;
+    bool finite = true;
+    for (int i = 0; i < schema->n_observables; i++) {
+        const schema_observable_t *o = &schema->observables[i];
+        int64_t size = schema_size(o);
+        int64_t used = rows->length[at * schema->n_observables + i] * schema_stride(o);
+        float *values = rows->observables[i] + at * size;
+        for (int64_t k = 0; k < used && finite; k++)
+            if (!isfinite(values[k])) {
+                snprintf(why, ROW_REASON_CAP, "observable %s: value %ld is %g", o->name, (long)k,
+                         (double)values[k]);
+                finite = false;
+            }
+        memset(values + used, 0, (size_t)(size - used) * sizeof(float));
+    }
+    return finite;
+}
+
+void row_unknown(rows_t *rows, int64_t at)
+{
+    const schema_t *schema = rows->schema;
+    for (int i = 0; i < schema->n_parameters; i++)
+        rows->parameters[at * schema->n_parameters + i] = NAN;
+    for (int i = 0; i < schema->n_design; i++)
+        rows->design[at * schema->n_design + i] = NAN;
+}
+
+void row_fail(rows_t *rows, int64_t at, int64_t index, row_status_t status, const char *reason)
+{
+    double seconds = rows->seconds[at];
+    row_begin(rows, at, index);
+    rows->seconds[at] = seconds;
+    rows->status[at] = (uint8_t)status;
+    rows_set_reason(rows, at, reason);
+}
