@@ -13,7 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SHARDS = 16, REPEATS = 3 };
+// Shards of some 14 MB, a meeting of 16 of them.
+enum { SHARDS = 16, SHARD_ROWS = 8192, REPEATS = 3 };
 
 static err_t plain_write(const char *path, size_t bytes, const char *block, size_t block_bytes)
 {
@@ -54,29 +55,39 @@ static void best(double *least, double seconds)
         *least = seconds;
 }
 
-/* Rank 0's rows of each shard; the others help to write. */
+// The rows of a campaign's meeting: each rank has its share of every shard.
+static rows_t rows_of_meeting(const bench_t *b, int64_t n)
+{
+    range_t mine = par_share(n, b->par->rank, b->par->size);
+    rows_t rows = rows_create(b->rows.schema, SHARDS * (mine.end - mine.begin));
+    for (int64_t shard = 0; shard < SHARDS; shard++)
+        for (int64_t i = mine.begin; i < mine.end; i++) {
+            rows_append(&b->rows, i % b->rows.n, &rows);
+            rows.index[rows.n - 1] = shard * n + i;
+        }
+    return rows;
+}
+
 static err_t seal_all(bench_t *b, measured_t *m, uint64_t seed)
 {
-    int64_t n = b->rows.n;
+    int64_t shards[SHARDS];
     bank_plan_t plan = {.folder = m->bank,
                         .schema = b->rows.schema,
                         .seed = seed,
-                        .rows = SHARDS * n,
-                        .shard_rows = n,
+                        .rows = SHARDS * SHARD_ROWS,
+                        .shard_rows = SHARD_ROWS,
                         .study = "bench"};
     bank_writer_t *writer = NULL;
-    rows_t none = rows_create(b->rows.schema, 1);
+    for (int64_t k = 0; k < SHARDS; k++)
+        shards[k] = k;
     TRY(bank_writer_open(b->par, &plan, &writer));
-    err_t err = OK;
+    rows_t rows = rows_of_meeting(b, SHARD_ROWS);
+    par_barrier(b->par);
     double start = log_clock();
-    for (int64_t shard = 0; shard < SHARDS && err == OK; shard++) {
-        for (int64_t i = 0; i < n; i++)
-            b->rows.index[i] = shard * n + i;
-        err = bank_seal(writer, b->par, shard, b->par->rank == 0 ? &b->rows : &none);
-    }
+    err_t err = bank_seal(writer, b->par, SHARDS, shards, &rows);
     best(&m->write_bank, log_clock() - start);
+    rows_destroy(&rows);
     err_t closed = bank_writer_close(&writer);
-    rows_destroy(&none);
     return err != OK ? err : closed;
 }
 
@@ -110,9 +121,10 @@ static void remove_bank(const measured_t *m)
         log_warning("bench: %s stays behind", m->bank);
 }
 
-static err_t plain_here(measured_t *m)
+// In blocks of the rows that a trainer reads at a time.
+static err_t plain_here(measured_t *m, size_t row_bytes)
 {
-    size_t block_bytes = 1 << 20;
+    size_t block_bytes = BANK_CHUNK_ROWS * row_bytes;
     char *block = mem_alloc(block_bytes, 1);
     memset(block, 1, block_bytes);
     double start = log_clock();
@@ -133,7 +145,7 @@ static err_t one_round(bench_t *b, measured_t *m, int round)
     if (b->par->rank == 0) {
         mine = read_all(b, m);
         if (mine == OK)
-            mine = plain_here(m);
+            mine = plain_here(m, rows_bytes(b->rows.schema));
         remove_bank(m);
     }
     return par_agree(b->par, mine);
@@ -141,7 +153,7 @@ static err_t one_round(bench_t *b, measured_t *m, int round)
 
 static void add_rows(bench_t *b, const measured_t *m)
 {
-    double megabytes = (double)m->bytes / 1e6, rows = (double)(b->rows.n * SHARDS);
+    double megabytes = (double)m->bytes / 1e6, rows = (double)SHARDS * SHARD_ROWS;
     bench_add(b, (bench_row_t){"bank write", rows / m->write_bank, "rows/s",
                                megabytes / m->write_bank, megabytes / m->write_plain, "MB/s"});
     bench_add(b, (bench_row_t){"bank read", rows / m->read_bank, "rows/s", megabytes / m->read_bank,
@@ -158,7 +170,7 @@ err_t bench_storage(bench_t *b)
     measured_t m = {.folder = par_broadcast_text(b->par, 0, name)};
     m.bank = mem_format("%s/bank", m.folder);
     m.plain = mem_format("%s/plain", m.folder);
-    m.bytes = (size_t)SHARDS * (size_t)b->rows.n * rows_bytes(b->rows.schema);
+    m.bytes = (size_t)SHARDS * SHARD_ROWS * rows_bytes(b->rows.schema);
     err_t err = OK;
     for (int round = 0; round < REPEATS && err == OK; round++)
         err = one_round(b, &m, round);
