@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "coordinator/study.h"
 
+#include "cluster/mem.h"
+
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -61,8 +64,9 @@ static void what_is_wrong_is_named(void **state)
     refused("study: a\nmodel: {builtin: ddm}\nbank: {rwos: 5}\n", "a.yaml:3");
     refused("study: a\nmodel: {builtin: ddm}\nbank: {rwos: 5}\n", "rows");
     refused("study: a\n", "model");
-    refused("study: a\nmodel: {}\n", "expected one of builtin, plugin and command");
-    refused("study: a\nmodel: {builtin: ddm, plugin: x.so}\n", "expected one of builtin, plugin and command");
+    refused("study: a\nmodel: {}\n", "model: expected one of builtin, plugin and command");
+    refused("study: a\nmodel: {builtin: ddm, plugin: x.so}\n",
+            "model: expected one of builtin, plugin and command");
     refused("study: '!!'\nmodel: {builtin: ddm}\n", "no letter");
     refused("study: a\nmodel: {builtin: ddm}\nbank: {shard_rows: 300}\n", "multiple of 256");
     refused("study: a\nmodel: {builtin: ddm}\ntrain: {batch_size: 64, slices: 3}\n",
@@ -142,6 +146,90 @@ static void sets_are_the_only_kind_read(void **state)
     study_free(&s);
 }
 
+#define WITH_PRIORS                                                                                \
+    "study: a\nmodel: {builtin: ddm}\n"                                                            \
+    "parameters: {v: normal(0, 1), a: uniform(0.5, 2), t0: truncated(normal(0, 1), 0, .inf)}\n"
+
+static void priors_of_the_study_replace_the_simulators(void **state)
+{
+    (void)state;
+    study_t s;
+    simulator_t *simulator = NULL;
+    enum { ROWS = 20 };
+    assert_int_equal(study_parse(WITH_PRIORS, "a.yaml", &s), OK);
+    assert_int_equal(study_simulator(&s, &simulator), OK);
+    const schema_t *schema = simulator_schema(simulator);
+    assert_string_equal(schema->parameters[1].prior, "uniform(0.5, 2)");
+    assert_true(schema->parameters[1].lower == 0.5 && schema->parameters[1].upper == 2);
+    rows_t rows = rows_create(schema, ROWS);
+    for (int i = 0; i < ROWS; i++) {
+        const double *x = &rows.parameters[3 * i];
+        assert_int_equal(simulator_row(simulator, 5, RNG_BANK, i, &rows, i), OK);
+        assert_int_equal(rows.status[i], ROW_DONE);
+        assert_true(x[1] > 0.5 && x[1] < 2 && x[2] > 0);
+        double expected =
+            -0.5 * (x[0] * x[0] + x[2] * x[2]) - log(2 * M_PI) - log(1.5) + log(2); // by hand
+        double got = simulator_log_prior(simulator, x, &rows.design[i]);
+        assert_true(fabs(got - expected) < 1e-12);
+    }
+    rows_destroy(&rows);
+    simulator_close(&simulator);
+    study_free(&s);
+}
+
+static void the_simulators_own_prior_tells_its_density(void **state)
+{
+    (void)state;
+    simulator_t *simulator = NULL;
+    double inside[] = {0.5, 1.5, 0.3}, outside[] = {0.5, -1, 0.3}, n = 100;
+    assert_int_equal(simulator_load_builtin("ddm", &simulator), OK);
+    assert_true(isfinite(simulator_log_prior(simulator, inside, &n)));
+    assert_true(simulator_log_prior(simulator, outside, &n) == -INFINITY);
+    simulator_close(&simulator);
+}
+
+static void wrong_priors_name_file_and_line(void **state)
+{
+    (void)state;
+    const char *wrong[][2] = {
+        {"{v: normal(0, 1), a: uniform(0.5, 2)}", "a.yaml:3: parameters: there is no prior for t0"},
+        {"{v: normal(0, 1), a: normal(0, 1), t0: uniform(0, 1)}",
+         "a.yaml:3: parameters.a: normal(0, 1) reaches from -inf to inf"}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        study_t s;
+        simulator_t *simulator = NULL;
+        char *text = mem_format("study: a\nmodel: {builtin: ddm}\nparameters: %s\n", wrong[i][0]);
+        assert_int_equal(study_parse(text, "a.yaml", &s), OK);
+        assert_true(err_is(study_simulator(&s, &simulator), ERR_USAGE));
+        assert_ptr_equal(strstr(err_text(), wrong[i][1]), err_text());
+        assert_null(simulator);
+        study_free(&s);
+        free(text);
+    }
+}
+
+static void shares_that_sum_to_one_are_not_learned(void **state)
+{
+    (void)state;
+    study_t s;
+    simulator_t *simulator = NULL;
+    amortizer_config_t config;
+    const char *form = "study: a\nmodel: {builtin: ddm}\nparameters: {v: normal(0, 1), a, t0: "
+                       "dirichlet(1, 2%s)}\n";
+    for (int i = 0; i < 2; i++) {
+        char *text = mem_format(form, i == 0 ? "" : ", 3");
+        assert_int_equal(study_parse(text, "a.yaml", &s), OK);
+        assert_int_equal(study_simulator(&s, &simulator), OK);
+        err_t err = study_network(&s, simulator_schema(simulator), &config);
+        assert_true(i == 0 ? err_is(err, ERR_USAGE) : err == OK);
+        if (err != OK)
+            assert_non_null(strstr(err_text(), "a.yaml:3: parameters.a, t0: dirichlet(1, 2): "));
+        simulator_close(&simulator);
+        study_free(&s);
+        free(text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +239,10 @@ int main(void)
         cmocka_unit_test(training_text_tells_settings_apart),
         cmocka_unit_test(the_peers_architecture_has_its_sizes),
         cmocka_unit_test(sets_are_the_only_kind_read),
+        cmocka_unit_test(priors_of_the_study_replace_the_simulators),
+        cmocka_unit_test(the_simulators_own_prior_tells_its_density),
+        cmocka_unit_test(wrong_priors_name_file_and_line),
+        cmocka_unit_test(shares_that_sum_to_one_are_not_learned),
     };
     return cmocka_run_group_tests_name("study", tests, NULL, NULL);
 }
