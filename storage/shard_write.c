@@ -140,7 +140,8 @@ static err_t put_column(const writing_t *w, int k, void *buffer)
     int64_t first = w->portion->chunks.begin * BANK_CHUNK_ROWS;
     first = first < w->sheet->rows ? first : w->sheet->rows;
     return h5_write_rows(w->dataset[k], first, rows->n, field.type, data,
-                         w->part->size > 1 ? H5_COLLECTIVE : H5_INDEPENDENT);
+                         w->part->size > 1 || w->sheet->compress > 0 ? H5_COLLECTIVE
+                                                                     : H5_INDEPENDENT);
 }
 
 static err_t put_columns(const writing_t *w)
