@@ -15,12 +15,13 @@
 
 /* Everything a command line can say; a command uses what its options fill. Texts are borrowed from argv. */
 typedef struct {
-    const char *arguments[2]; // positional
+    const char **arguments; // (n_arguments) positional
     int n_arguments;
-    const char *out, *model, *data, *bank, *unverified;
+    const char *out, *model, *data, *bank, *unverified, *declaration;
     int64_t rows, seed, draws, datasets, epochs; // -1: not given
     int ranks;                                   // 0: all cores
-    bool json, again, quiet, seed_given;
+    int64_t shard_rows;                          // 0: not given
+    bool json, again, quiet, seed_given, done;
 } options_t;
 
 typedef struct {
@@ -41,6 +42,8 @@ err_t command_diagnose(const par_t *par, const options_t *options) ERR_MUST_CHEC
 err_t command_infer(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_run(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_bank(const par_t *par, const options_t *options) ERR_MUST_CHECK;
+/* Ranks that its verb is started with by default; 0: it needs none. */
+int command_bank_ranks(const options_t *options);
 err_t command_bench(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 
 #endif

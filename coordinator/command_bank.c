@@ -1,75 +1,107 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "coordinator/command_bank.h"
+
 #include "cluster/log.h"
-#include "coordinator/command.h"
+#include "cluster/yaml.h"
 #include "coordinator/json_out.h"
 #include "storage/bank.h"
 
+#include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
-static void print_json(const bank_t *bank, const bank_info_t *t)
+typedef struct {
+    const char *name, *arguments;
+    int least, most;
+    bool ranks;
+    err_t (*run)(const bank_call_t *call);
+} verb_t;
+
+static const verb_t verbs[] = {
+    {"info", "DIR", 1, 1, false, bank_verb_info},
+    {"verify", "DIR", 1, 1, false, bank_verb_verify},
+    {"import", "DIR --declaration MODEL.yaml FILE...", 2, INT_MAX, true, bank_verb_import},
+    {"merge", "OUT DIR...", 2, INT_MAX, true, bank_verb_merge},
+    {"export", "DIR FILE.h5|FILE.csv", 2, 2, false, bank_verb_export},
+};
+enum { N_VERBS = sizeof verbs / sizeof *verbs };
+
+static const verb_t *find_verb(const char *name)
 {
-    json_t *status = json_object();
-    for (int k = 1; k < ROW_STATUS_COUNT; k++)
-        json_object_set_new(status, row_status_name((row_status_t)k),
-                            json_integer(t->by_status[k]));
-    json_t *all = json_pack(
-        "{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:f,s:o}", "model", bank_schema(bank)->name, "fingerprint",
-        bank_fingerprint(bank), "seed", (json_int_t)bank_seed(bank), "rows", (json_int_t)t->rows,
-        "shards", (json_int_t)t->shards, "bytes", (json_int_t)t->bytes, "rows_without_gap",
-        (json_int_t)bank_rows(bank), "seconds", t->seconds, "status", status);
-    json_print(all);
-    json_decref(all);
+    for (int i = 0; i < N_VERBS; i++)
+        if (strcmp(verbs[i].name, name) == 0)
+            return &verbs[i];
+    return NULL;
 }
 
-static void print_text(const bank_t *bank, const bank_info_t *t)
+int command_bank_ranks(const options_t *options)
 {
-    fputs(bank_text(bank), stdout);
-    printf("# %ld rows in %ld shards, %.1f MB; %.3g s of simulating", (long)t->rows,
-           (long)t->shards, (double)t->bytes / 1e6, t->seconds);
-    for (int k = 1; k < ROW_STATUS_COUNT; k++)
-        if (t->by_status[k] > 0)
-            printf("; %s %ld", row_status_name((row_status_t)k), (long)t->by_status[k]);
-    printf("\n");
-}
-
-static void print_finding(void *user, int64_t shard, int64_t first_row, int64_t end_row,
-                          const char *what)
-{
-    (void)user;
-    if (end_row > first_row)
-        printf("shard %ld, rows %ld to %ld: %s\n", (long)shard, (long)first_row, (long)end_row - 1,
-               what);
-    else
-        printf("shard %ld: %s\n", (long)shard, what);
-}
-
-static err_t verify(bank_t *bank)
-{
-    TRY(bank_verify(bank, print_finding, NULL));
-    bank_info_t t = bank_info(bank);
-    printf("%ld rows in %ld shards, %ld bytes: every checksum holds\n", (long)t.rows,
-           (long)t.shards, (long)t.bytes);
-    return OK;
+    const verb_t *verb = find_verb(options->arguments[0]);
+    int n = options->n_arguments - 1;
+    return verb != NULL && verb->ranks && n >= verb->least ? 1 : 0;
 }
 
 err_t command_bank(const par_t *par, const options_t *options)
 {
-    (void)par;
-    const char *verb = options->arguments[0];
-    bool info = strcmp(verb, "info") == 0;
-    if (!info && strcmp(verb, "verify") != 0)
-        return err_fail(ERR_USAGE, "bank: unknown verb \"%s\", expected info or verify", verb);
-    bank_t *bank = NULL;
-    TRY(bank_open(options->arguments[1], &bank));
-    err_t err = OK;
-    bank_info_t totals = bank_info(bank);
-    if (!info)
-        err = verify(bank);
-    else if (options->json)
-        print_json(bank, &totals);
+    const verb_t *verb = find_verb(options->arguments[0]);
+    bank_call_t call = {par, options, options->n_arguments - 1, options->arguments + 1};
+    if (verb == NULL) {
+        const char *names[N_VERBS], *near;
+        for (int i = 0; i < N_VERBS; i++)
+            names[i] = verbs[i].name;
+        near = yaml_nearest(options->arguments[0], N_VERBS, names);
+        return err_fail(ERR_USAGE,
+                        "bank: unknown verb \"%s\", expected info, verify, import, merge or export"
+                        "%s%s%s",
+                        options->arguments[0], near ? "; did you mean \"" : "", near ? near : "",
+                        near ? "\"?" : "");
+    }
+    if (call.n < verb->least || call.n > verb->most)
+        return err_fail(ERR_USAGE, "bank %s: got %d arguments, expected %s", verb->name, call.n,
+                        verb->arguments);
+    return verb->run(&call);
+}
+
+/* ---- verify ---- */
+
+typedef struct {
+    bool json;
+    json_t *found;
+} findings_t;
+
+static void take_finding(void *user, int64_t shard, int64_t first_row, int64_t end_row,
+                         const char *what)
+{
+    const findings_t *f = user;
+    if (f->json)
+        json_array_append_new(f->found, json_pack("{s:I,s:I,s:I,s:s}", "shard", (json_int_t)shard,
+                                                  "first_row", (json_int_t)first_row, "end_row",
+                                                  (json_int_t)end_row, "what", what));
+    else if (end_row > first_row)
+        printf("shard %" PRId64 ", rows %" PRId64 " to %" PRId64 ": %s\n", shard, first_row,
+               end_row - 1, what);
     else
-        print_text(bank, &totals);
+        printf("shard %" PRId64 ": %s\n", shard, what);
+}
+
+err_t bank_verb_verify(const bank_call_t *call)
+{
+    bank_t *bank = NULL;
+    TRY(bank_open(call->arguments[0], &bank));
+    findings_t f = {call->options->json, json_array()};
+    err_t err = bank_verify(bank, take_finding, &f);
+    bank_info_t t = bank_info(bank);
+    if (f.json) {
+        json_t *all = json_pack("{s:I,s:I,s:I,s:b,s:O}", "rows", (json_int_t)t.rows, "shards",
+                                (json_int_t)t.shards, "bytes", (json_int_t)t.bytes, "whole",
+                                err == OK, "findings", f.found);
+        json_print(all);
+        json_decref(all);
+    } else if (err == OK)
+        printf("%" PRId64 " rows in %" PRId64 " shards, %" PRId64 " bytes: every checksum holds\n",
+               t.rows, t.shards, t.bytes);
+    json_decref(f.found);
     bank_close(&bank);
     return err;
 }

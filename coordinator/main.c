@@ -9,6 +9,7 @@
 #include "coordinator/command.h"
 #include "coordinator/study.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,21 @@ static const char run_more[] =
     "Simulates, trains, diagnoses and infers: whatever is missing, in this order. A second call "
     "does nothing.\v"
     "Results lie in the folder named by the study, beside the study file.";
+
+static const char bank_more[] =
+    "info DIR                       what it holds, what its rows cost, which fail and where\n"
+    "verify DIR                     whether every byte is as it was written\n"
+    "import DIR --declaration MODEL.yaml FILE...\n"
+    "                               simulations written elsewhere: .h5, .csv, name=FILE.npy "
+    "(resumes)\n"
+    "merge OUT DIR...               banks of one model as one; rows keep their origin (resumes)\n"
+    "export DIR FILE.h5|FILE.csv    all rows as one file\v"
+    "An import refuses values outside the declared bounds and a file that was imported before; "
+    "rows "
+    "with NaN are kept as nonfinite. A merge refuses the same rows twice. Both are written by "
+    "ranks "
+    "(one by default). Columns of a CSV are named as parameters, design variables and observables "
+    "are: y.0, y.1 ... of a vector, y.3.1 of a matrix; an export shows it.";
 
 static const command_t commands[] = {
     {"models", "", "list the built-in simulators", NULL, "J", 0, 0, false, command_models},
@@ -32,8 +48,9 @@ static const command_t commands[] = {
      true, command_infer},
     {"run", "STUDY", "simulate, train, diagnose, infer: what is missing", run_more, "joaqJ", 1, 1,
      true, command_run},
-    {"bank", "info|verify DIR", "what a bank holds; whether every byte is as it was written", NULL,
-     "J", 2, 2, false, command_bank},
+    {"bank", "info|verify|import|merge|export DIR ...",
+     "what a bank holds and whether it is whole; banks from files and from banks", bank_more,
+     "jcSfqJ", 2, INT_MAX, false, command_bank},
     {"bench", "", "each stage against this machine's limit, measured in the same run", NULL, "jqJ",
      0, 0, true, command_bench},
 };
@@ -49,7 +66,10 @@ enum {
     KEY_AGAIN,
     KEY_UNVERIFIED,
     KEY_MODEL,
-    KEY_DATA
+    KEY_DATA,
+    KEY_DECLARATION,
+    KEY_SHARD_ROWS,
+    KEY_DONE
 };
 
 typedef struct {
@@ -79,6 +99,13 @@ static const option_row_t option_rows[] = {
     {'u',
      {"unverified", KEY_UNVERIFIED, "REASON", 0,
       "go on without a passed gate; the reason is written into the file", 0}},
+    {'c',
+     {"declaration", KEY_DECLARATION, "FILE", 0,
+      "import: the model's declaration in YAML, or the bank.yaml of a bank of it", 0}},
+    {'S',
+     {"shard-rows", KEY_SHARD_ROWS, "N", 0,
+      "import, merge: rows of a shard of the new bank (default: 4096; the first bank's)", 0}},
+    {'f', {"done", KEY_DONE, NULL, 0, "export: only rows that are done", 0}},
     {'q', {"quiet", 'q', NULL, 0, "warnings and errors only", 0}},
     {'J', {"json", 'J', NULL, 0, "print the answer as JSON", 0}},
 };
@@ -136,6 +163,15 @@ static error_t parse_one(int key, char *text, struct argp_state *state)
     case KEY_MODEL:
         o->model = text;
         return 0;
+    case KEY_DECLARATION:
+        o->declaration = text;
+        return 0;
+    case KEY_SHARD_ROWS:
+        o->shard_rows = whole(state, "shard-rows", text, 1);
+        return 0;
+    case KEY_DONE:
+        o->done = true;
+        return 0;
     case KEY_DATA:
         o->data = text;
         return 0;
@@ -174,6 +210,7 @@ static void parse_options(const command_t *command, int argc, char **argv, optio
             table[n++] = option_rows[i].option;
     table[n] = (struct argp_option){0};
     *out = (options_t){.rows = -1, .seed = -1, .draws = -1, .datasets = -1, .epochs = -1};
+    out->arguments = MEM_NEW(const char *, argc);
     parse_t parse = {command, out};
     char *doc = command->more ? mem_copy_text(command->more) : mem_format("%s.", command->help);
     struct argp argp = {
@@ -254,15 +291,17 @@ static int dispatch(const command_t *command, int argc, char **argv)
     char **kept = MEM_NEW(char *, argc + 1); // argp permutes argv, the launcher needs it as it was
     memcpy(kept, argv, (size_t)argc * sizeof *argv);
     parse_options(command, argc - 1, argv + 1, &options);
-    int code;
-    if (!command->ranks) {
+    bool bank = command->run == command_bank; // some of its verbs write, and none reads a study
+    int code = 0, ranks = command->ranks ? launch_cores() : bank ? command_bank_ranks(&options) : 0;
+    if (ranks == 0) {
         log_set(options.quiet ? LOG_WARNING : LOG_INFO, 0);
         code = report(command->run(NULL, &options), options.quiet);
     } else if (launch_ranks_given()) {
         code = run_on_ranks(command, &options, argc, argv);
-    } else if ((code = check_study(&options)) == 0) {
-        code = launch_self(options.ranks ? options.ranks : launch_cores(), argc, kept);
+    } else if (bank || (code = check_study(&options)) == 0) {
+        code = launch_self(options.ranks ? options.ranks : ranks, argc, kept);
     }
+    free(options.arguments);
     free(kept);
     return code;
 }

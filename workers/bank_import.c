@@ -185,6 +185,7 @@ static err_t import_all(const par_t *par, const bank_import_plan_t *plan, import
                         .shard_rows = shard_rows,
                         .study = "",
                         .origin = origin};
+    out->rows = bank.rows;
     err = bank_fill(par, &bank, "import", read_rows, m, &out->written);
     free(origin);
     free(own);
@@ -196,10 +197,8 @@ err_t bank_import(const par_t *par, const bank_import_plan_t *plan, bank_import_
     importing_t m = {0};
     *out = (bank_import_report_t){0};
     err_t err = par_agree(par, import_open(plan->schema, plan->n_files, plan->files, &m.import));
-    if (err == OK) {
-        out->rows = import_rows(m.import);
+    if (err == OK)
         err = import_all(par, plan, &m, out);
-    }
     import_close(&m.import);
     return err;
 }

@@ -25,7 +25,7 @@ static void put_number(FILE *file, double x, bool narrow)
         fputs(isnan(x) ? "nan" : (x < 0 ? "-inf" : "inf"), file);
         return;
     }
-    for (int digits = narrow ? 6 : 15; digits <= 17; digits++) {
+    for (int digits = narrow ? 7 : 15; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, x);
         double back = strtod(text, NULL);
         if (narrow ? (float)back == (float)x : back == x)

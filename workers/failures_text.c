@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster/mem.h"
 #include "workers/failures_inside.h"
+#include "workers/words.h"
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,37 +12,18 @@
 enum { TEXT_REGIONS = 7, TEXT_REASONS = 9 }; // lines; with headings, counts and NaN at most 20
 static const double stands_out = 4;          // standard errors
 
-typedef struct {
-    char *text;
-    size_t used;
-} words_t;
-
-static void say(words_t *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void say(words_t *w, const char *format, ...)
-{
-    va_list args, again;
-    va_start(args, format);
-    va_copy(again, args);
-    size_t length = (size_t)vsnprintf(NULL, 0, format, args);
-    w->text = MEM_GROW(w->text, char, w->used + length + 1);
-    vsnprintf(w->text + w->used, length + 1, format, again);
-    w->used += length;
-    va_end(again);
-    va_end(args);
-}
-
 static void say_counts(words_t *w, const failures_t *f)
 {
     int64_t rows = failures_rows(f), failed = rows - failures_count(f, ROW_DONE);
-    say(w, "%" PRId64 " of %" PRId64 " rows are not done (%.3g %%)", failed, rows,
-        100 * failures_share(f));
+    words_add(w, "%" PRId64 " of %" PRId64 " rows are not done (%.3g %%)", failed, rows,
+              100 * failures_share(f));
     for (int s = ROW_DONE + 1, first = 1; s < ROW_STATUS_COUNT; s++)
         if (f->by_status[s].n > 0) {
-            say(w, "%s %s %" PRId64, first ? ":" : ",", row_status_name((row_status_t)s),
-                f->by_status[s].n);
+            words_add(w, "%s %s %" PRId64, first ? ":" : ",", row_status_name((row_status_t)s),
+                      f->by_status[s].n);
             first = 0;
         }
-    say(w, "\n");
+    words_add(w, "\n");
 }
 
 /* ---- regions ---- */
@@ -67,9 +48,9 @@ static void say_region(words_t *w, const failures_t *f, const failures_cell_t *c
         snprintf(range, sizeof range, "above %.4g", c->above);
     else
         snprintf(range, sizeof range, "in (%.4g, %.4g]", c->above, c->to);
-    say(w, "  %-9s %5.1f %% +- %.1f %%  of rows with %s %s (%.3g %% of all)\n",
-        row_status_name(c->status), 100 * c->share, 100 * c->error, name, range,
-        100 * (c->share - c->contrast * c->error));
+    words_add(w, "  %-9s %5.1f %% +- %.1f %%  of rows with %s %s (%.3g %% of all)\n",
+              row_status_name(c->status), 100 * c->share, 100 * c->error, name, range,
+              100 * (c->share - c->contrast * c->error));
 }
 
 static void say_regions(words_t *w, failures_t *f)
@@ -80,13 +61,15 @@ static void say_regions(words_t *w, failures_t *f)
     while (shown < n && shown < TEXT_REGIONS && cells[shown].contrast >= stands_out)
         shown++;
     if (shown == 0)
-        say(w,
+        words_add(
+            w,
             "no region fails more than the whole: every fifth of every parameter is within %g "
             "standard errors of it\n",
             stands_out);
     else
-        say(w, "where (share of the rows in a fifth of a parameter, standard error), the most "
-               "striking first:\n");
+        words_add(w,
+                  "where (share of the rows in a fifth of a parameter, standard error), the most "
+                  "striking first:\n");
     for (int64_t i = 0; i < shown; i++)
         say_region(w, f, &cells[i]);
     free(cells);
@@ -100,12 +83,12 @@ static void say_nan(words_t *w, const failures_t *f)
         for (int s = 0; s < ROW_STATUS_COUNT; s++)
             n += failures_nan(f, p, (row_status_t)s);
         if (n > 0) {
-            say(w, "%s%s in %" PRId64 " rows", before, f->schema->parameters[p].name, n);
+            words_add(w, "%s%s in %" PRId64 " rows", before, f->schema->parameters[p].name, n);
             before = ", ";
         }
     }
     if (before[0] == ',')
-        say(w, "\n");
+        words_add(w, "\n");
 }
 
 /* ---- reasons ---- */
@@ -137,15 +120,15 @@ static void say_reasons(words_t *w, failures_t *f)
     if (n == 0)
         return;
     qsort(given, (size_t)n, sizeof *given, by_rows);
-    say(w, "why (rows, and what the first of them said):\n");
+    words_add(w, "why (rows, and what the first of them said):\n");
     for (int i = 0; i < n && i < TEXT_REASONS; i++)
-        say(w, "  %-9s %8" PRId64 "  %s\n", row_status_name(given[i].status), given[i].kind->count,
-            given[i].kind->example);
+        words_add(w, "  %-9s %8" PRId64 "  %s\n", row_status_name(given[i].status),
+                  given[i].kind->count, given[i].kind->example);
 }
 
 char *failures_text(failures_t *f)
 {
-    words_t w = {NULL, 0};
+    words_t w = {0};
     say_counts(&w, f);
     if (failures_share(f) > 0)
         say_regions(&w, f);

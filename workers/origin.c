@@ -3,10 +3,10 @@
 
 #include "cluster/mem.h"
 #include "cluster/yaml.h"
+#include "workers/words.h"
 
 #include <inttypes.h>
 #include <pwd.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,45 +95,26 @@ void origin_sign(origin_part_t *part)
 
 /* ---- written ---- */
 
-typedef struct {
-    char *text;
-    size_t used;
-} words_t;
-
-static void put(words_t *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void put(words_t *w, const char *format, ...)
-{
-    va_list args, again;
-    va_start(args, format);
-    va_copy(again, args);
-    size_t length = (size_t)vsnprintf(NULL, 0, format, args);
-    w->text = MEM_GROW(w->text, char, w->used + length + 1);
-    vsnprintf(w->text + w->used, length + 1, format, again);
-    w->used += length;
-    va_end(again);
-    va_end(args);
-}
-
 static void put_text(words_t *w, const char *before, const char *text)
 {
     if (text == NULL)
         return;
     char *quoted = yaml_quote(text);
-    put(w, "%s%s\n", before, quoted);
+    words_add(w, "%s%s\n", before, quoted);
     free(quoted);
 }
 
 static void put_part(words_t *w, const origin_part_t *p)
 {
-    put(w, "- rows: [%" PRId64 ", %" PRId64 "]\n  first_row: %" PRId64 "\n", p->begin, p->end,
-        p->first);
+    words_add(w, "- rows: [%" PRId64 ", %" PRId64 "]\n  first_row: %" PRId64 "\n", p->begin, p->end,
+              p->first);
     if (p->n_files == 0)
-        put(w, "  seed: %" PRIu64 "\n", p->seed);
-    put(w, p->n_files > 0 ? "  files:\n" : "");
+        words_add(w, "  seed: %" PRIu64 "\n", p->seed);
+    words_add(w, p->n_files > 0 ? "  files:\n" : "");
     for (int i = 0; i < p->n_files; i++) {
         put_text(w, "    - name: ", p->files[i].name);
-        put(w, "      bytes: %" PRId64 "\n      xxh3: \"%016" PRIx64 "\"\n", p->files[i].bytes,
-            p->files[i].hash);
+        words_add(w, "      bytes: %" PRId64 "\n      xxh3: \"%016" PRIx64 "\"\n",
+                  p->files[i].bytes, p->files[i].hash);
     }
     put_text(w, "  fingerprint: ", p->fingerprint);
     put_text(w, "  study: ", p->study);
@@ -141,14 +122,15 @@ static void put_part(words_t *w, const origin_part_t *p)
     put_text(w, "  user: ", p->user);
     put_text(w, "  host: ", p->host);
     put_text(w, "  software: ", p->software);
-    put(w, p->n_runs > 0 ? "  runs:\n" : "");
+    words_add(w, p->n_runs > 0 ? "  runs:\n" : "");
     for (int i = 0; i < p->n_runs; i++)
         put_text(w, "    - ", p->runs[i]);
 }
 
 char *origin_text(const origin_t *o)
 {
-    words_t w = {mem_copy_text(""), 0};
+    words_t w = {0};
+    words_add(&w, "%s", "");
     for (int i = 0; i < o->n; i++)
         put_part(&w, &o->parts[i]);
     return w.text;
