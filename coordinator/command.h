@@ -35,6 +35,7 @@ typedef struct {
         const options_t *options); // par: NULL where ranks is false. Collective where true.
 } command_t;
 
+err_t command_new(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_models(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_simulate(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_train(const par_t *par, const options_t *options) ERR_MUST_CHECK;

@@ -36,6 +36,8 @@ static const char bank_more[] =
     "are: y.0, y.1 ... of a vector, y.3.1 of a matrix; an export shows it.";
 
 static const command_t commands[] = {
+    {"new", "NAME", "a study folder that builds and runs: simulator in C, CMake file, study, README",
+     NULL, "q", 1, 1, false, command_new},
     {"models", "", "list the built-in simulators", NULL, "J", 0, 0, false, command_models},
     {"simulate", "STUDY", "fill the bank with simulations (resumes)", NULL, "jrsbqJ", 1, 1, true,
      command_simulate},
