@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The files of coordinator/new are built into the program (coordinator/embed.cmake); @NAME@ in them is the new name.
+// The files of coordinator/new are built into the program (coordinator/embed.cmake); @NAME@ in them is the new name,
+// @MODEL@ the same as a simulator may be called: with _ for -.
 #include "cluster/log.h"
 #include "cluster/mem.h"
 #include "coordinator/command.h"
@@ -13,7 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { NAME_CAP = 64 };
+enum { NAME_CAP = 63 };
 
 static err_t check_name(const char *name)
 {
@@ -57,12 +58,16 @@ static err_t make_folder(const char *folder)
 
 static void write_text(FILE *file, const char *text, const char *name)
 {
-    static const char mark[] = "@NAME@";
-    for (const char *at; (at = strstr(text, mark)) != NULL; text = at + strlen(mark)) {
-        fwrite(text, 1, (size_t)(at - text), file);
-        fputs(name, file);
+    static const char name_mark[] = "@NAME@", model_mark[] = "@MODEL@";
+    while (*text != '\0') {
+        bool whole = strncmp(text, name_mark, strlen(name_mark)) == 0;
+        bool model = strncmp(text, model_mark, strlen(model_mark)) == 0;
+        for (const char *c = name; (whole || model) && *c != '\0'; c++)
+            fputc(model && *c == '-' ? '_' : *c, file);
+        if (!whole && !model)
+            fputc(*text, file);
+        text += whole ? strlen(name_mark) : model ? strlen(model_mark) : 1;
     }
-    fputs(text, file);
 }
 
 static err_t write_file(const char *folder, const new_file_t *from)

@@ -60,7 +60,7 @@ const infermill_simulator_t *infermill_simulator(void)
     static const infermill_simulator_t table = {
         .abi = INFERMILL_ABI,
         .size = sizeof table,
-        .name = "@NAME@",
+        .name = "@MODEL@",
         .version =
             "1", /* change it when the simulator gives other numbers: a bank holds one version */
         .description = "Reported cases of an epidemic in a town",
