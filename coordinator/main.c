@@ -8,6 +8,7 @@
 #include "cluster/yaml.h"
 #include "coordinator/command.h"
 #include "coordinator/study.h"
+#include "storage/h5.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -36,8 +37,9 @@ static const char bank_more[] =
     "are: y.0, y.1 ... of a vector, y.3.1 of a matrix; an export shows it.";
 
 static const command_t commands[] = {
-    {"new", "NAME", "a study folder that builds and runs: simulator in C, CMake file, study, README",
-     NULL, "q", 1, 1, false, command_new},
+    {"new", "NAME",
+     "a study folder that builds and runs: simulator in C, CMake file, study, README", NULL, "q", 1,
+     1, false, command_new},
     {"models", "", "list the built-in simulators", NULL, "J", 0, 0, false, command_models},
     {"simulate", "STUDY", "fill the bank with simulations (resumes)", NULL, "jrsbqJ", 1, 1, true,
      command_simulate},
@@ -262,6 +264,13 @@ static int report(err_t err, bool quiet)
     return err_exit_code(err);
 }
 
+/* HDF5 crashes at its end on a file that it could not close. */
+static _Noreturn void leave(int code)
+{
+    fflush(NULL);
+    _exit(code);
+}
+
 /* All ranks end together with the same code: par_agree has made it so. */
 static int run_on_ranks(const command_t *command, const options_t *options, int argc, char **argv)
 {
@@ -272,6 +281,8 @@ static int run_on_ranks(const command_t *command, const options_t *options, int 
     int code = err_exit_code(err);
     if (par.rank == 0)
         report(err, options->quiet);
+    if (par_any(&par, h5_stuck()))
+        leave(code);
     par_stop(&par);
     return code;
 }
@@ -326,5 +337,8 @@ int main(int argc, char **argv)
         study_print_settings(stdout);
         return 0;
     }
-    return dispatch(find_command(argv[1]), argc, argv);
+    int code = dispatch(find_command(argv[1]), argc, argv);
+    if (h5_stuck())
+        leave(code);
+    return code;
 }

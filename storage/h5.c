@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -300,11 +301,26 @@ err_t h5_flush(h5_id_t file)
     return err;
 }
 
+static atomic_bool stuck;
+
+bool h5_stuck(void)
+{
+    return atomic_load(&stuck);
+}
+
+static herr_t close_file(hid_t id)
+{
+    herr_t closed = H5Fclose(id);
+    if (closed < 0)
+        atomic_store(&stuck, true);
+    return closed;
+}
+
 static herr_t close_any(hid_t id)
 {
     switch (H5Iget_type(id)) {
     case H5I_FILE:
-        return H5Fclose(id);
+        return close_file(id);
     case H5I_GROUP:
         return H5Gclose(id);
     case H5I_DATASET:

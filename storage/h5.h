@@ -62,9 +62,12 @@ err_t h5_flush(h5_id_t file) ERR_MUST_CHECK;
 err_t h5_close(h5_id_t *id) ERR_MUST_CHECK;
 /* The same where an error is being handled or nothing was written: a failure is dropped. */
 void h5_drop(h5_id_t *id);
-/* Gives up a file of h5_create whose writing failed: what HDF5 still holds of it goes nowhere, so that closing its ids
- * succeeds. They stay open. H5_NONE is fine. */
+/* Gives up a file whose writing failed: what HDF5 still holds of it goes nowhere, so that closing its ids succeeds. They
+ * stay open. H5_NONE is fine. Not collective. */
 void h5_divert(h5_id_t file);
+/* Whether closing a file failed. HDF5 keeps such a file half open and crashes on it when it ends (at MPI_Finalize or exit):
+ * the program should then leave by _exit. */
+bool h5_stuck(void);
 
 bool h5_has(h5_id_t parent, const char *path); // false also where a group on the way is missing
 /* The names in a group ("." for the id itself), in order of creation (by name in files that do not keep it). Free each

@@ -194,6 +194,8 @@ err_t shard_write(const par_t *part, const char *path, const shard_sheet_t *shee
     for (int k = 0; k < w.fields; k++)
         w.dataset[k] = H5_NONE;
     err_t err = write_file(&w, path, entry);
+    if (err != OK)
+        h5_divert(w.file);
     h5_drop(&w.file);
     free(w.dataset);
     if (err == OK && part->rank == 0)
