@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { DEFLATE_LEVEL = 4 }; // of 9: higher ones cost much and save little
+
 /* Whether each sealed shard of the catalog still lies there with all its bytes. */
 static bool files_stand(const bank_t *bank, const char *folder)
 {
@@ -69,13 +71,16 @@ err_t job_simulate(job_t *job, bool *did)
                             .seed = (uint64_t)job->study.bank.seed,
                             .rows = job->study.bank.rows,
                             .shard_rows = job->study.bank.shard_rows,
+                            .compress = job->study.bank.compress ? DEFLATE_LEVEL : 0,
+                            .journal_seconds = job->study.bank.journal_seconds,
+                            .failure_limit = job->study.bank.failure_limit,
                             .stop_grace = job->study.stop_grace,
                             .abandon = abandon};
     campaign_report_t report;
     TRY(campaign_run(job->par, job->simulator, &plan, &report));
     if (job->par->rank == 0)
-        log_info("simulate: %" PRId64 " rows in %.1f s, ranks idle %.1f %%", report.rows,
-                 report.seconds, 100 * report.idle_share);
+        log_info("simulate: %" PRId64 " rows in %.1f s, ranks idle %.1f %%, sealing %.1f %%",
+                 report.rows, report.seconds, 100 * report.idle_share, 100 * report.seal_share);
     return OK;
 }
 

@@ -49,6 +49,8 @@ typedef struct {
     struct {
         char *path; // full
         int64_t rows, seed, shard_rows;
+        int compress; // 0: not, 1: deflate
+        double journal_seconds, failure_limit;
     } bank;
     struct {
         struct {

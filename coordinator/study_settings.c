@@ -16,6 +16,8 @@ static const char *const architecture_words[] = {"default", "bayesflow", NULL};
 static const char *const inference_words[] = {"coupling_flow", NULL}; // as inference_type_t
 static const char *const transform_words[] = {"affine", "spline", NULL}; // as flow_transform_t
 
+static const char *const compress_words[] = {"none", "deflate", NULL};
+
 static const yaml_field_t model_fields[] = {
     {.key = "builtin", .type = YAML_TEXT, .offset = AT(model.builtin), .help = "a built-in simulator: see `infermill models`"},
     {.key = "plugin", .type = YAML_TEXT, .offset = AT(model.plugin), .help = "a shared object written against infermill/simulator.h"},
@@ -30,6 +32,9 @@ static const yaml_field_t bank_fields[] = {
     {.key = "rows", .type = YAML_INTEGER, .offset = AT(bank.rows), .fallback = "20000", .low = 1, .high = 1e12, .help = "simulations"},
     {.key = "seed", .type = YAML_INTEGER, .offset = AT(bank.seed), .fallback = "1", .low = 0, .high = 9e15, .help = "row i is a function of (seed, i)"},
     {.key = "shard_rows", .type = YAML_INTEGER, .offset = AT(bank.shard_rows), .fallback = "4096", .low = 256, .high = 1e7, .help = "rows of one file, a multiple of 256"},
+    {.key = "compress", .type = YAML_WORD, .offset = AT(bank.compress), .fallback = "none", .words = compress_words, .help = "of shards; deflate reads slower"},
+    {.key = "journal_seconds", .type = YAML_REAL, .offset = AT(bank.journal_seconds), .fallback = "1", .low = 0, .high = 1e9, .help = "work of a rank that a crash may cost; 0: not even one row"},
+    {.key = "failure_limit", .type = YAML_REAL, .offset = AT(bank.failure_limit), .fallback = "0.5", .low = 0, .high = 1, .help = "share of rows (nonfinite, error, timeout, crashed) above which a campaign stops"},
     {0}};
 
 static const yaml_field_t summary_fields[] = {

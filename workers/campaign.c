@@ -1,32 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-//
-// The lender deals positions: the rows that the bank lacks, shard after shard, counted from 0. Leases come in ascending
-// order, so the rows a rank keeps are sorted by shard, and a shard's part of them is one slice.
 #include "workers/campaign.h"
 
-#define BANK_WRITE
 #include "cluster/log.h"
 #include "cluster/mem.h"
 #include "cluster/stop.h"
-#include "storage/bank.h"
+#include "workers/failures.h"
+#include "workers/kept_rows.h"
 #include "workers/lender.h"
+#include "workers/recheck.h"
+#include "workers/seal_groups.h"
+#include "workers/work.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 
-enum { WAIT_MS = 1000, FIRST_ROWS = 64 };
+enum { WAIT_MS = 1000, FAILURE_ROWS = 100, SEAL_SHARDS = 64 };
 
 static const size_t default_memory = (size_t)256 << 20;
-
-typedef struct {
-    int n, sealed;        // open shards; those that had their turn
-    int64_t *id;          // (n)
-    int64_t *end;         // (n) position where it ends
-    int64_t n_ranges;     // of missing rows
-    const range_t *range; // (n_ranges) of the writer
-    int64_t *range_end;   // (n_ranges) position where it ends
-    int64_t positions;
-} work_t;
+static const double look_seconds = 0.05;   // of work between two looks at the journal
+static const double recheck_seconds = 0.1; // a dearer row is not simulated again unasked
 
 typedef struct {
     const par_t *par;
@@ -34,134 +27,164 @@ typedef struct {
     const campaign_plan_t *plan;
     bank_writer_t *writer;
     lender_t *lender;
+    seal_groups_t groups;
     work_t work;
-    rows_t rows;             // simulated, not sealed
-    int64_t most_rows;       // that may be kept
-    range_t undone;          // positions this rank borrowed and did not simulate
+    kept_rows_t kept;
+    failures_t *failures;
+    double row_seconds;      // lately
+    bool rechecked;          // the first row, or there was none that was cheap
+    bool failing;            // too many rows failed
     err_t failure;           // of this rank
-    double drawing, sealing; // seconds
+    char *why;               // its text
+    double drawing, keeping; // seconds
     progress_t progress;
     campaign_report_t *report;
 } campaign_t;
 
-/* ---- what there is to do ---- */
-
-static work_t work_create(const bank_writer_t *writer)
+campaign_plan_t campaign_plan_default(void)
 {
-    int64_t n = bank_writer_open_shards(writer), r = 0;
-    work_t w = {.n = par_count(n)};
-    w.n_ranges = bank_writer_missing(writer, &w.range);
-    w.id = MEM_NEW(int64_t, n);
-    w.end = MEM_NEW(int64_t, n);
-    w.range_end = MEM_NEW(int64_t, w.n_ranges);
-    for (int k = 0; k < w.n; k++) {
-        w.id[k] = bank_writer_open_shard(writer, k);
-        int64_t end_row = bank_writer_range(writer, w.id[k]).end;
-        for (; r < w.n_ranges && w.range[r].begin < end_row; r++)
-            w.range_end[r] = w.positions += w.range[r].end - w.range[r].begin;
-        w.end[k] = w.positions;
-    }
-    return w;
-}
-
-static void work_destroy(work_t *w)
-{
-    free(w->id);
-    free(w->end);
-    free(w->range_end);
-}
-
-static int64_t work_begin(const work_t *w, int shard)
-{
-    return shard == 0 ? 0 : w->end[shard - 1];
-}
-
-// Row of a position that is not before range `*r`, which is moved on to the position's own.
-static int64_t work_row(const work_t *w, int64_t position, int64_t *r)
-{
-    while (w->range_end[*r] <= position)
-        ++*r;
-    return w->range[*r].end - (w->range_end[*r] - position);
+    return (campaign_plan_t){.journal_seconds = 1, .failure_limit = 0.5};
 }
 
 /* ---- simulating ---- */
 
-static void make_room(campaign_t *c, int64_t n)
+static bool is_failure(row_status_t status)
 {
-    if (n <= c->rows.capacity)
-        return;
-    int64_t capacity = 2 * c->rows.capacity;
-    capacity = capacity > n ? capacity : n;
-    rows_t larger = rows_create(simulator_schema(c->simulator), capacity);
-    for (; larger.n < c->rows.n; larger.n++)
-        rows_copy(&c->rows, larger.n, &larger, larger.n);
-    rows_destroy(&c->rows);
-    c->rows = larger;
+    return status != ROW_DONE && status != ROW_REJECTED;
 }
 
-static err_t simulate_lease(campaign_t *c, range_t lease, int64_t *position)
+static int64_t count_new(campaign_t *c, int64_t from)
 {
-    int64_t range = 0;
-    make_room(c, c->rows.n + lease.end - lease.begin);
-    for (*position = lease.begin; *position < lease.end && !stop_requested(); ++*position) {
-        int64_t row = work_row(&c->work, *position, &range);
-        TRY(simulator_row(c->simulator, c->plan->seed, RNG_BANK, row, &c->rows, c->rows.n));
-        c->report->by_status[c->rows.status[c->rows.n]]++;
-        c->rows.n++;
+    int64_t failures = 0;
+    const rows_t *rows = &c->kept.rows;
+    for (int64_t i = from; i < rows->n; i++) {
+        c->report->by_status[rows->status[i]]++;
+        failures += is_failure(rows->status[i]);
+    }
+    failures_add_rows(c->failures, rows, from, rows->n);
+    return failures;
+}
+
+static err_t secure(campaign_t *c, int64_t from)
+{
+    double start = log_clock();
+    err_t err = kept_rows_secure(&c->kept, from, c->plan->journal_seconds, c->writer);
+    c->keeping += log_clock() - start;
+    return err;
+}
+
+// The first row of a rank once more: a simulator with a memory of its own gives another.
+static err_t recheck_first(campaign_t *c)
+{
+    if (c->rechecked || c->kept.rows.n == 0)
+        return OK;
+    c->rechecked = true;
+    return c->kept.rows.seconds[0] > recheck_seconds
+               ? OK
+               : recheck_row(c->simulator, c->plan->seed, &c->kept.rows, 0);
+}
+
+// Rows between two looks at the journal.
+static int64_t rows_of_step(const campaign_t *c, int64_t left)
+{
+    double fit = fmin(look_seconds, c->plan->journal_seconds) / fmax(c->row_seconds, 1e-9);
+    return fit < 1 ? 1 : fit < (double)left ? (int64_t)fit : left;
+}
+
+// Rows [row, row + n), or the first of them where a stop is asked for.
+static err_t simulate_step(campaign_t *c, int64_t row, int64_t n, lender_ask_t *ask)
+{
+    rows_t *rows = &c->kept.rows;
+    int64_t from = rows->n, done = 0;
+    double start = log_clock();
+    err_t err = simulator_rows(c->simulator, c->plan->seed, RNG_BANK, row, n, rows, from, &done);
+    double seconds = log_clock() - start;
+    rows->n += done;
+    ask->done += done;
+    ask->seconds += seconds;
+    ask->failures += count_new(c, from);
+    if (done > 0)
+        c->row_seconds = seconds / (double)done;
+    TRY(err);
+    TRY(recheck_first(c));
+    return secure(c, from);
+}
+
+static err_t simulate_lease(campaign_t *c, range_t lease, lender_ask_t *ask)
+{
+    kept_rows_reserve(&c->kept, lease.end - lease.begin);
+    c->row_seconds = c->row_seconds > 0 ? c->row_seconds : INFINITY;
+    for (int64_t at = lease.begin; at < lease.end && !stop_requested();
+         at = lease.begin + ask->done) {
+        range_t rows = work_rows(&c->work, at, lease.end);
+        TRY(simulate_step(c, rows.begin, rows_of_step(c, rows.end - rows.begin), ask));
     }
     return OK;
 }
 
+// Keeps the first failure of this rank, and goes on to the last meeting.
+static void note_failure(campaign_t *c, err_t err)
+{
+    if (err == OK || c->failure != OK)
+        return;
+    c->failure = err;
+    c->why = mem_copy_text(err_text());
+}
+
 static lender_ask_t work_on(campaign_t *c, range_t lease)
 {
-    int64_t position = lease.begin;
-    double start = log_clock();
-    c->failure = simulate_lease(c, lease, &position);
-    double seconds = log_clock() - start;
-    c->undone = (range_t){position, lease.end};
-    c->drawing += seconds;
-    c->report->rows += position - lease.begin;
-    return (lender_ask_t){.done = position - lease.begin,
-                          .seconds = seconds,
-                          .room = c->most_rows - c->rows.n,
-                          .failed = c->failure != OK,
-                          .stop = stop_requested()};
+    lender_ask_t ask = {0};
+    note_failure(c, simulate_lease(c, lease, &ask));
+    c->drawing += ask.seconds;
+    c->report->rows += ask.done;
+    ask.room = kept_rows_room(&c->kept);
+    ask.failed = c->failure != OK;
+    ask.stop = stop_requested();
+    return ask;
 }
 
 /* ---- sealing ---- */
 
-static err_t seal_shard(campaign_t *c, int k)
+static int compare_shards(const void *a, const void *b)
 {
-    range_t lost = c->undone;
-    bool holed =
-        lost.begin < lost.end && lost.begin < c->work.end[k] && lost.end > work_begin(&c->work, k);
-    if (par_any(c->par, holed))
-        return OK;
-    err_t err = bank_seal(c->writer, c->par, 1, &c->work.id[k], &c->rows);
-    c->report->shards += err == OK;
-    return err;
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
 }
 
-static void drop_rows(campaign_t *c, int64_t end_row)
+static int64_t *shards_of(const campaign_t *c, const lender_answer_t *a, int *n)
 {
-    int64_t kept = 0;
-    for (int64_t i = 0; i < c->rows.n; i++)
-        if (c->rows.index[i] >= end_row)
-            rows_copy(&c->rows, i, &c->rows, kept++);
-    c->rows.n = kept;
+    *n = 0;
+    for (int i = 0; i < a->n_runs; i++)
+        *n += a->run[i].count;
+    int64_t *shards = MEM_NEW(int64_t, *n);
+    int at = 0;
+    for (int i = 0; i < a->n_runs; i++)
+        for (int k = 0; k < a->run[i].count; k++)
+            shards[at++] = c->work.shard[a->run[i].first + k];
+    qsort(shards, (size_t)*n, sizeof *shards, compare_shards);
+    return shards;
 }
 
-// Seals the shards whose positions were all lent; those that a rank left undone stay open for another run.
-static err_t seal_complete(campaign_t *c, int64_t lent)
+static err_t seal_some(campaign_t *c, const par_t *ranks, int n, const int64_t *shards)
 {
+    TRY(bank_seal(c->writer, ranks, n, shards, &c->kept.rows));
+    kept_rows_drop(&c->kept, c->plan->shard_rows, n, shards);
+    c->report->shards += ranks->rank == 0 ? n : 0;
+    return OK;
+}
+
+// Collective over the ranks that were called.
+static err_t seal(campaign_t *c, const lender_answer_t *a)
+{
+    int n;
     double start = log_clock();
+    const par_t *ranks = a->all ? c->par : &c->groups.mine;
+    int64_t *shards = shards_of(c, a, &n);
     err_t err = OK;
-    work_t *w = &c->work;
-    for (; err == OK && w->sealed < w->n && w->end[w->sealed] <= lent; w->sealed++)
-        err = seal_shard(c, w->sealed);
-    if (w->sealed > 0)
-        drop_rows(c, bank_writer_range(c->writer, w->id[w->sealed - 1]).end);
-    c->sealing += log_clock() - start;
+    for (int at = 0; at < n && err == OK; at += SEAL_SHARDS)
+        err = seal_some(c, ranks, n - at < SEAL_SHARDS ? n - at : SEAL_SHARDS, shards + at);
+    free(shards);
+    c->keeping += log_clock() - start;
     return err;
 }
 
@@ -178,19 +201,21 @@ static lender_answer_t borrow(campaign_t *c, const lender_ask_t *ask)
     return answer;
 }
 
-static err_t fill(campaign_t *c)
+static void fill(campaign_t *c)
 {
-    lender_ask_t ask = {.room = c->most_rows, .stop = stop_requested()};
+    lender_ask_t ask = {.room = kept_rows_room(&c->kept), .stop = stop_requested()};
     for (;;) {
         lender_answer_t answer = borrow(c, &ask);
         if (answer.kind == LENDER_LEND) {
             ask = work_on(c, (range_t){answer.begin, answer.end});
             continue;
         }
-        TRY(seal_complete(c, answer.end));
+        c->failing = answer.failing;
+        note_failure(c, seal(c, &answer));
         if (answer.last)
-            return OK;
-        ask = (lender_ask_t){.room = c->most_rows - c->rows.n, .stop = stop_requested()};
+            return;
+        ask = (lender_ask_t){
+            .room = kept_rows_room(&c->kept), .failed = c->failure != OK, .stop = stop_requested()};
     }
 }
 
@@ -200,18 +225,69 @@ static err_t fill_with_lender(campaign_t *c)
                               .stop_grace = c->plan->stop_grace,
                               .abandon = c->plan->abandon,
                               .user = c->plan->user};
+    config.plan.groups = c->groups.n;
+    config.plan.group = c->groups.of;
+    config.plan.failure_limit = c->plan->failure_limit;
+    config.plan.failure_rows = FAILURE_ROWS;
     TRY(lender_open(c->par, &config, &c->lender));
-    err_t err = fill(c);
+    fill(c);
     par_barrier(c->par);
     lender_close(&c->lender);
-    return err;
+    return OK;
+}
+
+/* ---- the end ---- */
+
+// Rank 0 takes in what the others collected, one after the other.
+static err_t pool_failures(campaign_t *c)
+{
+    void *bytes;
+    err_t err = OK;
+    for (int r = 1; r < c->par->size; r++) {
+        int64_t size = 0;
+        if (c->par->rank == r) {
+            size = (int64_t)failures_pack(c->failures, &bytes);
+            TRY_MPI(MPI_Send(&size, 1, MPI_INT64_T, 0, 0, c->par->comm));
+            TRY_MPI(MPI_Send(bytes, par_count(size), MPI_BYTE, 0, 0, c->par->comm));
+            free(bytes);
+        } else if (c->par->rank == 0) {
+            TRY_MPI(MPI_Recv(&size, 1, MPI_INT64_T, r, 0, c->par->comm, MPI_STATUS_IGNORE));
+            bytes = mem_alloc((size_t)size, 1);
+            TRY_MPI(
+                MPI_Recv(bytes, par_count(size), MPI_BYTE, r, 0, c->par->comm, MPI_STATUS_IGNORE));
+            err = err == OK ? failures_merge(c->failures, (size_t)size, bytes) : err;
+            free(bytes);
+        }
+    }
+    return par_agree(c->par, err);
+}
+
+static err_t too_many_failures(campaign_t *c)
+{
+    int64_t rows = par_sum_i64(c->par, c->report->rows), failed = 0;
+    for (int s = 0; s < ROW_STATUS_COUNT; s++)
+        failed += is_failure((row_status_t)s) ? par_sum_i64(c->par, c->report->by_status[s]) : 0;
+    TRY(pool_failures(c));
+    if (c->par->rank == 0) {
+        char *text = failures_text(c->failures);
+        log_error("simulate: too many rows fail\n%s", text);
+        free(text);
+    }
+    return err_fail(ERR_SIMULATOR,
+                    "%" PRId64 " of %" PRId64 " simulated rows failed, more than the share of %g "
+                    "that bank.failure_limit allows; the table above says where and why",
+                    failed, rows, c->plan->failure_limit);
 }
 
 // After the last meeting: why it was the last.
 static err_t verdict(campaign_t *c)
 {
+    if (c->failure != OK)
+        err_set_text(c->why);
     TRY(par_agree(c->par, c->failure));
-    int64_t sealed = par_sum_i64(c->par, c->par->rank == 0 ? c->report->shards : 0);
+    if (c->failing)
+        return too_many_failures(c);
+    int64_t sealed = par_sum_i64(c->par, c->report->shards);
     if (sealed == c->work.n)
         return OK;
     return err_fail(ERR_STOPPED,
@@ -231,38 +307,54 @@ static void report_finish(campaign_t *c, double start)
 {
     campaign_report_t *r = c->report;
     r->rows = par_sum_i64(c->par, r->rows);
+    r->shards = par_sum_i64(c->par, r->shards);
     for (int s = 0; s < ROW_STATUS_COUNT; s++)
         r->by_status[s] = par_sum_i64(c->par, r->by_status[s]);
     r->seconds = par_max_f64(c->par, log_clock() - start);
     double all = r->seconds * c->par->size;
-    r->seal_share = sum_f64(c->par, c->sealing) / all;
+    r->seal_share = sum_f64(c->par, c->keeping) / all;
     r->idle_share = 1 - r->seal_share - sum_f64(c->par, c->drawing) / all;
 }
 
 static void set_up(campaign_t *c)
 {
+    const campaign_plan_t *plan = c->plan;
     const schema_t *schema = simulator_schema(c->simulator);
-    size_t memory = c->plan->memory > 0 ? c->plan->memory : default_memory;
-    int64_t fit = (int64_t)(memory / rows_bytes(schema)), two = 2 * c->plan->shard_rows;
-    c->most_rows = fit > two ? fit : two;
-    c->rows = rows_create(schema, FIRST_ROWS);
+    size_t memory = plan->memory > 0 ? plan->memory : default_memory;
+    c->kept = kept_rows_create(schema, memory, plan->shard_rows);
+    c->failures = failures_create(schema, FAILURES_CAPACITY);
     c->work = work_create(c->writer);
-    c->progress =
-        progress_start("simulate", "rows", c->plan->rows - c->work.positions, c->plan->rows);
+    c->groups = seal_groups_create(c->par, plan->group_ranks > 0 ? plan->group_ranks
+                                                                 : CAMPAIGN_GROUP_RANKS);
+    c->report->groups = c->groups.n;
+    c->report->recovered = bank_writer_recovered_rows(c->writer);
+    c->progress = progress_start("simulate", "rows", plan->rows - c->work.positions, plan->rows);
+    if (c->par->rank == 0 && c->report->recovered > 0)
+        log_info("simulate: %" PRId64 " rows found in journals", c->report->recovered);
+}
+
+static void tear_down(campaign_t *c)
+{
+    seal_groups_destroy(&c->groups);
+    kept_rows_destroy(&c->kept);
+    failures_destroy(&c->failures);
+    work_destroy(&c->work);
+    free(c->why);
 }
 
 static err_t campaign_fill(campaign_t *c)
 {
     double start = log_clock();
     set_up(c);
+    if (c->par->rank == 0 && c->work.positions > 0)
+        recheck_sealed(c->simulator, c->plan->folder, recheck_seconds);
     err_t err = c->work.n > 0 ? fill_with_lender(c) : OK;
     if (err == OK)
         err = verdict(c);
     report_finish(c, start);
     if (c->par->rank == 0)
         progress_end(&c->progress, c->progress.first + c->report->rows, NULL);
-    rows_destroy(&c->rows);
-    work_destroy(&c->work);
+    tear_down(c);
     return err;
 }
 
@@ -274,7 +366,9 @@ err_t campaign_run(const par_t *par, simulator_t *simulator, const campaign_plan
                         .seed = plan->seed,
                         .rows = plan->rows,
                         .shard_rows = plan->shard_rows,
-                        .study = plan->study};
+                        .study = plan->study,
+                        .retry = plan->retry,
+                        .compress = plan->compress};
     campaign_t c = {.par = par, .simulator = simulator, .plan = plan, .report = out};
     *out = (campaign_report_t){0};
     TRY(bank_writer_open(par, &bank, &c.writer));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ASK     rank u32, number i64, done i64, seconds f64, room i64, failed u8, stop u8
-// ANSWER  number i64, kind u8, begin i64, end i64, done i64, last u8
+// ASK     rank u32, number i64, done i64, failures i64, seconds f64, room i64, failed u8, stop u8
+// ANSWER  number i64, kind u8, begin i64, end i64, done i64, flags u8 (1 all, 2 last, 4 failing),
+//         runs u8, of each: first u32, count u32
 //
 // WAKE    nothing; rank 0's own thread looks at whether it is to end
 //
@@ -25,7 +26,10 @@
 
 enum { ASK = 1, ANSWER = 2, WAKE = 3, TICK_MS = 100 };
 
-static const double repeat_seconds = 5;
+enum { ALL = 1, LAST = 2, FAILING = 4 }; // flags of an answer
+
+static const double repeat_seconds = 5; // and as many more for each repeat_ranks: all may wait
+static const double repeat_ranks = 1000;
 
 typedef struct {
     wire_peer_t peer;
@@ -50,7 +54,7 @@ struct lender {
     int rank;
     int64_t number;
     message_t ask;
-    double sent;
+    double sent, repeat;
     server_t *server; // on rank 0
 };
 
@@ -69,7 +73,13 @@ static void server_reply(server_t *s, int rank, const lender_answer_t *a)
     message_put_i64(&c->answer, a->begin);
     message_put_i64(&c->answer, a->end);
     message_put_i64(&c->answer, a->done);
-    message_put_u8(&c->answer, a->last);
+    message_put_u8(&c->answer, (uint8_t)((a->all ? ALL : 0) | (a->last ? LAST : 0) |
+                                         (a->failing ? FAILING : 0)));
+    message_put_u8(&c->answer, (uint8_t)a->n_runs);
+    for (int i = 0; i < a->n_runs; i++) {
+        message_put_u32(&c->answer, (uint32_t)a->run[i].first);
+        message_put_u32(&c->answer, (uint32_t)a->run[i].count);
+    }
     c->answered = true;
     wire_send(s->socket, &c->peer, &c->answer);
 }
@@ -79,8 +89,10 @@ static void server_decide(server_t *s, int rank, const lender_ask_t *ask)
     lender_answer_t answer = lender_policy_ask(s->policy, log_clock(), rank, ask);
     if (answer.kind == LENDER_LEND)
         server_reply(s, rank, &answer);
+    int group = lender_policy_group(s->policy, rank);
     for (int r = 0; answer.kind == LENDER_MEET && r < s->config.plan.ranks; r++)
-        server_reply(s, r, &answer);
+        if (answer.all || lender_policy_group(s->policy, r) == group)
+            server_reply(s, r, &answer);
 }
 
 static err_t ask_read(message_t *m, int ranks, uint32_t *rank, int64_t *number, lender_ask_t *ask)
@@ -88,6 +100,7 @@ static err_t ask_read(message_t *m, int ranks, uint32_t *rank, int64_t *number, 
     *rank = message_get_u32(m);
     *number = message_get_i64(m);
     ask->done = message_get_i64(m);
+    ask->failures = message_get_i64(m);
     ask->seconds = message_get_f64(m);
     ask->room = message_get_i64(m);
     ask->failed = message_get_u8(m) != 0;
@@ -220,6 +233,7 @@ err_t lender_open(const par_t *par, const lender_config_t *config, lender_t **ou
     CHECK(config->plan.ranks == par->size, "a lender for %d ranks on %d", config->plan.ranks,
           par->size);
     l->rank = par->rank;
+    l->repeat = repeat_seconds * (1 + par->size / repeat_ranks);
     *out = NULL;
     bool one_host = par_one_host(par);
     err = wire_start(&l->wire);
@@ -241,6 +255,7 @@ void lender_ask(lender_t *l, const lender_ask_t *ask)
     message_put_u32(&l->ask, (uint32_t)l->rank);
     message_put_i64(&l->ask, ++l->number);
     message_put_i64(&l->ask, ask->done);
+    message_put_i64(&l->ask, ask->failures);
     message_put_f64(&l->ask, ask->seconds);
     message_put_i64(&l->ask, ask->room);
     message_put_u8(&l->ask, ask->failed);
@@ -257,14 +272,24 @@ static bool answer_read(const lender_t *l, message_t *m, lender_answer_t *out)
     out->begin = message_get_i64(m);
     out->end = message_get_i64(m);
     out->done = message_get_i64(m);
-    out->last = message_get_u8(m) != 0;
+    int flags = message_get_u8(m);
+    out->all = flags & ALL;
+    out->last = flags & LAST;
+    out->failing = flags & FAILING;
+    out->n_runs = message_get_u8(m);
+    if (out->n_runs > LENDER_RUNS_CAP)
+        return false;
+    for (int i = 0; i < out->n_runs; i++) {
+        out->run[i].first = (int)message_get_u32(m);
+        out->run[i].count = (int)message_get_u32(m);
+    }
     return message_type(m) == ANSWER && message_done(m) == OK && number == l->number;
 }
 
 bool lender_wait(lender_t *l, int timeout_ms, lender_answer_t *out)
 {
     message_t m;
-    if (log_clock() - l->sent > repeat_seconds) {
+    if (log_clock() - l->sent > l->repeat) {
         wire_send(l->socket, NULL, &l->ask);
         l->sent = log_clock();
     }

@@ -14,7 +14,7 @@
 typedef struct lender lender_t; // opaque
 
 typedef struct {
-    lender_plan_t plan; // the same on every rank; shard_end is borrowed until lender_close
+    lender_plan_t plan; // the same on every rank; its arrays are borrowed until lender_close
     double stop_grace;  // seconds that a draw may still take after a stop was asked for
     /* Called once, on the lender's thread of rank 0, when a rank is still in a draw after the grace; no meeting is going
      * on then. It should end the program. NULL: the draw is waited for. */
@@ -26,7 +26,7 @@ typedef struct {
 err_t lender_open(const par_t *par, const lender_config_t *config, lender_t **out) ERR_MUST_CHECK;
 /* Tells what was done and asks for more; each ask is followed by lender_wait until the answer is there. Not collective. */
 void lender_ask(lender_t *lender, const lender_ask_t *ask);
-/* True: the answer came (LEND, or MEET, which all ranks get together). False: not within timeout_ms. A lost ask is told
+/* True: the answer came (LEND, or MEET, which all ranks of a group, or all, get together). False: not within timeout_ms. A lost ask is told
  * again. Not collective. */
 bool lender_wait(lender_t *lender, int timeout_ms, lender_answer_t *out);
 /* After the last meeting, with a collective call between the last answer and this. Not collective. */

@@ -47,6 +47,9 @@ static int tear_down(void **state)
     scene_t *s = *state;
     unsetenv("MOODY_FAIL");
     unsetenv("MOODY_REJECT");
+    unsetenv("MOODY_NONFINITE");
+    unsetenv("MOODY_CRASH");
+    unsetenv("MOODY_MEMORY");
     unsetenv("MOODY_MICROSECONDS");
     par_barrier(&s->par);
     if (s->par.rank == 0)
@@ -54,19 +57,46 @@ static int tear_down(void **state)
     return 0;
 }
 
-// Fills `name` below the scene's folder on these ranks.
-static err_t fill(const scene_t *s, const par_t *par, const char *name, int64_t rows,
-                  campaign_report_t *report)
+static campaign_plan_t plan_of(int64_t rows)
+{
+    campaign_plan_t plan = campaign_plan_default();
+    plan.study = "test";
+    plan.seed = SEED;
+    plan.rows = rows;
+    plan.shard_rows = SHARD_ROWS;
+    return plan;
+}
+
+// Fills `name` below the scene's folder on these ranks, and gives the simulator back.
+static err_t fill_with(const scene_t *s, const par_t *par, const char *name, simulator_t *simulator,
+                       campaign_plan_t plan, campaign_report_t *report)
 {
     char folder[128];
-    simulator_t *simulator;
     snprintf(folder, sizeof folder, "%s/%s", s->folder, name);
-    assert_int_equal(simulator_load_plugin(s->plugin, &simulator), OK);
-    campaign_plan_t plan = {
-        .folder = folder, .study = "test", .seed = SEED, .rows = rows, .shard_rows = SHARD_ROWS};
+    plan.folder = folder;
     err_t err = campaign_run(par, simulator, &plan, report);
     simulator_close(&simulator);
     return err;
+}
+
+static simulator_t *moody(const scene_t *s)
+{
+    simulator_t *simulator;
+    assert_int_equal(simulator_load_plugin(s->plugin, &simulator), OK);
+    return simulator;
+}
+
+static simulator_t *isolated_moody(const scene_t *s)
+{
+    simulator_t *simulator;
+    assert_int_equal(simulator_load_isolated(s->plugin, 0, &simulator), OK);
+    return simulator;
+}
+
+static err_t fill(const scene_t *s, const par_t *par, const char *name, int64_t rows,
+                  campaign_report_t *report)
+{
+    return fill_with(s, par, name, moody(s), plan_of(rows), report);
 }
 
 static bank_t *open_bank(const scene_t *s, const char *name)
@@ -188,6 +218,98 @@ static void a_bank_of_another_model_is_refused_by_all(void **state)
     simulator_close(&ddm);
 }
 
+static void groups_of_two_make_the_same_shards(void **state)
+{
+    const scene_t *s = *state;
+    campaign_report_t report;
+    campaign_plan_t plan = plan_of(ROWS);
+    plan.group_ranks = 2;
+    assert_int_equal(fill_with(s, &s->par, "bank", moody(s), plan, &report), OK);
+    assert_int_equal(report.groups, (s->par.size + 1) / 2);
+    assert_int_equal(report.shards, SHARDS);
+    fill_alone(s, "alone");
+    assert_same_shards(s, "bank", "alone");
+}
+
+// Each rank a group, with memory for two shards: meetings of all in between.
+static void short_memory_makes_the_same_shards(void **state)
+{
+    const scene_t *s = *state;
+    campaign_report_t report;
+    campaign_plan_t plan = plan_of(ROWS);
+    plan.group_ranks = 1;
+    plan.memory = 1;
+    assert_int_equal(fill_with(s, &s->par, "bank", moody(s), plan, &report), OK);
+    assert_int_equal(report.groups, s->par.size);
+    fill_alone(s, "alone");
+    assert_same_shards(s, "bank", "alone");
+}
+
+static void too_many_failed_rows_stop_the_campaign(void **state)
+{
+    const scene_t *s = *state;
+    campaign_report_t report;
+    campaign_plan_t plan = plan_of(100 * ROWS);
+    plan.failure_limit = 0.2;
+    setenv("MOODY_NONFINITE", "0.7", 1);
+    err_t err = fill_with(s, &s->par, "bank", moody(s), plan, &report);
+    assert_true(err_is(err, ERR_SIMULATOR));
+    assert_non_null(strstr(err_text(), "bank.failure_limit"));
+    assert_in_range(report.rows, 100, 100 * ROWS - 1);
+    plan = plan_of(ROWS);
+    plan.failure_limit = 0.4;
+    assert_int_equal(fill_with(s, &s->par, "other", moody(s), plan, &report), OK);
+    assert_true(report.by_status[ROW_NONFINITE] > ROWS / 5);
+}
+
+// A rank fails; what was simulated and not sealed lies in journals, so nothing is simulated twice.
+static void rows_of_a_journal_are_not_simulated_again(void **state)
+{
+    const scene_t *s = *state;
+    campaign_report_t first, second;
+    campaign_plan_t plan = plan_of(ROWS);
+    plan.journal_seconds = 0;
+    setenv("MOODY_FAIL", "0.99", 1);
+    err_t err = fill_with(s, &s->par, "bank", moody(s), plan, &first);
+    assert_true(err_is(err, ERR_SIMULATOR));
+    unsetenv("MOODY_FAIL");
+    assert_int_equal(fill_with(s, &s->par, "bank", moody(s), plan, &second), OK);
+    assert_true(second.recovered > 0);
+    assert_int_equal(first.rows + second.rows, ROWS);
+    fill_alone(s, "alone");
+    assert_same_shards(s, "bank", "alone");
+}
+
+static void crashed_rows_are_retried_where_it_is_asked_for(void **state)
+{
+    const scene_t *s = *state;
+    campaign_report_t report;
+    campaign_plan_t plan = plan_of(ROWS);
+    setenv("MOODY_CRASH", "0.98", 1);
+    assert_int_equal(fill_with(s, &s->par, "bank", isolated_moody(s), plan, &report), OK);
+    int64_t crashed = report.by_status[ROW_CRASHED];
+    assert_true(crashed > 0);
+    unsetenv("MOODY_CRASH");
+    assert_int_equal(fill_with(s, &s->par, "bank", isolated_moody(s), plan, &report), OK);
+    assert_int_equal(report.rows, 0);
+    plan.retry = true;
+    assert_int_equal(fill_with(s, &s->par, "bank", isolated_moody(s), plan, &report), OK);
+    assert_int_equal(report.rows, crashed);
+    fill_alone(s, "alone");
+    assert_same_shards(s, "bank", "alone");
+}
+
+static void a_simulator_with_a_memory_is_found_at_the_start(void **state)
+{
+    const scene_t *s = *state;
+    campaign_report_t report;
+    setenv("MOODY_MEMORY", "1", 1);
+    err_t err = fill(s, &s->par, "bank", ROWS, &report);
+    assert_true(err_is(err, ERR_SIMULATOR));
+    assert_non_null(strstr(err_text(), "observable y, value 1"));
+    assert_non_null(strstr(err_text(), "no function of its seed"));
+}
+
 static void on_alarm(int number)
 {
     (void)number;
@@ -223,6 +345,12 @@ int main(int argc, char **argv)
         WITH_FOLDER(a_bank_grows_and_keeps_its_rows),
         WITH_FOLDER(a_failing_simulator_is_told_by_all_ranks_and_costs_no_sealed_row),
         WITH_FOLDER(a_bank_of_another_model_is_refused_by_all),
+        WITH_FOLDER(groups_of_two_make_the_same_shards),
+        WITH_FOLDER(short_memory_makes_the_same_shards),
+        WITH_FOLDER(too_many_failed_rows_stop_the_campaign),
+        WITH_FOLDER(rows_of_a_journal_are_not_simulated_again),
+        WITH_FOLDER(crashed_rows_are_retried_where_it_is_asked_for),
+        WITH_FOLDER(a_simulator_with_a_memory_is_found_at_the_start),
         WITH_FOLDER(a_stop_of_one_rank_seals_what_is_complete),
 #undef WITH_FOLDER
     };

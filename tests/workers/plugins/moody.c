@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A simulator for the tests of campaigns: x ~ U(0, 1), y a set of n values x + noise. Its mood comes by environment:
-// MOODY_FAIL stops the campaign at a draw with x above it, MOODY_REJECT rejects such draws, MOODY_MICROSECONDS is what a
-// draw takes, MOODY_STARTED a file that is made when one has begun.
+// MOODY_FAIL stops the campaign at a draw with x above it, MOODY_REJECT rejects such draws, MOODY_NONFINITE gives them a NaN,
+// MOODY_CRASH crashes at them, MOODY_MICROSECONDS is what a draw takes, MOODY_HEAVY the sd of the logarithm of that (the mean
+// stays), MOODY_MEMORY lets draws depend on how many there were before, MOODY_STARTED is a file that is made when one has
+// begun.
 #include "workers/simulator.h"
 
 #include <math.h>
@@ -11,7 +13,7 @@
 #include <time.h>
 
 typedef struct {
-    double fail, reject, seconds;
+    double fail, reject, nonfinite, crash, seconds, heavy, memory, draws;
 } mood_t;
 
 static double setting(const char *name, double otherwise)
@@ -27,6 +29,11 @@ static int create(void **state)
         return 1;
     mood->fail = setting("MOODY_FAIL", 2);
     mood->reject = setting("MOODY_REJECT", 2);
+    mood->nonfinite = setting("MOODY_NONFINITE", 2);
+    mood->crash = setting("MOODY_CRASH", 2);
+    mood->heavy = setting("MOODY_HEAVY", 0);
+    mood->memory = setting("MOODY_MEMORY", 0);
+    mood->draws = 0;
     mood->seconds = 1e-6 * setting("MOODY_MICROSECONDS", 0);
     *state = mood;
     return 0;
@@ -47,20 +54,32 @@ static void draw(void *state, const infermill_host_t *host, infermill_random_t *
     parameters[0] = host->uniform(random);
 }
 
+// A signal does not end it.
+static void rest(const mood_t *mood, double z)
+{
+    double seconds = mood->seconds * exp(mood->heavy * z - mood->heavy * mood->heavy / 2);
+    struct timespec pause = {(time_t)seconds, (long)(1e9 * fmod(seconds, 1))};
+    while (mood->seconds > 0 && nanosleep(&pause, &pause) != 0)
+        continue;
+}
+
 static int simulate(void *state, const infermill_host_t *host, infermill_random_t *random,
                     const double *parameters, const double *design, float *const *observables)
 {
-    const mood_t *mood = state;
-    struct timespec pause = {(time_t)mood->seconds, (long)(1e9 * fmod(mood->seconds, 1))};
+    mood_t *mood = state;
     if (parameters[0] > mood->fail)
         return -1;
+    if (parameters[0] > mood->crash)
+        abort();
     if (parameters[0] > mood->reject)
         return 1;
     for (int i = 0; i < (int)design[0]; i++)
         observables[0][i] = (float)(parameters[0] + 0.1 * host->normal(random));
+    if (parameters[0] > mood->nonfinite)
+        observables[0][0] = NAN;
+    observables[0][1] += (float)(mood->memory * mood->draws++);
     tell_start();
-    while (mood->seconds > 0 && nanosleep(&pause, &pause) != 0)
-        continue; // a signal does not end a draw
+    rest(mood, host->normal(random));
     return 0;
 }
 

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "workers/recheck.h"
+
+#include "cluster/log.h"
+#include "cluster/mem.h"
+#include "cluster/stop.h"
+#include "storage/bank.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LOGGED = 5 }; // differences of a rank
+
+static const char cure[] = "the simulator is no function of its seed: take all randomness from the "
+                           "host table (or the given seed), and keep nothing from row to row";
+
+/* ---- comparing ---- */
+
+static bool same_value(const char *kind, const char *name, double first, double again, int64_t row,
+                       char *what)
+{
+    if (memcmp(&first, &again, sizeof first) == 0)
+        return true;
+    snprintf(what, RECHECK_TEXT_CAP, "row %" PRId64 ", %s %s: got %.17g, expected %.17g", row, kind,
+             name, again, first);
+    return false;
+}
+
+static bool same_observable(const schema_observable_t *o, const float *first, const float *again,
+                            int64_t row, char *what)
+{
+    int64_t n = schema_size(o), i = 0;
+    while (i < n && memcmp(&first[i], &again[i], sizeof *first) == 0)
+        i++;
+    if (i < n)
+        snprintf(what, RECHECK_TEXT_CAP,
+                 "row %" PRId64 ", observable %s, value %" PRId64 ": got %.9g, expected %.9g", row,
+                 o->name, i, (double)again[i], (double)first[i]);
+    return i == n;
+}
+
+bool recheck_same(const rows_t *first, int64_t at, const rows_t *again, int64_t to,
+                  char what[RECHECK_TEXT_CAP])
+{
+    const schema_t *s = first->schema;
+    int64_t row = first->index[at];
+    if (first->status[at] != again->status[to]) {
+        snprintf(what, RECHECK_TEXT_CAP, "row %" PRId64 ", status: got %s, expected %s", row,
+                 row_status_name(again->status[to]), row_status_name(first->status[at]));
+        return false;
+    }
+    for (int i = 0; i < s->n_design; i++)
+        if (!same_value("design", s->design[i].name, first->design[at * s->n_design + i],
+                        again->design[to * s->n_design + i], row, what))
+            return false;
+    for (int i = 0; i < s->n_parameters; i++)
+        if (!same_value("parameter", s->parameters[i].name,
+                        first->parameters[at * s->n_parameters + i],
+                        again->parameters[to * s->n_parameters + i], row, what))
+            return false;
+    for (int o = 0; o < s->n_observables; o++) {
+        int64_t size = schema_size(&s->observables[o]);
+        if (!same_observable(&s->observables[o], first->observables[o] + at * size,
+                             again->observables[o] + to * size, row, what))
+            return false;
+    }
+    return true;
+}
+
+/* ---- rows ---- */
+
+err_t recheck_row(simulator_t *simulator, uint64_t seed, const rows_t *rows, int64_t at)
+{
+    char what[RECHECK_TEXT_CAP];
+    rows_t again = rows_create(rows->schema, 1);
+    err_t err = OK;
+    if (!row_status_may_change(rows->status[at]))
+        err = simulator_row(simulator, seed, RNG_BANK, rows->index[at], &again, 0);
+    bool determined = again.status[0] != ROW_MISSING && !row_status_may_change(again.status[0]);
+    if (err == OK && determined && !recheck_same(rows, at, &again, 0, what))
+        err = err_fail(ERR_SIMULATOR, "simulated again, %s; %s", what, cure);
+    rows_destroy(&again);
+    return err;
+}
+
+/* ---- a bank ---- */
+
+static err_t check_model(bank_t *bank, const simulator_t *simulator, const char *folder)
+{
+    char *mine = schema_fingerprint(simulator_schema(simulator));
+    bool same = strcmp(mine, bank_fingerprint(bank)) == 0;
+    free(mine);
+    if (bank_origin(bank) != NULL)
+        return err_fail(ERR_USAGE, "%s: its rows were not simulated here, so they can not be again",
+                        folder);
+    if (!same)
+        return err_fail(ERR_MISMATCH, "%s: the bank is of another model than the study", folder);
+    return OK;
+}
+
+// The i-th of n rows, one in each part.
+static int64_t chosen_row(const bank_t *bank, int64_t n, int64_t i)
+{
+    rng_t r = rng_at(bank_seed(bank), RNG_CHECK, (uint64_t)i);
+    range_t part = par_share(bank_rows(bank), (int)i, (int)n);
+    return part.begin + (int64_t)rng_below(&r, (uint64_t)(part.end - part.begin));
+}
+
+static err_t check_one(bank_t *bank, simulator_t *simulator, int64_t row, rows_t *held,
+                       recheck_report_t *out)
+{
+    TRY(bank_read(bank, row, row + 1, held));
+    if (row_status_may_change(held->status[0])) {
+        out->undetermined++;
+        return OK;
+    }
+    err_t err = recheck_row(simulator, bank_seed(bank), held, 0);
+    out->checked++;
+    if (err_is(err, ERR_SIMULATOR)) {
+        if (out->different++ < LOGGED)
+            log_warning("check: %s", err_text());
+        err_clear();
+        return OK;
+    }
+    return err;
+}
+
+static err_t check_share(const par_t *par, bank_t *bank, simulator_t *simulator, int64_t n,
+                         recheck_report_t *out)
+{
+    rows_t held = rows_create(bank_schema(bank), 1);
+    err_t err = OK;
+    for (int64_t i = par->rank; i < n && err == OK && !stop_requested(); i += par->size)
+        err = check_one(bank, simulator, chosen_row(bank, n, i), &held, out);
+    rows_destroy(&held);
+    if (err == OK && stop_requested())
+        err = err_fail(ERR_STOPPED, "stopped on request after %" PRId64 " checked rows",
+                       out->checked);
+    return err;
+}
+
+static err_t check_here(const par_t *par, simulator_t *simulator, const char *folder, int64_t rows,
+                        recheck_report_t *out)
+{
+    bank_t *bank = NULL;
+    TRY(bank_open(folder, &bank));
+    err_t err = check_model(bank, simulator, folder);
+    int64_t n = rows < bank_rows(bank) ? rows : bank_rows(bank);
+    if (err == OK)
+        err = check_share(par, bank, simulator, par_count(n), out);
+    bank_close(&bank);
+    return err;
+}
+
+err_t recheck_bank(const par_t *par, simulator_t *simulator, const char *folder, int64_t rows,
+                   recheck_report_t *out)
+{
+    *out = (recheck_report_t){0};
+    TRY(par_agree(par, check_here(par, simulator, folder, rows, out)));
+    out->checked = par_sum_i64(par, out->checked);
+    out->different = par_sum_i64(par, out->different);
+    out->undetermined = par_sum_i64(par, out->undetermined);
+    if (out->different > 0)
+        return err_fail(ERR_SIMULATOR,
+                        "%" PRId64 " of %" PRId64
+                        " rows came out differently when simulated again; "
+                        "%s",
+                        out->different, out->checked, cure);
+    return OK;
+}
+
+/* ---- one sealed row ---- */
+
+static err_t check_sealed(bank_t *bank, simulator_t *simulator, const char *folder,
+                          double most_seconds)
+{
+    if (bank_rows(bank) == 0 || check_model(bank, simulator, folder) != OK)
+        return OK;
+    recheck_report_t report = {0};
+    rows_t held = rows_create(bank_schema(bank), 1);
+    int64_t row = chosen_row(bank, 1, 0);
+    err_t err = bank_read_costs(bank, row, row + 1, &held);
+    if (err == OK && held.seconds[0] < most_seconds)
+        err = check_one(bank, simulator, row, &held, &report);
+    rows_destroy(&held);
+    if (report.different > 0)
+        log_warning("simulate: a row of the bank comes out differently now: it was made on another "
+                    "kind of processor, or by another build of the simulator under the same "
+                    "version, or the simulator is no function of its seed (`--check` tells more)");
+    return err;
+}
+
+void recheck_sealed(simulator_t *simulator, const char *folder, double most_seconds)
+{
+    bank_t *bank = NULL;
+    err_t err = bank_open(folder, &bank);
+    if (err == OK)
+        err = check_sealed(bank, simulator, folder, most_seconds);
+    if (err != OK)
+        log_debug("simulate: no sealed row was checked: %s", err_text());
+    err_clear();
+    bank_close(&bank);
+}
