@@ -4,6 +4,8 @@
 // can be read as one.
 #include "coordinator/study_settings.h"
 
+#include "workers/distribution.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -184,7 +186,19 @@ static void print_fields(FILE *out, const yaml_field_t *fields, int indent)
     }
 }
 
+static void print_priors(FILE *out)
+{
+    fprintf(out, "\n  Priors, a line a parameter (beta: lognormal(-0.9, 0.5)):\n");
+    for (int i = 0; distribution_name(i) != NULL; i++)
+        fprintf(out, "    %s(%s)\n", distribution_name(i), distribution_arguments(i));
+    fprintf(out,
+            "    truncated(PRIOR, lower, upper)\n"
+            "    a, b, c: dirichlet(1, 2, 3)   # positive, sum to 1; for `a, b` the third is what "
+            "remains\n");
+}
+
 void study_print_settings(FILE *out)
 {
     print_fields(out, study_fields, 2);
+    print_priors(out);
 }

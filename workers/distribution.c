@@ -192,6 +192,11 @@ const char *distribution_name(int i)
     return i >= 0 && i < N_FAMILIES ? families[i].name : NULL;
 }
 
+const char *distribution_arguments(int i)
+{
+    return i >= 0 && i < N_FAMILIES ? families[i].arguments : NULL;
+}
+
 /* ---- made ---- */
 
 static err_t check_arguments(const distribution_family_t *f, int n, const double *a)

@@ -46,7 +46,8 @@ double distribution_draw(const distribution_t *d, rng_t *r);
 /* "truncated(normal(0, 1), 0, .inf)": equal for equal distributions. The caller frees it. */
 char *distribution_text(const distribution_t *d);
 
-/* Names of the distributions, for "did you mean"; NULL outside. */
+/* Of the distributions, for messages and help: "gamma", "shape, rate"; NULL outside. */
 const char *distribution_name(int i);
+const char *distribution_arguments(int i);
 
 #endif

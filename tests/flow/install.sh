@@ -24,6 +24,7 @@ for command in $commands; do
 done
 expect 0 'folder of the bank, instead of the study.s' cat "$prefix/share/man/man1/infermill.1"
 expect 0 'shard_rows: 4096' cat "$prefix/share/man/man1/infermill.1"
+expect 0 'student_t\(degrees, location, scale\)' cat "$prefix/share/man/man1/infermill.1"
 if command -v groff >/dev/null; then
     groff -man -ww -z "$prefix/share/man/man1/infermill.1" 2>said && [ ! -s said ] || { cat said; fail "the man page"; }
 fi
