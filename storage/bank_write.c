@@ -53,6 +53,12 @@ static err_t check_card(const bank_writer_t *w, const bank_card_t *there)
     if (difference != NULL)
         err = err_fail(ERR_MISMATCH, "%s: the bank holds another model than this study: %s",
                        w->folder, difference);
+    else if (!origin_goes_on(there->origin, w->card.origin))
+        err = err_fail(ERR_MISMATCH,
+                       there->origin != NULL && w->card.origin == NULL
+                           ? "%s: its rows were imported or merged; nothing is simulated into it"
+                           : "%s: the bank holds rows of another origin (see its bank.yaml)",
+                       w->folder);
     else if (there->seed != w->card.seed)
         err = err_fail(ERR_MISMATCH,
                        "%s: the bank was begun with seed %" PRIu64 ", this study says %" PRIu64,
@@ -62,12 +68,6 @@ static err_t check_card(const bank_writer_t *w, const bank_card_t *there)
             err_fail(ERR_MISMATCH,
                      "%s: the bank was begun with shard_rows %" PRId64 ", this study says %" PRId64,
                      w->folder, there->shard_rows, w->card.shard_rows);
-    else if (!origin_goes_on(there->origin, w->card.origin))
-        err = err_fail(ERR_MISMATCH,
-                       there->origin != NULL && w->card.origin == NULL
-                           ? "%s: its rows were imported or merged; nothing is simulated into it"
-                           : "%s: the bank holds rows of another origin (see its bank.yaml)",
-                       w->folder);
     free(difference);
     return err;
 }

@@ -78,7 +78,8 @@ static err_t set_words(const writing_t *w)
     if (err == OK)
         err = h5_set_text(w->file, "status_names", statuses);
     if (err == OK && card->origin != NULL)
-        err = h5_set_text(w->file, "origin", card->origin);
+        err = h5_set_text(w->file, "origin",
+                          "imported or merged: bank.yaml beside the shards tells from where");
     free(statuses);
     return err;
 }
