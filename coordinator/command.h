@@ -20,8 +20,8 @@ typedef struct {
     const char *out, *model, *data, *bank, *unverified, *declaration;
     int64_t rows, seed, draws, datasets, epochs; // -1: not given
     int ranks;                                   // 0: all cores
-    int64_t shard_rows;                          // 0: not given
-    bool json, again, quiet, seed_given, done;
+    int64_t shard_rows, check;                   // 0: not given
+    bool json, again, quiet, seed_given, done, retry;
 } options_t;
 
 typedef struct {

@@ -5,6 +5,7 @@
 #include "coordinator/json_out.h"
 #include "storage/bank.h"
 #include "workers/campaign.h"
+#include "workers/recheck.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -28,6 +29,16 @@ static bool files_stand(const bank_t *bank, const char *folder)
     return stand;
 }
 
+/* Rows that --retry would simulate again. */
+static int64_t open_again(const bank_t *bank)
+{
+    bank_info_t info = bank_info(bank);
+    int64_t rows = 0;
+    for (int s = 0; s < ROW_STATUS_COUNT; s++)
+        rows += row_status_may_change((row_status_t)s) ? info.by_status[s] : 0;
+    return rows;
+}
+
 /* Whether the bank holds all rows of this study already; then no rank needs to take the lock. */
 static err_t is_full(const job_t *job, bool *full)
 {
@@ -43,7 +54,8 @@ static err_t is_full(const job_t *job, bool *full)
     *full = strcmp(fingerprint, bank_fingerprint(bank)) == 0 &&
             bank_seed(bank) == (uint64_t)job->study.bank.seed &&
             bank_shard_rows(bank) == job->study.bank.shard_rows &&
-            bank_rows(bank) >= job->study.bank.rows && files_stand(bank, job->study.bank.path);
+            bank_rows(bank) >= job->study.bank.rows && !(job->retry && open_again(bank) > 0) &&
+            files_stand(bank, job->study.bank.path);
     free(fingerprint);
     bank_close(&bank);
     return OK;
@@ -71,6 +83,7 @@ err_t job_simulate(job_t *job, bool *did)
                             .seed = (uint64_t)job->study.bank.seed,
                             .rows = job->study.bank.rows,
                             .shard_rows = job->study.bank.shard_rows,
+                            .retry = job->retry,
                             .compress = job->study.bank.compress ? DEFLATE_LEVEL : 0,
                             .journal_seconds = job->study.bank.journal_seconds,
                             .failure_limit = job->study.bank.failure_limit,
@@ -84,15 +97,40 @@ err_t job_simulate(job_t *job, bool *did)
     return OK;
 }
 
+static err_t fill(job_t *job)
+{
+    bool did = false;
+    TRY(job_simulate(job, &did));
+    if (!did && job->par->rank == 0)
+        log_info("simulate: nothing to do, bank %s has all %" PRId64 " rows", job->study.bank.path,
+                 job->study.bank.rows);
+    return OK;
+}
+
+/* `--check`: nothing is written. */
+static err_t check(const job_t *job, int64_t rows, bool json)
+{
+    recheck_report_t report;
+    err_t err = recheck_bank(job->par, job->simulator, job->study.bank.path, rows, &report);
+    if (job->par->rank == 0 && err == OK)
+        log_info(
+            "check: %" PRId64 " rows simulated again are the same bit for bit%s", report.checked,
+            report.undetermined > 0 ? "; rows that timed out or crashed were passed over" : "");
+    if (job->par->rank == 0 && json && (err == OK || err_is(err, ERR_SIMULATOR))) {
+        json_t *answer = json_pack("{s:I,s:I,s:I}", "checked", (json_int_t)report.checked,
+                                   "different", (json_int_t)report.different, "undetermined",
+                                   (json_int_t)report.undetermined);
+        json_print(answer);
+        json_decref(answer);
+    }
+    return err;
+}
+
 err_t command_simulate(const par_t *par, const options_t *options)
 {
     job_t job;
-    bool did = false;
     TRY(job_open(par, options, &job));
-    err_t err = job_simulate(&job, &did);
-    if (err == OK && !did && par->rank == 0)
-        log_info("simulate: nothing to do, bank %s has all %" PRId64 " rows", job.study.bank.path,
-                 job.study.bank.rows);
+    err_t err = options->check > 0 ? check(&job, options->check, options->json) : fill(&job);
     job_close(&job);
     return err;
 }

@@ -32,6 +32,7 @@ static err_t open_here(const options_t *options, job_t *job)
     job->schema = simulator_schema(job->simulator);
     job->folder = run_folder_path(&job->study, options->out);
     job->again = options->again;
+    job->retry = options->retry;
     return OK;
 }
 

@@ -17,6 +17,7 @@ typedef struct {
     const schema_t *schema; // of the simulator
     char *folder;           // of the results
     bool again;             // train anew over an amortizer of other settings
+    bool retry;             // simulate rows that timed out or crashed again
     lock_t *claim;          // on the folder, on rank 0; NULL before job_claim
 } job_t;
 

@@ -41,7 +41,7 @@ static const command_t commands[] = {
      "a study folder that builds and runs: simulator in C, CMake file, study, README", NULL, "q", 1,
      1, false, command_new},
     {"models", "", "list the built-in simulators", NULL, "J", 0, 0, false, command_models},
-    {"simulate", "STUDY", "fill the bank with simulations (resumes)", NULL, "jrsbqJ", 1, 1, true,
+    {"simulate", "STUDY", "fill the bank with simulations (resumes)", NULL, "jrsbRKqJ", 1, 1, true,
      command_simulate},
     {"train", "STUDY", "train the amortizer from the bank (resumes)", NULL, "jobeaqJ", 1, 1, true,
      command_train},
@@ -73,7 +73,9 @@ enum {
     KEY_DATA,
     KEY_DECLARATION,
     KEY_SHARD_ROWS,
-    KEY_DONE
+    KEY_DONE,
+    KEY_RETRY,
+    KEY_CHECK
 };
 
 typedef struct {
@@ -109,6 +111,10 @@ static const option_row_t option_rows[] = {
     {'S',
      {"shard-rows", KEY_SHARD_ROWS, "N", 0,
       "import, merge: rows of a shard of the new bank (default: 4096; the first bank's)", 0}},
+    {'R', {"retry", KEY_RETRY, NULL, 0, "simulate rows that timed out or crashed again", 0}},
+    {'K',
+     {"check", KEY_CHECK, "K", 0,
+      "simulate K finished rows again and compare them bit for bit with the bank", 0}},
     {'f', {"done", KEY_DONE, NULL, 0, "export: only rows that are done", 0}},
     {'q', {"quiet", 'q', NULL, 0, "warnings and errors only", 0}},
     {'J', {"json", 'J', NULL, 0, "print the answer as JSON", 0}},
@@ -172,6 +178,12 @@ static error_t parse_one(int key, char *text, struct argp_state *state)
         return 0;
     case KEY_SHARD_ROWS:
         o->shard_rows = whole(state, "shard-rows", text, 1);
+        return 0;
+    case KEY_RETRY:
+        o->retry = true;
+        return 0;
+    case KEY_CHECK:
+        o->check = whole(state, "check", text, 1);
         return 0;
     case KEY_DONE:
         o->done = true;
