@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every step is agreed on before the next: a rank whose call failed would leave the others waiting in theirs.
+// A shard without compression: its first rank makes the file, with room for all rows; then each rank writes its own rows
+// at their place. HDF5 is asked by one process alone, since a write that fails inside a collective call of it, above all
+// inside the closing of a file, leaves the other ranks waiting for ever.
+// With compression only HDF5 knows where the rows go, and all ranks write through it; every step is agreed on before the
+// next.
 #define H5_WITH_MPI
 #include "storage/shard_write.h"
 
@@ -9,6 +13,7 @@
 #include "storage/shard_layout.h"
 #include "storage/sync.h"
 
+#include <fcntl.h>
 #include <gnu/libc-version.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -34,7 +39,7 @@ shard_origin_t shard_origin(const schema_t *schema)
 }
 
 typedef struct {
-    const par_t *part;
+    par_t part; // the ranks that have the file open
     const shard_sheet_t *sheet;
     const portion_t *portion;
     const schema_t *schema;
@@ -123,26 +128,31 @@ static err_t make_datasets(writing_t *w)
 {
     err_t err = OK;
     for (int k = 0; k < w->fields && err == OK; k++)
-        err = par_agree(w->part, make_dataset(w, k));
+        err = par_agree(&w->part, make_dataset(w, k));
     return err;
 }
 
-// This rank's rows of one data set.
-static err_t put_column(const writing_t *w, int k, void *buffer)
+// This rank's rows of one data set: the first, counted from the shard's, and their numbers without gaps. `buffer` has room
+// for one double a row.
+static const void *column_data(const writing_t *w, int k, void *buffer, int64_t *first)
 {
     const rows_t *rows = &w->portion->rows;
     shard_field_t field = shard_field(w->schema, k);
     shard_column_t column = shard_column(rows, 0, k);
-    const void *data = column.first;
-    if (column.stride != field.row_bytes) {
-        shard_column_get(&column, rows->n, field.row_bytes, buffer);
-        data = buffer;
-    }
-    int64_t first = w->portion->chunks.begin * BANK_CHUNK_ROWS;
-    first = first < w->sheet->rows ? first : w->sheet->rows;
-    return h5_write_rows(w->dataset[k], first, rows->n, field.type, data,
-                         w->part->size > 1 || w->sheet->compress > 0 ? H5_COLLECTIVE
-                                                                     : H5_INDEPENDENT);
+    *first = w->portion->chunks.begin * BANK_CHUNK_ROWS;
+    *first = *first < w->sheet->rows ? *first : w->sheet->rows;
+    if (column.stride == field.row_bytes)
+        return column.first;
+    shard_column_get(&column, rows->n, field.row_bytes, buffer);
+    return buffer;
+}
+
+static err_t put_column(const writing_t *w, int k, void *buffer)
+{
+    int64_t first;
+    const void *data = column_data(w, k, buffer, &first);
+    return h5_write_rows(w->dataset[k], first, w->portion->rows.n, shard_field(w->schema, k).type,
+                         data, H5_COLLECTIVE);
 }
 
 static err_t put_columns(const writing_t *w)
@@ -150,15 +160,33 @@ static err_t put_columns(const writing_t *w)
     double *buffer = MEM_NEW(double, w->portion->rows.n);
     err_t err = OK;
     for (int k = 0; k < w->fields && err == OK; k++)
-        err = par_agree(w->part, put_column(w, k, buffer));
+        err = par_agree(&w->part, put_column(w, k, buffer));
+    free(buffer);
+    return err;
+}
+
+// The same without HDF5, at the places of the layout.
+static err_t put_rows(const writing_t *w, const char *path, const bank_shard_t *entry)
+{
+    double *buffer = MEM_NEW(double, w->portion->rows.n);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    err_t err = fd < 0 ? err_errno(ERR_IO, "%s", path) : OK;
+    for (int k = 0; k < w->fields && err == OK; k++) {
+        int64_t first, bytes = (int64_t)shard_field(w->schema, k).row_bytes;
+        const void *data = column_data(w, k, buffer, &first);
+        err = sync_write_at(fd, path, entry->layout[k] + first * bytes,
+                            (size_t)(w->portion->rows.n * bytes), data);
+    }
+    if (fd >= 0 && close(fd) != 0 && err == OK)
+        err = err_errno(ERR_IO, "%s: close", path);
     free(buffer);
     return err;
 }
 
 static void note_layout(const writing_t *w, bank_shard_t *entry)
 {
-    entry->n_layout = w->sheet->compress == 0 ? w->fields : 0;
-    entry->layout = MEM_NEW(int64_t, entry->n_layout);
+    entry->n_layout = w->fields;
+    entry->layout = MEM_NEW(int64_t, w->fields);
     for (int k = 0; k < entry->n_layout; k++) {
         entry->layout[k] = h5_dataset_place(w->dataset[k]);
         CHECK(entry->layout[k] > 0, "a contiguous data set has no place in its file");
@@ -169,36 +197,60 @@ static void note_layout(const writing_t *w, bank_shard_t *entry)
 static err_t begin_file(writing_t *w, const char *path)
 {
     int64_t bytes = file_bytes(w->sheet);
-    TRY(par_agree(w->part, w->part->rank == 0 ? sync_reserve(path, bytes) : OK));
-    TRY(par_agree(w->part, h5_create_mpi(w->part->comm, path, &w->file)));
-    return par_agree(w->part, w->part->rank == 0 ? sync_reserve_quietly(path, bytes) : OK);
+    TRY(par_agree(&w->part, w->part.rank == 0 ? sync_reserve(path, bytes) : OK));
+    TRY(par_agree(&w->part, h5_create_mpi(w->part.comm, path, &w->file)));
+    return par_agree(&w->part, w->part.rank == 0 ? sync_reserve_quietly(path, bytes) : OK);
 }
 
+// All of the file but the rows of a shard without compression.
 static err_t write_file(writing_t *w, const char *path, bank_shard_t *entry)
 {
     TRY(begin_file(w, path));
-    TRY(par_agree(w->part, set_attributes(w)));
+    TRY(par_agree(&w->part, set_attributes(w)));
     TRY(make_datasets(w));
-    TRY(put_columns(w));
-    note_layout(w, entry);
+    if (w->sheet->compress > 0)
+        TRY(put_columns(w));
+    else
+        note_layout(w, entry);
     for (int k = 0; k < w->fields; k++)
         h5_drop(&w->dataset[k]);
-    return par_agree(w->part, h5_close(&w->file)); // a flush before it would sync each file alone
+    TRY(par_agree(&w->part, h5_flush(w->file)));
+    return par_agree(&w->part, h5_close(&w->file));
+}
+
+static err_t make_file(writing_t *w, const char *path, bank_shard_t *entry)
+{
+    w->dataset = MEM_NEW(h5_id_t, w->fields);
+    for (int k = 0; k < w->fields; k++)
+        w->dataset[k] = H5_NONE;
+    err_t err = write_file(w, path, entry);
+    if (err != OK)
+        h5_divert(w->file);
+    h5_drop(&w->file);
+    free(w->dataset);
+    return err;
+}
+
+static err_t write_shard(const par_t *part, writing_t *w, const char *path, bank_shard_t *entry)
+{
+    if (w->sheet->compress > 0)
+        return make_file(w, path, entry);
+    w->part = par_alone();
+    TRY(par_agree(part, part->rank == 0 ? make_file(w, path, entry) : OK));
+    if (part->rank != 0) {
+        entry->n_layout = w->fields;
+        entry->layout = MEM_NEW(int64_t, w->fields);
+    }
+    par_broadcast(part, 0, (size_t)w->fields * sizeof *entry->layout, entry->layout);
+    return par_agree(part, put_rows(w, path, entry));
 }
 
 err_t shard_write(const par_t *part, const char *path, const shard_sheet_t *sheet,
                   const portion_t *portion, bank_shard_t *entry)
 {
     const schema_t *schema = &sheet->card->schema;
-    writing_t w = {part, sheet, portion, schema, H5_NONE, NULL, shard_field_count(schema)};
-    w.dataset = MEM_NEW(h5_id_t, w.fields);
-    for (int k = 0; k < w.fields; k++)
-        w.dataset[k] = H5_NONE;
-    err_t err = write_file(&w, path, entry);
-    if (err != OK)
-        h5_divert(w.file);
-    h5_drop(&w.file);
-    free(w.dataset);
+    writing_t w = {*part, sheet, portion, schema, H5_NONE, NULL, shard_field_count(schema)};
+    err_t err = write_shard(part, &w, path, entry);
     if (err == OK && part->rank == 0)
         err = sync_trim(path);
     if (err == OK && part->rank == 0)

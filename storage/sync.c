@@ -74,10 +74,13 @@ err_t sync_rename(const char *from, const char *to)
     return sync_folder_of(to);
 }
 
-err_t sync_write(int fd, const char *path, size_t n, const void *data)
+// offset < 0: where the file stands
+static err_t write_whole(int fd, const char *path, int64_t offset, size_t n, const char *data)
 {
     for (size_t done = 0; done < n;) {
-        ssize_t wrote = write(fd, (const char *)data + done, n - done);
+        ssize_t wrote = offset < 0
+                            ? write(fd, data + done, n - done)
+                            : pwrite(fd, data + done, n - done, (off_t)(offset + (int64_t)done));
         if (wrote < 0 && errno == EINTR)
             continue;
         if (wrote == 0)
@@ -87,6 +90,16 @@ err_t sync_write(int fd, const char *path, size_t n, const void *data)
         done += (size_t)wrote;
     }
     return OK;
+}
+
+err_t sync_write(int fd, const char *path, size_t n, const void *data)
+{
+    return write_whole(fd, path, -1, n, data);
+}
+
+err_t sync_write_at(int fd, const char *path, int64_t offset, size_t n, const void *data)
+{
+    return write_whole(fd, path, offset, n, data);
 }
 
 static err_t write_text(const char *path, const char *text)

@@ -24,6 +24,9 @@ err_t sync_rename(const char *from, const char *to) ERR_MUST_CHECK;
 err_t sync_replace(const char *path, const char *text) ERR_MUST_CHECK;
 /* Writes all n bytes where the open file stands, in as many writes as it takes. ERR_IO with `path`. */
 err_t sync_write(int fd, const char *path, size_t n, const void *data) ERR_MUST_CHECK;
+/* The same at a place of the file. */
+err_t sync_write_at(int fd, const char *path, int64_t offset, size_t n,
+                    const void *data) ERR_MUST_CHECK;
 /* Makes sure that the disk has room for a file of `bytes` bytes and keeps it for this file (made where it is missing; its
  * content stays). Where the file system can not reserve, its free space is looked at. ERR_IO names file and bytes. */
 err_t sync_reserve(const char *path, int64_t bytes) ERR_MUST_CHECK;
