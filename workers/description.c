@@ -154,6 +154,13 @@ static err_t read_dim(const json_t *value, const char *where, const schema_t *s,
     return OK;
 }
 
+static int dims_of(kind_t kind)
+{
+    static const int dims[] = {
+        [KIND_VECTOR] = 1, [KIND_SET] = 2, [KIND_SERIES] = 2, [KIND_IMAGE] = 3};
+    return dims[kind];
+}
+
 static err_t read_observable(json_t *object, const char *where, const schema_t *s,
                              schema_observable_t *out)
 {
@@ -170,6 +177,9 @@ static err_t read_observable(json_t *object, const char *where, const schema_t *
     if (!json_is_array(dims) || n < 1 || n > SCHEMA_MAX_DIMS)
         return err_fail(ERR_FORMAT, "%s: observable %s: dims: got %s, expected a list of 1 to %d",
                         where, out->name, answer_json_kind(dims), SCHEMA_MAX_DIMS);
+    if ((int)n != dims_of(out->kind))
+        return err_fail(ERR_FORMAT, "%s: observable %s: dims: got %zu, a %s has %d", where,
+                        out->name, n, kind_name(out->kind), dims_of(out->kind));
     out->n_dims = (int)n;
     out->length_design = -1;
     double total = 1;

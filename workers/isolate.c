@@ -217,7 +217,9 @@ static outcome_t wait_for(isolate_t *s)
     struct pollfd from = {.fd = s->answer, .events = POLLIN};
     for (;;) {
         double left = time_left(s);
-        int ms = isinf(left) || left > 1e6 ? 1000000 : left <= 0 ? 0 : (int)(1e3 * left) + 1;
+        if (s->timeout > 0 && left > s->timeout)
+            left = s->timeout; // the child may come to a call with less time
+        int ms = left > 1e3 ? 1000000 : left <= 0 ? 0 : (int)(1e3 * left) + 1;
         int ready = poll(&from, 1, ms);
         char byte;
         if (ready > 0)
