@@ -25,7 +25,7 @@ cmake --build build-tests/release -j "$(nproc)"
 ctest --test-dir build-tests/release --output-on-failure "$@"
 
 # valgrind, where there are neither ranks nor vector kernels
-for test in cluster/test_arena cluster/test_yaml cluster/test_message storage/test_schema workers/test_check; do
+for test in cluster/test_arena cluster/test_yaml cluster/test_message storage/test_schema workers/test_check workers/test_prior; do
     valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite "build-tests/release/tests/$test"
 done
 
