@@ -77,8 +77,9 @@ const char *bank_text(const bank_t *bank);
 const char *bank_origin(const bank_t *bank);
 
 /* Reads rows [begin, end) into `rows` (capacity is enough, n is set; `seconds` are cleared, see costs/). They may cross
- * shards. A truncated shard gives ERR_FORMAT, one of another bank ERR_MISMATCH, naming shard and rows. The last shard
- * stays open. One thread at a time (a lock inside). */
+ * shards. A truncated shard gives ERR_FORMAT, one of another bank ERR_MISMATCH, naming shard and rows. Some
+ * shards stay open. A shard that a campaign has written anew since bank_open is read as it is now. One thread at a time (a
+ * lock inside). */
 err_t bank_read(bank_t *bank, int64_t begin, int64_t end, rows_t *rows) ERR_MUST_CHECK;
 /* Status of all rows [0, bank_rows): (n) */
 err_t bank_read_status(bank_t *bank, uint8_t *status) ERR_MUST_CHECK;

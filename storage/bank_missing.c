@@ -40,13 +40,6 @@ bool ranges_have(const ranges_t *r, int64_t row)
 
 /* ---- sealed shards ---- */
 
-char *writer_rewriting_mark(const bank_writer_t *w, int64_t shard)
-{
-    char *name = shard_name(shard), *mark = mem_format("%s/%s.rewriting", w->folder, name);
-    free(name);
-    return mark;
-}
-
 // Whether the catalog's entry tells what lies there: a rewritten shard may have been renamed without its line.
 static bool entry_stands(const bank_writer_t *w, const bank_shard_t *entry, const char *path,
                          const char *mark)
@@ -133,7 +126,7 @@ static err_t look_at_shard(bank_writer_t *w, const catalog_t *catalog, int64_t s
 {
     const bank_shard_t *entry = catalog_find(catalog, shard);
     char *name = shard_name(shard), *path = mem_format("%s/%s", w->folder, name);
-    char *mark = writer_rewriting_mark(w, shard);
+    char *mark = shard_rewriting_mark(w->folder, shard);
     bank_shard_t found = {0};
     err_t err = OK;
     if (entry != NULL && entry_stands(w, entry, path, mark)) {

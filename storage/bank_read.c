@@ -22,37 +22,23 @@ static int64_t gapless(const bank_t *bank)
     return rows;
 }
 
-// Each shard must lie where its number says, and have the model's data sets.
-static err_t check_places(const bank_t *bank, const catalog_t *catalog)
+static void close_shards(bank_t *bank)
 {
-    int fields = shard_field_count(&bank->card.schema);
-    for (int i = 0; i < catalog->n; i++) {
-        const bank_shard_t *s = &catalog->shards[i];
-        if (s->n_layout != 0 && s->n_layout != fields)
-            return err_fail(ERR_FORMAT,
-                            "%s/catalog.jsonl: shard %" PRId64 " has %d data sets, the model %d",
-                            bank->folder, s->shard, s->n_layout, fields);
-        if (s->first_row != s->shard * bank->card.shard_rows || s->rows > bank->card.shard_rows)
-            return err_fail(ERR_FORMAT,
-                            "%s/catalog.jsonl: shard %" PRId64 " has rows [%" PRId64 ", %" PRId64
-                            "), with %" PRId64 " rows a shard",
-                            bank->folder, s->shard, s->first_row, s->first_row + s->rows,
-                            bank->card.shard_rows);
-    }
-    return OK;
+    for (int i = 0; i < BANK_OPEN_SHARDS; i++)
+        shard_close(&bank->open[i].shard);
 }
 
 err_t bank_refresh(bank_t *bank)
 {
     catalog_t fresh;
     TRY(catalog_read(bank->folder, &fresh));
-    err_t err = check_places(bank, &fresh);
+    err_t err = bank_check_places(bank, &fresh);
     if (err != OK) {
         catalog_free(&fresh);
         return err;
     }
     pthread_mutex_lock(&bank->mutex);
-    shard_close(&bank->open); // it may have been superseded
+    close_shards(bank); // they may have been superseded
     catalog_free(&bank->catalog);
     bank->catalog = fresh;
     bank->rows = gapless(bank);
@@ -80,7 +66,7 @@ void bank_close(bank_t **bank)
     bank_t *b = *bank;
     if (b == NULL)
         return;
-    shard_close(&b->open);
+    close_shards(b);
     catalog_free(&b->catalog);
     bank_card_free(&b->card);
     pthread_mutex_destroy(&b->mutex);
@@ -153,15 +139,48 @@ bank_info_t bank_info(const bank_t *bank)
 
 /* ---- rows ---- */
 
-static err_t use_shard(bank_t *bank, int64_t number)
+static err_t open_version(const bank_t *bank, const bank_shard_t *entry, shard_t **out)
 {
-    if (bank->open != NULL && bank->open_number == number)
-        return OK;
-    shard_close(&bank->open);
+    bank_shard_t newer;
+    err_t err = shard_open(bank->folder, &bank->card, entry, out);
+    if (!err_is(err, ERR_FORMAT) || !bank_find_newer(bank, entry, &newer))
+        return err;
+    err_clear();
+    err = open_version(bank, &newer, out);
+    bank_shard_free(&newer);
+    return err;
+}
+
+// Its place among the open ones, or that of the one which was not used for longest. HDF5 needs much memory for a file, so
+// there is one place for all compressed shards.
+static open_shard_t *place_of(bank_t *bank, const bank_shard_t *entry)
+{
+    open_shard_t *oldest = &bank->open[0];
+    if (entry->n_layout == 0)
+        return oldest;
+    oldest++;
+    for (int i = 1; i < BANK_OPEN_SHARDS; i++) {
+        if (bank->open[i].shard != NULL && bank->open[i].number == entry->shard)
+            return &bank->open[i];
+        if (bank->open[i].used < oldest->used)
+            oldest = &bank->open[i];
+    }
+    return oldest;
+}
+
+static err_t use_shard(bank_t *bank, int64_t number, shard_t **out)
+{
     const bank_shard_t *entry = catalog_find(&bank->catalog, number);
     CHECK(entry != NULL, "shard %" PRId64 " below %" PRId64 " rows", number, bank->rows);
-    err_t err = shard_open(bank->folder, &bank->card, entry, &bank->open);
-    bank->open_number = number;
+    open_shard_t *place = place_of(bank, entry);
+    err_t err = OK;
+    if (place->shard == NULL || place->number != number) {
+        shard_close(&place->shard);
+        err = open_version(bank, entry, &place->shard);
+    }
+    place->number = number;
+    place->used = ++bank->uses;
+    *out = place->shard;
     return err == OK ? OK
                      : err_context(err, "shard %" PRId64 ", rows from %" PRId64, number,
                                    number * bank->card.shard_rows);
@@ -175,13 +194,14 @@ static err_t walk(bank_t *bank, int64_t begin, int64_t end, piece_t piece, void 
     for (int64_t at = begin; at < end;) {
         int64_t number = at / bank->card.shard_rows, first = number * bank->card.shard_rows;
         int64_t stop = first + bank->card.shard_rows < end ? first + bank->card.shard_rows : end;
-        TRY(use_shard(bank, number));
-        if (stop - first > shard_rows(bank->open))
+        shard_t *shard;
+        TRY(use_shard(bank, number, &shard));
+        if (stop - first > shard_rows(shard))
             return err_fail(ERR_FORMAT,
                             "%s: shard %" PRId64 " holds rows to %" PRId64 ", row %" PRId64
                             " is missing",
-                            bank->folder, number, first + shard_rows(bank->open) - 1, stop - 1);
-        TRY(piece(bank->open, at - first, stop - first, user, at - begin));
+                            bank->folder, number, first + shard_rows(shard) - 1, stop - 1);
+        TRY(piece(shard, at - first, stop - first, user, at - begin));
         at = stop;
     }
     return OK;

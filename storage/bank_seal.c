@@ -164,7 +164,7 @@ static err_t sync_all(const meeting_t *m)
 
 static err_t make_mark(const bank_writer_t *w, int64_t shard)
 {
-    char *mark = writer_rewriting_mark(w, shard);
+    char *mark = shard_rewriting_mark(w->folder, shard);
     int fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     err_t err = fd < 0 ? err_errno(ERR_IO, "%s", mark) : sync_folder_of(mark);
     if (fd >= 0)
@@ -229,7 +229,7 @@ static err_t enter_all(const meeting_t *m)
 static void remove_marks(const meeting_t *m)
 {
     for (int i = 0; i < m->n; i++) {
-        char *mark = writer_rewriting_mark(m->writer, m->sealed[i].entry.shard);
+        char *mark = shard_rewriting_mark(m->writer->folder, m->sealed[i].entry.shard);
         if (m->sealed[i].rewrites)
             unlink(mark);
         free(mark);

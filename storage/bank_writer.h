@@ -47,7 +47,4 @@ err_t writer_find_recovered(bank_writer_t *writer) ERR_MUST_CHECK;
 /* Rank 0 tells all; each then knows what is missing and open. Collective. */
 void writer_share_lacking(bank_writer_t *writer);
 
-/* "rewriting/<shard>": stands while a newer version of a sealed shard takes its place, until the catalog knows it. */
-char *writer_rewriting_mark(const bank_writer_t *writer, int64_t shard);
-
 #endif

@@ -170,9 +170,16 @@ static bool line_parse(const char *line, size_t length, bank_shard_t *shard)
 // Puts a shard in its place; a later line of the same shard takes the place of the earlier one.
 static void insert(catalog_t *catalog, int *cap, const bank_shard_t *shard)
 {
-    int at = catalog->n;
-    while (at > 0 && catalog->shards[at - 1].shard >= shard->shard)
-        at--;
+    int at = 0, end = catalog->n;
+    if (end > 0 && catalog->shards[end - 1].shard < shard->shard)
+        at = end; // most lines come in order
+    while (at < end) {
+        int middle = at + (end - at) / 2;
+        if (catalog->shards[middle].shard < shard->shard)
+            at = middle + 1;
+        else
+            end = middle;
+    }
     if (at < catalog->n && catalog->shards[at].shard == shard->shard) {
         bank_shard_free(&catalog->shards[at]);
         catalog->shards[at] = *shard;

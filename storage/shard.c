@@ -33,6 +33,11 @@ char *shard_name(int64_t shard)
     return mem_format("shards/%07" PRId64 ".h5", shard);
 }
 
+char *shard_rewriting_mark(const char *folder, int64_t shard)
+{
+    return mem_format("%s/shards/%07" PRId64 ".h5.rewriting", folder, shard);
+}
+
 int64_t shard_rows(const shard_t *shard)
 {
     return shard->rows;

@@ -12,6 +12,9 @@ typedef struct shard shard_t; // an open shard file
 
 /* "shards/0000012.h5": below the bank's folder; the caller frees it. */
 char *shard_name(int64_t shard);
+/* "<folder>/shards/0000012.h5.rewriting": stands while a newer version of a sealed shard takes its place, until the
+ * catalog knows it; the caller frees it. */
+char *shard_rewriting_mark(const char *folder, int64_t shard);
 
 /* Opens what the catalog's entry says. With a layout the file's structure is compared with the entry's checksum and HDF5
  * plays no part. ERR_MISSING: no file; ERR_FORMAT: of another size than sealed, damaged, or another file. */
