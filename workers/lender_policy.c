@@ -27,7 +27,8 @@ typedef struct {
     bool shared;        // some of `shard` went to another group
     runs_t ready;       // complete, not sealed
     double met, called; // last meeting; first ask held for the next
-    double wait;        // how long the last one took to gather
+    double wait; // how long the last one took to gather; before it, half of the longest lease
+    bool has_met;
 } group_t;
 
 typedef struct {
@@ -359,6 +360,9 @@ static void policy_note(lender_policy_t *p, double now, rank_t *rank, const lend
     if (ask->done < lease)
         policy_leave_open(p, rank->begin + ask->done, rank->end);
     rank->begin = rank->end = 0;
+    group_t *g = &p->group[rank->group];
+    if (!g->has_met)
+        g->wait = fmax(g->wait, ask->seconds / 2);
     if (rank->meeting && --p->n_meeting == 0)
         p->quiet_since = now;
     rank->meeting = false;
@@ -412,6 +416,7 @@ static lender_answer_t group_meet(lender_policy_t *p, int group, double now)
     g->held = 0;
     g->calling = g->short_of = false;
     g->wait = now - g->called;
+    g->has_met = true;
     g->met = now;
     return answer;
 }

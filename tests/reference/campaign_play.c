@@ -157,6 +157,7 @@ static void simulate(game_t *g, double now, int rank, const lender_answer_t *a)
                             .failed = fails,
                             .stop = rank == w->ranks - 1 && now + seconds >= w->stop_at};
     g->busy += seconds;
+    g->out.longest = fmax(g->out.longest, seconds);
     g->out.leases++;
     g->out.lent += a->end - a->begin;
     g->out.most_rows = p->rows > g->out.most_rows ? p->rows : g->out.most_rows;
@@ -321,6 +322,7 @@ outcome_t play(const world_t *world)
     while (play_one(&g))
         continue;
     double all = world->ranks * g.out.elapsed;
+    g.out.work = g.busy / world->ranks;
     g.out.seal_share = g.sealing / all;
     g.out.idle_share = 1 - g.busy / all - g.out.seal_share;
     g.out.asks_a_second = (double)g.out.asks / g.out.elapsed;

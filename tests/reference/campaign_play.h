@@ -44,11 +44,12 @@ typedef struct {
     int64_t meetings, meetings_all; // of a group; of all ranks
     int64_t sealed, shared;         // shards; of them by all ranks
     int64_t most_rows;              // that a rank held
-    double elapsed;
-    double idle_share, seal_share; // of the ranks' time: neither simulating nor sealing; sealing
-    double asks_a_second, busiest; // of the lender, on average and in its busiest second
-    double lender_share;           // of its time that it is busy
-    bool failing;                  // the failure limit ended it
+    double elapsed, work;           // seconds; of them a rank simulates, on average
+    double longest;                 // seconds of the longest lease
+    double idle_share, seal_share;  // of the ranks' time: neither simulating nor sealing; sealing
+    double asks_a_second, busiest;  // of the lender, on average and in its busiest second
+    double lender_share;            // of its time that it is busy
+    bool failing;                   // the failure limit ended it
 } outcome_t;
 
 outcome_t play(const world_t *world);
