@@ -418,16 +418,15 @@ static err_t look_for_amortizer(const job_t *job, const char *path, bool *same)
         return OK;
     trained_t old;
     TRY(trained_load(path, &old));
-    char *settings = study_training_text(&job->study),
-         *fingerprint = schema_fingerprint(job->schema);
+    char *settings = study_training_text(&job->study);
+    char *model = schema_difference(&old.schema, job->schema);
     char *difference = settings_difference(old.training, settings);
     err_t err = OK;
-    if (strcmp(old.bank, fingerprint) != 0)
-        err = err_fail(
-            ERR_MISMATCH,
-            "%s was trained on model %s, the study's is %s: give --again to train anew, or "
-            "another --out",
-            path, old.bank, fingerprint);
+    if (model != NULL)
+        err = err_fail(ERR_MISMATCH,
+                       "%s was trained for another model: %s: give --again to train anew, or "
+                       "another --out",
+                       path, model);
     else if (difference != NULL)
         err = err_fail(
             ERR_MISMATCH,
@@ -436,7 +435,7 @@ static err_t look_for_amortizer(const job_t *job, const char *path, bool *same)
             path, difference);
     *same = err == OK;
     free(difference);
-    free(fingerprint);
+    free(model);
     free(settings);
     trained_free(&old);
     return err;

@@ -156,6 +156,8 @@ static judgement_t judge(const holder_t *h, const holder_t *self)
     if (strcmp(h->space, self->space) != 0)
         return HOLDER_UNKNOWN; // its pid means nothing here
     start_of(h->pid, start);
+    if (start[0] == '\0' && kill((pid_t)h->pid, 0) != 0 && errno == EPERM)
+        return HOLDER_UNKNOWN; // another user's, whom /proc hides
     return strcmp(start, h->start) == 0 ? HOLDER_ALIVE : HOLDER_DEAD;
 }
 
