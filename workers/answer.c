@@ -21,10 +21,12 @@ typedef struct {
 
 __attribute__((format(printf, 2, 3))) static bool wrong(const reading_t *r, const char *format, ...)
 {
+    char words[ROW_REASON_CAP];
     va_list args;
     va_start(args, format);
-    vsnprintf(r->why, ROW_REASON_CAP, format, args);
+    vsnprintf(words, sizeof words, format, args);
     va_end(args);
+    row_words(words, strlen(words), ROW_REASON_CAP, r->why);
     return false;
 }
 
@@ -239,12 +241,11 @@ static bool read_refusal(const reading_t *r, json_t *answer, answer_t *out)
         const json_t *said = json_object_get(answer, refusals[i].word);
         if (said == NULL)
             continue;
-        const char *words = json_string_value(said);
+        const char *words = json_is_string(said) ? json_string_value(said) : refusals[i].word;
         out->status = refusals[i].status;
         out->stop = refusals[i].stop;
         if (read_setting(r, answer, false))
-            snprintf(out->reason, sizeof out->reason, "%s",
-                     words != NULL ? words : refusals[i].word);
+            row_words(words, strlen(words), sizeof out->reason, out->reason);
         else
             out->status = ROW_ERROR; // the reason is what is wrong with the setting
         return true;

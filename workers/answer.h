@@ -26,7 +26,7 @@ typedef struct {
     char reason[ROW_REASON_CAP];
 } answer_t;
 
-/* Reads one answer (text[length] is 0) into rows[at]: parameters, design, lengths, observables, status and reason; `index`
+/* Reads one answer into rows[at]: parameters, design, lengths, observables, status and reason; `index`
  * is set already. given: the parameters and design stand in the row. */
 void answer_read(const char *text, size_t length, bool given, rows_t *rows, int64_t at,
                  answer_t *out);
@@ -38,7 +38,7 @@ size_t answer_limit(const schema_t *schema);
 
 enum { DESCRIPTION_LIMIT = 1 << 20 }; // bytes
 
-/* Reads the answer to {"describe": true} (text[length] is 0):
+/* Reads the answer to {"describe": true}:
  *     {"name": "sir", "version": "1", "description": "...", "batch": false,
  *      "parameters":  [{"name": "beta", "lower": 0, "upper": null, "unit": "1/day"}, ...],
  *      "observables": [{"name": "y", "kind": "set", "dims": ["n", 1], "lower": 0, "unit": "people"}, ...],

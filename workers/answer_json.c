@@ -2,6 +2,7 @@
 #include "workers/answer_json.h"
 
 #include "cluster/mem.h"
+#include "workers/row.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -60,9 +61,11 @@ json_t *answer_json(const char *text, size_t length, char *why, size_t cap)
             value = json_loadb(cleaned, n, flags, &error);
         free(cleaned);
     }
+    char begin[64], cause[96];
     if (value == NULL)
-        snprintf(why, cap, "no JSON: %.90s, at byte %d of %zu: %.60s", error.text, error.position,
-                 length, text);
+        snprintf(why, cap, "no JSON: %s, at byte %d of %zu: %s",
+                 row_words(error.text, strlen(error.text), sizeof cause, cause), error.position,
+                 length, row_words(text, length, sizeof begin, begin));
     return value;
 }
 

@@ -3,6 +3,7 @@
 
 #include "cluster/log.h"
 #include "cluster/mem.h"
+#include "workers/row.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -158,11 +159,7 @@ static void last_line(const process_t *p, char *out, size_t cap)
     size_t begin = end;
     while (begin > 0 && p->tail[begin - 1] != '\n' && end - begin < cap - 1)
         begin--;
-    memcpy(out, p->tail + begin, end - begin);
-    out[end - begin] = '\0';
-    for (char *c = out; *c != '\0'; c++)
-        if (iscntrl((unsigned char)*c))
-            *c = ' ';
+    row_words(p->tail + begin, end - begin, cap, out);
 }
 
 void process_obituary(const process_t *p, char out[PROCESS_WORDS])

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workers/row.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -102,6 +103,49 @@ bool row_end(rows_t *rows, int64_t at, char why[ROW_REASON_CAP])
         memset(values + used, 0, (size_t)(size - used) * sizeof(float));
     }
     return finite;
+}
+
+// Bytes of the UTF-8 character at text (RFC 3629), 0 where there is none.
+static size_t character(const unsigned char *text, size_t left)
+{
+    static const struct {
+        unsigned char mask, lead;
+        unsigned least; // of the code point: shorter forms exist below
+    } forms[] = {{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
+    for (size_t n = 1; n <= 4 && n <= left; n++) {
+        if ((text[0] & forms[n - 1].mask) != forms[n - 1].lead)
+            continue;
+        unsigned code = text[0] & (unsigned char)~forms[n - 1].mask;
+        for (size_t k = 1; k < n; k++) {
+            if ((text[k] & 0xc0) != 0x80)
+                return 0;
+            code = code << 6 | (text[k] & 0x3f);
+        }
+        bool surrogate = code >= 0xd800 && code < 0xe000;
+        return code >= forms[n - 1].least && code <= 0x10ffff && !surrogate ? n : 0;
+    }
+    return 0;
+}
+
+const char *row_words(const char *text, size_t length, size_t cap, char *out)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < length;) {
+        size_t n = character((const unsigned char *)text + i, length - i);
+        size_t bytes = n > 0 ? n : 1;
+        if (used + bytes >= cap)
+            break;
+        if (n == 0)
+            out[used] = '?';
+        else if (n == 1 && iscntrl((unsigned char)text[i]))
+            out[used] = ' ';
+        else
+            memcpy(out + used, text + i, bytes);
+        used += bytes;
+        i += bytes;
+    }
+    out[used] = '\0';
+    return out;
 }
 
 void row_unknown(rows_t *rows, int64_t at)

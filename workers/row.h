@@ -24,6 +24,9 @@ void row_draw_design(const schema_t *schema, rng_t *rng, double *design);
 void row_begin(rows_t *rows, int64_t at, int64_t index);
 /* Clears the observables beyond their length; tells whether all values before it are finite. */
 bool row_end(rows_t *rows, int64_t at, char why[ROW_REASON_CAP]);
+/* Somebody's text as words of a reason: on one line, cut to cap - 1 bytes between two characters, '?' for what is no UTF-8.
+ * Returns `out`. */
+const char *row_words(const char *text, size_t length, size_t cap, char *out);
 /* Nothing is known yet of parameters and design: NaN. */
 void row_unknown(rows_t *rows, int64_t at);
 /* A row that failed: keeps parameters and design, has no observables. */

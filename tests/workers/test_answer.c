@@ -236,6 +236,21 @@ static void what_makes_no_sense_is_an_error_with_its_reason(void **state)
     }
 }
 
+// Text as a reason: one line, UTF-8 up to its end, whatever came.
+static void reasons_are_clean_text(void **state)
+{
+    fixture_t *f = *state;
+    answer_t a = read_text(f, "ab\xff\xc3(\x01\xc3\xa9", false);
+    assert_non_null(strstr(a.reason, ": ab?"
+                                     "?( \xc3\xa9"));
+    char text[600] = "{\"error\": \"";
+    for (int i = 0; i < 150; i++)
+        strcat(text, "\xe2\x82\xac"); // three bytes a character
+    strcat(text, "\"}");
+    a = read_text(f, text, false);
+    assert_int_equal(strlen(a.reason), (ROW_REASON_CAP - 1) / 3 * 3);
+}
+
 static void a_failed_row_keeps_what_is_known(void **state)
 {
     fixture_t *f = *state;
@@ -310,6 +325,7 @@ int main(void)
         cmocka_unit_test(values_may_be_flat),
         cmocka_unit_test(numbers_that_are_not_finite_make_the_row_so),
         cmocka_unit_test(what_makes_no_sense_is_an_error_with_its_reason),
+        cmocka_unit_test(reasons_are_clean_text),
         cmocka_unit_test(a_failed_row_keeps_what_is_known),
         cmocka_unit_test(a_stop_is_told),
         cmocka_unit_test(given_parameters_are_kept_and_compared),

@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -245,7 +247,9 @@ static void what_can_not_describe_itself_is_refused(void **state)
         ERR_SIMULATOR));
     assert_non_null(strstr(err_text(), "exit code 4; it said: no such library"));
     assert_true(err_is(start((const char *const[]){"cat", NULL}, folder), ERR_FORMAT));
-    assert_true(err_is(start((const char *const[]){"echo", "hello", NULL}, folder), ERR_FORMAT));
+    assert_true(
+        err_is(start((const char *const[]){"sh", "-c", "read line; echo hello", NULL}, folder),
+               ERR_FORMAT));
     assert_true(
         err_is(start((const char *const[]){"cat", "/dev/zero", NULL}, folder), ERR_SIMULATOR));
 }
@@ -288,6 +292,28 @@ static void its_environment_is_not_that_of_a_rank(void **state)
     assert_non_null(strstr(err_text(), "it said: SIMULATOR_DATA=here)"));
 }
 
+// The command of a killed process becomes our child, and has been told to end.
+static void it_ends_with_its_parent(void **state)
+{
+    (void)state;
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+    pid_t parent = fork();
+    if (parent == 0) {
+        simulator_t *s = NULL;
+        err_t err = load(&s, 0, "mute", NULL);
+        rows_t rows = rows_create(simulator_schema(s), 1);
+        alarm(1); // ends this process, in the middle of the row
+        err = err == OK ? simulator_row(s, SEED, RNG_BANK, 0, &rows, 0) : err;
+        _exit(err == OK);
+    }
+    int status;
+    assert_int_equal(waitpid(parent, &status, 0), parent);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM);
+    pid_t child = waitpid(-1, &status, 0); // not `good`, which goes on
+    assert_true(child > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -306,6 +332,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_failure_stops_where_the_study_says_so),
         cmocka_unit_test(a_stop_ends_the_campaign),
         cmocka_unit_test(what_can_not_describe_itself_is_refused),
+        cmocka_unit_test(it_ends_with_its_parent),
         cmocka_unit_test(stderr_goes_to_the_log),
         cmocka_unit_test(its_environment_is_not_that_of_a_rank),
     };

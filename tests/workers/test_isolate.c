@@ -6,10 +6,12 @@
 
 #include <math.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -48,10 +50,11 @@ static void check_rows(const char *name, row_status_t hang, const char *words)
     int count[ROW_STATUS_COUNT] = {0};
     for (int64_t i = 0; i < ROWS; i++) {
         double x = expected.parameters[i];
-        row_status_t status = x > 0.2 && x < 0.3   ? ROW_CRASHED
-                              : x > 0.5 && x < 0.6 ? hang
-                              : x > 0.95           ? ROW_REJECTED
-                                                   : ROW_DONE;
+        row_status_t status = x > 0.2 && x < 0.3    ? ROW_CRASHED
+                              : x > 0.4 && x < 0.41 ? ROW_CRASHED
+                              : x > 0.5 && x < 0.6  ? hang
+                              : x > 0.95            ? ROW_REJECTED
+                                                    : ROW_DONE;
         count[status]++;
         assert_int_equal(rows.status[i], status);
         assert_int_equal(rows.index[i], i);
@@ -88,7 +91,7 @@ static void so_they_are_in_batches(void **state)
 static void given_parameters_reach_the_child(void **state)
 {
     (void)state;
-    static const double x[3] = {0.4, 0.25, 0.97}, n[1] = {5};
+    static const double x[3] = {0.35, 0.25, 0.97}, n[1] = {5};
     static const row_status_t status[3] = {ROW_DONE, ROW_CRASHED, ROW_REJECTED};
     simulator_t *s = load("wild", true, 0);
     rows_t rows = rows_create(simulator_schema(s), 1);
@@ -190,7 +193,31 @@ static void a_crash_in_this_process_names_plugin_and_row(void **state)
     assert_non_null(strstr(said, "wild.so crashed (segmentation fault) in row 1234;"));
     assert_int_equal(crash_here("wild_abort", 0.55, said, sizeof said), 1);
     assert_non_null(strstr(said, "wild_abort.so crashed (abort) in row 1234;"));
-    assert_int_equal(crash_here("wild", 0.4, said, sizeof said), 77);
+    assert_int_equal(crash_here("wild", 0.405, said, sizeof said), 1); // its stack is full
+    assert_non_null(strstr(said, "wild.so crashed (segmentation fault) in row 1234;"));
+    assert_int_equal(crash_here("wild", 0.35, said, sizeof said), 77);
+}
+
+// The child of a killed process becomes ours, and has been killed too.
+static void the_child_ends_with_its_parent(void **state)
+{
+    (void)state;
+    static const double x[1] = {0.55}, n[1] = {5}; // it hangs
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+    pid_t parent = fork();
+    if (parent == 0) {
+        simulator_t *s = load("wild", true, 0);
+        rows_t rows = rows_create(simulator_schema(s), 1);
+        alarm(1); // ends this process, in the middle of the row
+        err_t err = simulator_row_given(s, SEED, RNG_CHECK, 0, x, n, &rows, 0);
+        _exit(err == OK);
+    }
+    int status;
+    assert_int_equal(waitpid(parent, &status, 0), parent);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM);
+    pid_t child = waitpid(-1, &status, 0);
+    assert_true(child > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
 }
 
 int main(int argc, char **argv)
@@ -207,6 +234,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_batch_entry_gives_the_same_rows),
         cmocka_unit_test(an_error_of_the_plugin_comes_through),
         cmocka_unit_test(a_plugin_that_always_crashes_ends_the_campaign),
+        cmocka_unit_test(the_child_ends_with_its_parent),
         cmocka_unit_test(a_crash_in_this_process_names_plugin_and_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

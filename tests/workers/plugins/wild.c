@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A simulator that misbehaves in the rows whose first random number says so: x ~ U(0, 1), y a set of n values x + noise.
-// x in (0.2, 0.3): a bad address; (0.5, 0.6): it hangs, or aborts where WILD_HANGS is 0. With WILD_BATCH it has a batch
-// entry alone.
+// x in (0.2, 0.3): a bad address; (0.4, 0.41): no end to its stack; (0.5, 0.6): it hangs, or aborts where WILD_HANGS is 0.
+// With WILD_BATCH it has a batch entry alone.
 #include "workers/simulator.h"
 
 #include <math.h>
@@ -25,10 +25,20 @@ static void draw(void *state, const infermill_host_t *host, infermill_random_t *
     parameters[0] = host->uniform(random);
 }
 
+static int dig(int depth, volatile char *above)
+{
+    volatile char hole[4096];
+    hole[depth % 4096] = above[depth % 4096];
+    return depth < 0 ? 0 : dig(depth + 1, hole) + hole[0];
+}
+
 static void misbehave(double x)
 {
+    volatile char top[4096] = {0};
     if (WILD_TAME)
         return;
+    if (x > 0.4 && x < 0.41)
+        top[0] = (char)dig(1, top);
     if (x > 0.2 && x < 0.3) {
         volatile intptr_t nowhere = 64;
         *(volatile int *)nowhere = 1;
