@@ -58,6 +58,35 @@ static void columns_have_three_forms(void **state)
     study_free(&s);
 }
 
+static void a_command_has_words_and_a_timeout(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        double seconds;
+    } times[] = {{"500ms", 0.5}, {"30s", 30}, {"1.5m", 90}, {"2h", 7200}};
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        study_t s;
+        char *text = mem_format("study: a\nmodel: {command: [python3, sim.py], timeout: %s, "
+                                "on_failure: stop}\n",
+                                times[i].text);
+        assert_int_equal(study_parse(text, "a.yaml", &s), OK);
+        assert_int_equal(s.model.command.n, 2);
+        assert_string_equal(s.model.command.at[1], "sim.py");
+        assert_true(fabs(s.model.timeout_seconds - times[i].seconds) < 1e-12);
+        assert_int_equal(s.model.on_failure, FAILURE_STOP);
+        study_free(&s);
+        free(text);
+    }
+    static const char *const no_times[] = {"30", "0s", "-1s", "5 days", "s", "1e400s", "nan"};
+    for (size_t i = 0; i < sizeof no_times / sizeof *no_times; i++) {
+        char *text = mem_format("study: a\nmodel:\n  command: [x]\n  timeout: %s\n", no_times[i]);
+        refused(text, "a.yaml:4: model.timeout: got");
+        free(text);
+    }
+    refused("study: a\nmodel: {builtin: ddm, timeout: 1s}\n", "not for built-in simulators");
+}
+
 static void what_is_wrong_is_named(void **state)
 {
     (void)state;
@@ -235,6 +264,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_filled),
         cmocka_unit_test(columns_have_three_forms),
+        cmocka_unit_test(a_command_has_words_and_a_timeout),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(training_text_tells_settings_apart),
         cmocka_unit_test(the_peers_architecture_has_its_sizes),
