@@ -203,6 +203,12 @@ static bool take_line(const char *at, const char *end, size_t *length, bank_shar
     return feed != NULL && line_whole(at, *length) && line_parse(at, *length, shard);
 }
 
+// A line that was never written to its end, not one that was changed: it has no line feed, nor anything in its place.
+static bool is_torn(const char *at, const char *end)
+{
+    return memchr(at, '\n', (size_t)(end - at)) == NULL && !line_whole(at, (size_t)(end - at) - 1);
+}
+
 static err_t take_lines(const char *path, const char *text, int64_t bytes, catalog_t *catalog)
 {
     const char *end = text + bytes;
@@ -211,10 +217,12 @@ static err_t take_lines(const char *path, const char *text, int64_t bytes, catal
         size_t length;
         bank_shard_t shard;
         if (!take_line(at, end, &length, &shard)) {
-            catalog->torn = at + length + 1 >= end;
+            catalog->torn = is_torn(at, end);
             if (!catalog->torn)
-                return err_fail(ERR_FORMAT, "%s:%d: the line does not fit its checksum", path,
-                                number);
+                return err_fail(ERR_FORMAT,
+                                "%s:%d: the line does not fit its checksum; without the line a "
+                                "campaign checks its shard and enters it again",
+                                path, number);
             return OK;
         }
         insert(catalog, &cap, &shard);
@@ -271,13 +279,11 @@ static err_t append_text(const char *path, size_t bytes, const char *text)
         return err_errno(ERR_IO, "%s", path);
     wait_for_turn(fd);
     off_t before = lseek(fd, 0, SEEK_END);
-    err_t err = OK;
-    errno = ENOSPC; // what a short write means
-    if (write(fd, text, bytes) != (ssize_t)bytes || fsync(fd) != 0) {
-        err = err_errno(ERR_IO, "%s: %zu bytes can not be appended", path, bytes);
-        if (ftruncate(fd, before) != 0)
-            err = err_context(err, "%s: a torn line stays", path);
-    }
+    err_t err = sync_write(fd, path, bytes, text);
+    if (err == OK && fsync(fd) != 0)
+        err = err_errno(ERR_IO, "%s: sync", path);
+    if (err != OK && ftruncate(fd, before) != 0)
+        err = err_context(err, "%s: a torn line stays", path);
     close(fd); // and with it the lock
     return err;
 }

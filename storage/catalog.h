@@ -18,11 +18,11 @@ typedef struct {
     int n;
     bank_shard_t *shards; // (n) ascending by shard, one each: the latest line
     int64_t good_bytes;   // of the file, up to the last whole line
-    bool torn;            // something follows them
+    bool torn;            // the beginning of a line follows them
 } catalog_t;
 
-/* No file gives an empty catalog. What follows the last whole line is left out (another process may be writing it).
- * ERR_FORMAT: a bad line before the last one, by number. */
+/* No file gives an empty catalog. A last line without its end is left out (another process may be writing it).
+ * ERR_FORMAT: a line that was changed, by number. */
 err_t catalog_read(const char *folder, catalog_t *out) ERR_MUST_CHECK;
 void catalog_free(catalog_t *catalog);
 const bank_shard_t *catalog_find(const catalog_t *catalog, int64_t shard); // NULL: none

@@ -4,7 +4,8 @@
 #include "storage/bank.h"
 
 #include "cluster/mem.h"
-#include "storage/h5.h"
+#include "cluster/rng.h"
+#include "storage/shard_fields.h"
 #include "tests/storage/sample_bank.h"
 
 #include <setjmp.h>
@@ -155,6 +156,97 @@ static void a_flipped_byte_anywhere_is_found(void **state)
     assert_int_equal(verify(w, &f), OK);
 }
 
+/* ---- random flips ---- */
+
+enum { SHARD_FLIPS = 800, CATALOG_FLIPS = 200 };
+
+static void flip(const ward_t *w, const char *name, int64_t at, int mask)
+{
+    char *path = mem_format("%s/%s", w->folder, name);
+    FILE *file = fopen(path, "r+be");
+    assert_non_null(file);
+    fseek(file, at, SEEK_SET);
+    int byte = fgetc(file);
+    fseek(file, at, SEEK_SET);
+    fputc(byte ^ mask, file);
+    fclose(file);
+    free(path);
+}
+
+// The rows that a byte of a shard file belongs to, counted from the shard's first: those of a chunk, or all.
+static void rows_of_byte(const ward_t *w, const bank_shard_t *shard, int64_t at, int64_t *begin,
+                         int64_t *end)
+{
+    *begin = 0;
+    *end = shard->rows;
+    for (int k = 0; k < shard->n_layout; k++) {
+        int64_t bytes = (int64_t)shard_field(&w->schema, k).row_bytes,
+                row = (at - shard->layout[k]) / bytes;
+        if (at < shard->layout[k] || row >= shard->rows)
+            continue;
+        *begin = row / BANK_CHUNK_ROWS * BANK_CHUNK_ROWS;
+        *end = *begin + BANK_CHUNK_ROWS < shard->rows ? *begin + BANK_CHUNK_ROWS : shard->rows;
+    }
+}
+
+static void random_flips_of_shards_name_shard_and_rows(void **state)
+{
+    ward_t *w = *state;
+    bank_t *bank;
+    findings_t f;
+    rng_t r = rng_at(SEED, RNG_CHECK, 1);
+    int64_t in_rows = 0;
+    assert_int_equal(bank_open(w->folder, &bank), OK);
+    for (int i = 0; i < SHARD_FLIPS; i++) {
+        const bank_shard_t *shard = bank_shard(bank, (int)rng_below(&r, 3));
+        int64_t at = (int64_t)rng_below(&r, (uint64_t)shard->bytes), begin, end;
+        int mask = 1 + (int)rng_below(&r, 255);
+        rows_of_byte(w, shard, at, &begin, &end);
+        in_rows += end - begin < shard->rows;
+        flip(w, shard->file, at, mask);
+        assert_true(err_is(verify(w, &f), ERR_FORMAT));
+        assert_int_equal(f.n, 1);
+        assert_int_equal(f.shard[0], shard->shard);
+        assert_int_equal(f.first[0], shard->first_row + begin);
+        assert_int_equal(f.end[0], shard->first_row + end);
+        flip(w, shard->file, at, mask);
+    }
+    assert_true(in_rows > SHARD_FLIPS / 2);
+    assert_int_equal(verify(w, &f), OK);
+    bank_close(&bank);
+}
+
+// Lines of a text up to a place in it.
+static int line_of(const char *text, int64_t at)
+{
+    int line = 1;
+    for (int64_t i = 0; i < at; i++)
+        line += text[i] == '\n';
+    return line;
+}
+
+static void random_flips_of_the_catalog_name_the_line(void **state)
+{
+    ward_t *w = *state;
+    bank_t *bank;
+    findings_t f;
+    int64_t size;
+    rng_t r = rng_at(SEED, RNG_CHECK, 2);
+    char *text = sample_bytes(w->folder, "catalog.jsonl", &size);
+    for (int i = 0; i < CATALOG_FLIPS; i++) {
+        int64_t at = i == 0 ? size - 1 : (int64_t)rng_below(&r, (uint64_t)size);
+        int mask = 1 + (int)rng_below(&r, 255);
+        char *where = mem_format("catalog.jsonl:%d:", line_of(text, at));
+        flip(w, "catalog.jsonl", at, mask);
+        assert_true(err_is(bank_open(w->folder, &bank), ERR_FORMAT));
+        assert_non_null(strstr(err_text(), where));
+        flip(w, "catalog.jsonl", at, mask);
+        free(where);
+    }
+    assert_int_equal(verify(w, &f), OK);
+    free(text);
+}
+
 static void a_missing_shard_is_found(void **state)
 {
     ward_t *w = *state;
@@ -167,6 +259,25 @@ static void a_missing_shard_is_found(void **state)
     assert_int_equal(f.end[0], 1200);
     assert_non_null(strstr(f.what[0], "No such file"));
     free(path);
+}
+
+static void swapped_shards_are_both_found(void **state)
+{
+    ward_t *w = *state;
+    findings_t f;
+    char *one = mem_format("%s/shards/0000000.h5", w->folder),
+         *two = mem_format("%s/shards/0000001.h5", w->folder),
+         *aside = mem_format("%s/aside", w->folder);
+    assert_int_equal(rename(one, aside), 0);
+    assert_int_equal(rename(two, one), 0);
+    assert_int_equal(rename(aside, two), 0);
+    assert_true(err_is(verify(w, &f), ERR_FORMAT));
+    assert_int_equal(f.n, 2);
+    assert_int_equal(f.first[0], 0);
+    assert_int_equal(f.first[1], SHARD_ROWS);
+    free(aside);
+    free(two);
+    free(one);
 }
 
 /* ---- reading ---- */
@@ -355,7 +466,10 @@ int main(int argc, char **argv)
         TEST(a_whole_bank_has_no_findings),
         TEST(a_flipped_byte_names_shard_and_rows),
         TEST(a_flipped_byte_anywhere_is_found),
+        TEST(random_flips_of_shards_name_shard_and_rows),
+        TEST(random_flips_of_the_catalog_name_the_line),
         TEST(a_missing_shard_is_found),
+        TEST(swapped_shards_are_both_found),
         TEST(a_truncated_shard_is_named),
         TEST(a_shard_of_another_place_is_refused),
         TEST(a_shard_of_another_bank_is_refused),
