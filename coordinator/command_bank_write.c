@@ -26,6 +26,15 @@ static void tell(const bank_call_t *call, const char *verb, int64_t rows, int64_
                  written);
 }
 
+// As in a study: whole chunks of rows.
+static err_t check_shard_rows(const options_t *options)
+{
+    if (options->shard_rows % BANK_CHUNK_ROWS == 0)
+        return OK;
+    return err_fail(ERR_USAGE, "--shard-rows: got %" PRId64 ", expected a multiple of %d",
+                    options->shard_rows, BANK_CHUNK_ROWS);
+}
+
 err_t bank_verb_import(const bank_call_t *call)
 {
     schema_t schema;
@@ -34,6 +43,7 @@ err_t bank_verb_import(const bank_call_t *call)
     if (declaration == NULL)
         return err_fail(ERR_USAGE, "bank import: --declaration FILE says what the model is: its "
                                    "parameters, design and observables");
+    TRY(check_shard_rows(call->options));
     TRY(par_agree(call->par, bank_import_declaration(declaration, &schema)));
     bank_import_plan_t plan = {.folder = call->arguments[0],
                                .schema = &schema,
@@ -58,6 +68,7 @@ err_t bank_verb_merge(const bank_call_t *call)
                               .n_banks = call->n - 1,
                               .banks = call->arguments + 1,
                               .shard_rows = call->options->shard_rows};
+    TRY(check_shard_rows(call->options));
     TRY(bank_merge(call->par, &plan, &report));
     tell(call, "merge", report.rows, report.written, plan.folder);
     return OK;

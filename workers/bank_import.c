@@ -179,6 +179,7 @@ static err_t import_all(const par_t *par, const bank_import_plan_t *plan, import
     char *origin = par_broadcast_text(par, 0, own);
     par_broadcast(par, 0, sizeof m->before, &m->before);
     par_broadcast(par, 0, sizeof shard_rows, &shard_rows);
+    par_broadcast(par, 0, sizeof out->not_done, &out->not_done);
     bank_plan_t bank = {.folder = plan->folder,
                         .schema = plan->schema,
                         .rows = m->before + import_rows(m->import),

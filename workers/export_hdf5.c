@@ -78,7 +78,7 @@ static char *status_names(void)
     char *all = mem_copy_text("");
     for (int s = 0; s < ROW_STATUS_COUNT; s++) {
         char *longer =
-            mem_format("%s%s%d: %s", all, s ? ", " : "", s, row_status_name((row_status_t)s));
+            mem_format("%s%s%d %s", all, s ? ", " : "", s, row_status_name((row_status_t)s));
         free(all);
         all = longer;
     }

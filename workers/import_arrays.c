@@ -73,6 +73,8 @@ static err_t open_path(import_source_t *s, const char *path, array_t *out)
     *out = nothing;
     out->name = mem_format("%s: %s", s->name, path);
     if (pair >= 0) {
+        free(out->name);
+        out->name = mem_copy_text(s->origin.files[pair].name);
         out->npy = a->files[pair];
         out->n_dims = npy_dims(out->npy, out->dims);
         a->used[pair] = true;
