@@ -86,6 +86,16 @@ expect 0 '"crashed": *[1-9]' "$infermill" bank info caged-bank --json
 "$infermill" simulate hasty.yaml -j 2 -q
 expect 0 '"timeout": *[1-9]' "$infermill" bank info hasty-bank --json
 
+# the study's prior, in this process, in its own, and in batches: the same rows
+prior='parameters: {x: "beta(2, 2)"}'
+study here "model: {plugin: $plugins/wild_tame.so}" "$(bank here-bank)" "$prior" "$small"
+study apart "model: {plugin: $plugins/wild_tame.so, isolate: true}" "$(bank apart-bank)" "$prior" "$small"
+study many "model: {plugin: $plugins/wild_tame_batch.so}" "$(bank many-bank)" "$prior" "$small"
+for way in here apart many; do
+    "$infermill" simulate $way.yaml -j 2 -q
+    same_shards here-bank $way-bank
+done
+
 study when 'model: {command: [python3, moody.py], timeout: 30}' "$(bank x)" "$small"
 expect 2 'when.yaml:2: model.timeout: got "30", expected a time with its unit' "$infermill" simulate when.yaml
 study both "model: {command: [python3, moody.py], plugin: ./x.so}" "$(bank x)" "$small"
