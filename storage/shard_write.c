@@ -198,7 +198,9 @@ static err_t begin_file(writing_t *w, const char *path)
 {
     int64_t bytes = file_bytes(w->sheet);
     TRY(par_agree(&w->part, w->part.rank == 0 ? sync_reserve(path, bytes) : OK));
-    TRY(par_agree(&w->part, h5_create_mpi(w->part.comm, path, &w->file)));
+    err_t err = w->sheet->compress > 0 ? h5_create_mpi(w->part.comm, path, &w->file)
+                                       : h5_create(path, &w->file);
+    TRY(par_agree(&w->part, err));
     return par_agree(&w->part, w->part.rank == 0 ? sync_reserve_quietly(path, bytes) : OK);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A shard file written by a seal group through MPI-IO, so that its bytes do not depend on the number of ranks.
+ * A shard file written by the ranks that store it. Its bytes do not depend on their number: one of them makes the file, all
+ * write their rows at their places. A compressed one is written through parallel HDF5 (MPI-IO), and holds the same rows in
+ * another order of chunks.
  */
 #ifndef STORAGE_SHARD_WRITE_H
 #define STORAGE_SHARD_WRITE_H
