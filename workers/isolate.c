@@ -7,7 +7,6 @@
 #include "workers/process.h"
 #include "workers/row.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <poll.h>
@@ -231,16 +230,7 @@ static outcome_t wait_for(isolate_t *s)
 
 static outcome_t ask(isolate_t *s)
 {
-    sigset_t pipe_signal, before;
-    sigemptyset(&pipe_signal);
-    sigaddset(&pipe_signal, SIGPIPE);
-    sigprocmask(SIG_BLOCK, &pipe_signal, &before);
-    ssize_t written = write(s->ask, "", 1);
-    static const struct timespec at_once = {0};
-    if (written < 0 && errno == EPIPE)
-        sigtimedwait(&pipe_signal, NULL, &at_once); // the one we made
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    return written == 1 ? wait_for(s) : DIED;
+    return process_write(s->ask, "", 1) == 1 ? wait_for(s) : DIED;
 }
 
 static void hand_over(isolate_t *s, const request_t *r, int64_t from, int64_t n, bool fresh)

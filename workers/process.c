@@ -94,9 +94,7 @@ static void open_log(process_t *p)
 {
     p->log = open(p->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (p->log < 0) {
-        err_t err = err_errno(ERR_IO, "%s can not be written", p->log_path);
-        log_warning("%s", err_text());
-        (void)err;
+        log_warning("%s can not be written: %s", p->log_path, strerror(errno));
         free(p->log_path);
         p->log_path = NULL;
     } else if (p->tail_length > 0 && write(p->log, p->tail, p->tail_length) < 0) {
@@ -353,20 +351,28 @@ err_t process_start(process_t *p)
 
 /* ---- asking ---- */
 
-// Writes what the pipe takes; a reader that is gone is seen at its stdout.
-static void send_some(process_t *p, const char *text, size_t length, size_t *sent)
+ssize_t process_write(int pipe, const void *bytes, size_t n)
 {
     static const struct timespec at_once = {0};
     sigset_t pipe_signal, before;
     sigemptyset(&pipe_signal);
     sigaddset(&pipe_signal, SIGPIPE);
     sigprocmask(SIG_BLOCK, &pipe_signal, &before);
-    ssize_t n = write(p->pipe[IN], text + *sent, length - *sent);
-    if (n < 0 && errno == EPIPE) {
+    ssize_t written = write(pipe, bytes, n);
+    int error = errno;
+    if (written < 0 && error == EPIPE)
         sigtimedwait(&pipe_signal, NULL, &at_once); // the one we made
-        *sent = length;
-    }
     sigprocmask(SIG_SETMASK, &before, NULL);
+    errno = error;
+    return written;
+}
+
+// Writes what the pipe takes; a reader that is gone is seen at its stdout.
+static void send_some(process_t *p, const char *text, size_t length, size_t *sent)
+{
+    ssize_t n = process_write(p->pipe[IN], text + *sent, length - *sent);
+    if (n < 0 && errno == EPIPE)
+        *sent = length;
     if (n > 0)
         *sent += (size_t)n;
 }

@@ -47,6 +47,8 @@ process_outcome_t process_ask(process_t *process, const char *text, size_t lengt
 /* How it ended, and its last line on stderr: "exit code 3; it said: no such file". After process_end. */
 void process_obituary(const process_t *process, char out[PROCESS_WORDS]);
 
+/* As write(), without the SIGPIPE where nobody reads any more: -1 with EPIPE. */
+ssize_t process_write(int pipe, const void *bytes, size_t n);
 /* Ends and reaps a child that leads a process group: sends `signal` to the group (0: none), waits for it to end for `grace`
  * seconds, then SIGKILL to the group. Returns its wait status. */
 int process_reap(pid_t child, int signal, double grace);
