@@ -11,15 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BLOCK_ROWS = 1024 };
-
 static err_t collect(bank_t *bank, failures_t *f)
 {
-    rows_t rows = rows_create(bank_schema(bank), BLOCK_ROWS);
+    int64_t block = rows_of_block(bank_schema(bank)), n = bank_rows(bank);
+    rows_t rows = rows_create(bank_schema(bank), block);
     err_t err;
-    for (int64_t at = 0; at < bank_rows(bank); at += BLOCK_ROWS) {
-        int64_t end = at + BLOCK_ROWS < bank_rows(bank) ? at + BLOCK_ROWS : bank_rows(bank);
-        TRY_TO(done, bank_read(bank, at, end, &rows));
+    for (int64_t at = 0; at < n; at += block) {
+        int64_t end = at + block < n ? at + block : n;
+        TRY_TO(done, bank_read_head(bank, at, end, &rows));
         TRY_TO(done, bank_read_costs(bank, at, end, &rows));
         failures_add_rows(f, &rows, 0, rows.n);
     }

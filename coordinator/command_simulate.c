@@ -51,9 +51,10 @@ static err_t is_full(const job_t *job, bool *full)
     }
     TRY(err);
     char *fingerprint = schema_fingerprint(job->schema);
-    *full = strcmp(fingerprint, bank_fingerprint(bank)) == 0 &&
-            bank_seed(bank) == (uint64_t)job->study.bank.seed &&
-            bank_shard_rows(bank) == job->study.bank.shard_rows &&
+    bool same = bank_origin(bank) != NULL || // imported or merged: it has neither
+                (bank_seed(bank) == (uint64_t)job->study.bank.seed &&
+                 bank_shard_rows(bank) == job->study.bank.shard_rows);
+    *full = strcmp(fingerprint, bank_fingerprint(bank)) == 0 && same &&
             bank_rows(bank) >= job->study.bank.rows && !(job->retry && open_again(bank) > 0) &&
             files_stand(bank, job->study.bank.path);
     free(fingerprint);

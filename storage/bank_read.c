@@ -221,17 +221,32 @@ static err_t rows_piece(shard_t *shard, int64_t begin, int64_t end, void *user, 
     return shard_read(shard, begin, end, user, at);
 }
 
-err_t bank_read(bank_t *bank, int64_t begin, int64_t end, rows_t *rows)
+static err_t head_piece(shard_t *shard, int64_t begin, int64_t end, void *user, int64_t at)
+{
+    return shard_read_head(shard, begin, end, user, at);
+}
+
+static err_t read_with(bank_t *bank, piece_t piece, int64_t begin, int64_t end, rows_t *rows)
 {
     CHECK(end - begin <= rows->capacity, "%" PRId64 " rows into room for %" PRId64, end - begin,
           rows->capacity);
     pthread_mutex_lock(&bank->mutex);
     err_t err = check_range(bank, begin, end);
     if (err == OK)
-        err = walk(bank, begin, end, rows_piece, rows);
+        err = walk(bank, begin, end, piece, rows);
     pthread_mutex_unlock(&bank->mutex);
     rows->n = err == OK ? end - begin : 0;
     return err;
+}
+
+err_t bank_read(bank_t *bank, int64_t begin, int64_t end, rows_t *rows)
+{
+    return read_with(bank, rows_piece, begin, end, rows);
+}
+
+err_t bank_read_head(bank_t *bank, int64_t begin, int64_t end, rows_t *rows)
+{
+    return read_with(bank, head_piece, begin, end, rows);
 }
 
 static err_t status_piece(shard_t *shard, int64_t begin, int64_t end, void *user, int64_t at)

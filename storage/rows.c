@@ -38,6 +38,37 @@ rows_t rows_create(const schema_t *schema, int64_t capacity)
     return rows;
 }
 
+// What is new of an array of rows is cleared.
+static void *array_grow(void *old, int64_t from, int64_t to, size_t size)
+{
+    char *memory = mem_resize(old, (size_t)to, size);
+    memset(memory + (size_t)from * size, 0, (size_t)(to - from) * size);
+    return memory;
+}
+
+void rows_reserve(rows_t *rows, int64_t capacity)
+{
+    const schema_t *schema = rows->schema;
+    int64_t old = rows->capacity;
+    if (capacity <= old)
+        return;
+    rows->index = array_grow(rows->index, old, capacity, sizeof *rows->index);
+    rows->status = array_grow(rows->status, old, capacity, sizeof *rows->status);
+    rows->seconds = array_grow(rows->seconds, old, capacity, sizeof *rows->seconds);
+    rows->reason = array_grow(rows->reason, old, capacity, sizeof *rows->reason);
+    rows->parameters = array_grow(rows->parameters, old, capacity,
+                                  (size_t)schema->n_parameters * sizeof *rows->parameters);
+    rows->design =
+        array_grow(rows->design, old, capacity, (size_t)schema->n_design * sizeof *rows->design);
+    rows->length = array_grow(rows->length, old, capacity,
+                              (size_t)schema->n_observables * sizeof *rows->length);
+    for (int o = 0; o < schema->n_observables; o++)
+        rows->observables[o] =
+            array_grow(rows->observables[o], old, capacity,
+                       (size_t)schema_size(&schema->observables[o]) * sizeof(float));
+    rows->capacity = capacity;
+}
+
 void rows_destroy(rows_t *rows)
 {
     for (int o = 0; rows->schema != NULL && o < rows->schema->n_observables; o++)
@@ -156,6 +187,13 @@ size_t rows_bytes(const schema_t *schema)
     for (int f = 0; f < field_count(schema); f++)
         bytes += field_bytes(schema, f);
     return bytes;
+}
+
+int64_t rows_of_block(const schema_t *schema)
+{
+    enum { BYTES = 32 << 20, MOST = 4096 };
+    int64_t fit = BYTES / (int64_t)rows_bytes(schema);
+    return fit < 1 ? 1 : (fit < MOST ? fit : MOST);
 }
 
 void rows_pack(const rows_t *rows, int64_t at, void *out)

@@ -38,6 +38,8 @@ typedef struct {
 
 rows_t rows_create(const schema_t *schema,
                    int64_t capacity); // cleared, n = 0; the schema must outlive it
+/* Makes the capacity larger where it is smaller; what is new is cleared. Large blocks are not copied. */
+void rows_reserve(rows_t *rows, int64_t capacity);
 void rows_destroy(rows_t *rows);
 /* Sets the words of a row: copied, cut to ROW_REASON_CAP; NULL or "" clears them. */
 void rows_set_reason(rows_t *rows, int64_t at, const char *reason);
@@ -46,6 +48,8 @@ void rows_copy(const rows_t *a, int64_t from, rows_t *b, int64_t to);
 /* Appends row `from` of a to b, which has room for it. */
 void rows_append(const rows_t *a, int64_t from, rows_t *b);
 size_t rows_bytes(const schema_t *schema); // of one row, packed
+/* Rows of a block for streaming through many: some 32 MB, 1 to 4096 of them. */
+int64_t rows_of_block(const schema_t *schema);
 /* Row `at` as rows_bytes() bytes without gaps, for a message: index, status, seconds, parameters, design,
  * length, observables. The reason is not among them. */
 void rows_pack(const rows_t *rows, int64_t at, void *out);

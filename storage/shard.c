@@ -252,7 +252,9 @@ static err_t read_column(const shard_t *s, int k, int64_t begin, int64_t n, rows
     return OK;
 }
 
-err_t shard_read(shard_t *s, int64_t begin, int64_t end, rows_t *rows, int64_t at)
+// The first fields of shard_fields.h.
+static err_t read_fields(shard_t *s, int n_fields, int64_t begin, int64_t end, rows_t *rows,
+                         int64_t at)
 {
     int64_t n = end - begin;
     CHECK(n >= 0 && at + n <= rows->capacity,
@@ -260,7 +262,7 @@ err_t shard_read(shard_t *s, int64_t begin, int64_t end, rows_t *rows, int64_t a
           rows->capacity);
     double *buffer = MEM_NEW(double, n); // only single numbers do not lie side by side in memory
     err_t err = OK;
-    for (int k = 0; k < s->n_fields && err == OK; k++)
+    for (int k = 0; k < n_fields && err == OK; k++)
         err = read_column(s, k, begin, n, rows, at, buffer);
     free(buffer);
     memset(rows->seconds + at, 0, (size_t)n * sizeof rows->seconds[0]);
@@ -269,6 +271,17 @@ err_t shard_read(shard_t *s, int64_t begin, int64_t end, rows_t *rows, int64_t a
     return err == OK ? OK
                      : err_context(err, "shard %" PRId64 ", its rows %" PRId64 " to %" PRId64,
                                    s->number, begin, end - 1);
+}
+
+err_t shard_read(shard_t *s, int64_t begin, int64_t end, rows_t *rows, int64_t at)
+{
+    return read_fields(s, s->n_fields, begin, end, rows, at);
+}
+
+err_t shard_read_head(shard_t *s, int64_t begin, int64_t end, rows_t *rows, int64_t at)
+{
+    const int n_fields = 2 + rows->schema->n_parameters; // index, status and they
+    return read_fields(s, n_fields, begin, end, rows, at);
 }
 
 err_t shard_read_status(shard_t *s, int64_t begin, int64_t end, uint8_t *status)

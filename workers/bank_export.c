@@ -11,14 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BLOCK_BYTES = 32 << 20, BLOCK_ROWS = 4096 };
-
-static int64_t block_rows(const schema_t *schema)
-{
-    int64_t fit = BLOCK_BYTES / (int64_t)rows_bytes(schema);
-    return fit < 1 ? 1 : (fit < BLOCK_ROWS ? fit : BLOCK_ROWS);
-}
-
 // Rows to write, from the catalog.
 static int64_t count_rows(const bank_t *bank, bool done)
 {
@@ -59,7 +51,7 @@ static err_t add_block(export_t *e, const export_kind_t *kind, bool done, int64_
 
 static err_t add_rows(export_t *e, const export_kind_t *kind, bool done)
 {
-    int64_t total = bank_rows(e->bank), block = block_rows(bank_schema(e->bank)), written = 0;
+    int64_t total = bank_rows(e->bank), block = rows_of_block(bank_schema(e->bank)), written = 0;
     rows_t rows = rows_create(bank_schema(e->bank), block);
     progress_t progress = progress_start("export", "rows", 0, total);
     err_t err = OK;

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHECK_ROWS = 1024, SHARD_ROWS = 4096 };
+enum { SHARD_ROWS = 4096 };
 
 typedef struct {
     import_t *import;
@@ -38,8 +38,8 @@ static err_t check_rows(import_t *import, bank_import_report_t *out, rows_t *row
 {
     int64_t total = import_rows(import);
     progress_t progress = progress_start("check", "rows", 0, total);
-    for (int64_t at = 0; at < total; at += CHECK_ROWS) {
-        int64_t n = total - at < CHECK_ROWS ? total - at : CHECK_ROWS;
+    for (int64_t at = 0; at < total; at += rows->capacity) {
+        int64_t n = total - at < rows->capacity ? total - at : rows->capacity;
         if (stop_requested())
             return err_fail(ERR_STOPPED, "stopped on request, nothing is written");
         TRY(import_read(import, at, n, rows));
@@ -141,7 +141,7 @@ static err_t find_origin(const bank_import_plan_t *plan, const import_t *import,
 static err_t prepare(const bank_import_plan_t *plan, importing_t *m, bank_import_report_t *out,
                      int64_t *shard_rows, origin_t *all)
 {
-    rows_t rows = rows_create(plan->schema, CHECK_ROWS);
+    rows_t rows = rows_create(plan->schema, rows_of_block(plan->schema));
     err_t err = find_origin(plan, m->import, shard_rows, all);
     if (err == OK)
         err = check_rows(m->import, out, &rows);

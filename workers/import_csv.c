@@ -213,9 +213,10 @@ static err_t read_header(import_source_t *s, csv_source_t *c)
     int n = csv_fields(c->csv);
     c->columns = MEM_NEW(target_t, n);
     c->names = MEM_NEW(char *, n);
-    for (; c->n_columns < n; c->n_columns++) {
-        c->names[c->n_columns] = mem_copy_text(csv_field(c->csv, c->n_columns));
-        TRY(find_target(s, c->names[c->n_columns], &c->columns[c->n_columns]));
+    for (int i = 0; i < n; i++) {
+        c->names[i] = mem_copy_text(csv_field(c->csv, i));
+        c->n_columns = i + 1;
+        TRY(find_target(s, c->names[i], &c->columns[i]));
     }
     return check_columns(s, c);
 }

@@ -50,7 +50,7 @@ look check_merged "from h5" "bank 1" "bank 2"
 expect 1 'the bank was simulated' bank import "bank 1" --declaration declaration.yaml two.h5
 expect 1 'made by another model than declared: model ddm against location_scale' \
     bank import wrong --declaration other/bank.yaml two.h5
-expect 1 'nothing is simulated into it' "$infermill" simulate s1.yaml -j 1 -q --bank "from h5"
+expect 1 'nothing is simulated into it' "$infermill" simulate s1.yaml -j 1 -q --rows 2000 --bank "from h5"
 
 # Merged, from banks that can not be written, one of them grown since.
 "$infermill" simulate s2.yaml -j 2 -q --rows 900
@@ -74,6 +74,12 @@ bank merge deep "all of it" "from csv" 2>said
 expect 2 'got 1 arguments' bank merge deep
 expect 2 'unknown verb "exprt".*did you mean "export"' bank exprt deep x.h5
 expect 2 'declaration' bank import new two.h5
+
+# A study uses what was merged, and simulates nothing into it.
+study merged 'model: {builtin: ddm}' 'bank: {path: all of it, rows: 1600}' \
+    'train: {epochs: 1, validation_rows: 100, batch_size: 64}'
+expect 0 'nothing to do' "$infermill" simulate merged.yaml -j 1
+expect 0 'train: 1500 rows' "$infermill" train merged.yaml -j 1
 
 # Killed at any moment and called again: the same bytes.
 study large 'model: {builtin: ddm}' 'bank: {path: large, rows: 16000, seed: 3, shard_rows: 256}'
