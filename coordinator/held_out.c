@@ -108,9 +108,14 @@ static err_t simulate_here(job_t *job, int64_t n, uint64_t seed, rows_t *rows)
 {
     for (int64_t b = 0; b < collect_blocks(n); b++) {
         range_t range = collect_range(n, b);
-        for (int64_t i = range.begin; i < range.end && collect_owner(job->par, b) == job->par->rank;
-             i++)
-            TRY(simulator_row(job->simulator, seed, RNG_HELD_OUT, i, rows, i));
+        int64_t rows_here = range.end - range.begin, done;
+        if (collect_owner(job->par, b) != job->par->rank)
+            continue;
+        TRY(simulator_rows(job->simulator, seed, RNG_HELD_OUT, range.begin, rows_here, rows,
+                           range.begin, &done));
+        if (done < rows_here)
+            return err_fail(ERR_STOPPED, "stopped on request while simulating held-out data sets; "
+                                         "the same command begins them anew");
     }
     return OK;
 }
