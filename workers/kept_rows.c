@@ -29,13 +29,9 @@ int64_t kept_rows_room(const kept_rows_t *k)
 void kept_rows_reserve(kept_rows_t *k, int64_t n)
 {
     int64_t need = k->rows.n + n, twice = 2 * k->rows.capacity;
-    if (need <= k->rows.capacity)
-        return;
-    rows_t larger = rows_create(k->rows.schema, need > twice ? need : twice);
-    for (int64_t i = 0; i < k->rows.n; i++)
-        rows_append(&k->rows, i, &larger);
-    rows_destroy(&k->rows);
-    k->rows = larger;
+    int64_t most = need > k->most ? need : k->most;
+    if (need > k->rows.capacity)
+        rows_reserve(&k->rows, twice < need ? need : twice < most ? twice : most);
 }
 
 err_t kept_rows_secure(kept_rows_t *k, int64_t from, double seconds, bank_writer_t *writer)

@@ -3,7 +3,7 @@
 // The policy in made-up campaigns (tests/reference/campaign_play.h, which checks every lease and every meeting), and by
 // hand. Times are those of a virtual clock.
 #include "cluster/err.h"
-#include "cluster/mem.h"
+#include "cluster/rng.h"
 #include "tests/reference/campaign_play.h"
 #include "workers/lender_policy.h"
 
@@ -219,6 +219,37 @@ static void too_many_failures_end_the_campaign(void **state)
     assert_whole(&w, &o);
 }
 
+// Whatever the campaign: its rows and shards come out whole, or what was asked for ends it.
+static world_t any_world(uint64_t number)
+{
+    rng_t r = rng_at(99, RNG_CHECK, number);
+    world_t w = world_usual();
+    w.ranks = (int)rng_integer(&r, 1, 60);
+    w.group_ranks = (int)rng_integer(&r, 1, 16);
+    w.shards = (int)rng_integer(&r, 0, 60);
+    w.shard_rows = rng_integer(&r, 1, 600);
+    w.mean = pow(10, -6 + 7 * rng_uniform(&r));
+    w.spread = 2 * rng_uniform(&r);
+    w.room = rng_uniform(&r) < 0.5 ? 2 * w.shard_rows : 1 << 20;
+    if (rng_uniform(&r) < 0.2)
+        w.stop_at = rng_uniform(&r) * w.mean * (double)all_rows(&w) / w.ranks;
+    if (rng_uniform(&r) < 0.2)
+        w.fail_at = rng_integer(&r, 0, all_rows(&w));
+    return w;
+}
+
+static void any_campaign_comes_out_whole(void **state)
+{
+    (void)state;
+    for (uint64_t number = 0; number < 500; number++) {
+        world_t w = any_world(number);
+        outcome_t o = play(&w);
+        assert_true(o.most_rows <= w.room);
+        if (isinf(w.stop_at) && w.fail_at < 0)
+            assert_whole(&w, &o);
+    }
+}
+
 /* ---- by hand ---- */
 
 static const lender_ask_t idle = {.room = 1000};
@@ -339,6 +370,7 @@ int main(void)
         cmocka_unit_test(a_stop_reaches_all_groups),
         cmocka_unit_test(a_failed_rank_calls_the_last_meeting),
         cmocka_unit_test(too_many_failures_end_the_campaign),
+        cmocka_unit_test(any_campaign_comes_out_whole),
         cmocka_unit_test(a_draw_that_does_not_end_is_seen),
         cmocka_unit_test(a_dry_group_takes_then_borrows),
         cmocka_unit_test(shards_without_a_missing_row_are_sealed),
