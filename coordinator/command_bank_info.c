@@ -87,7 +87,8 @@ static void print_lines(const char *text)
     }
 }
 
-static void print_text(const bank_t *bank, const bank_info_t *t, failures_t *f)
+// What the catalog knows, even where a shard can not be read.
+static void print_catalog(const bank_t *bank, const bank_info_t *t)
 {
     fputs(bank_text(bank), stdout);
     printf("# %" PRId64 " rows in %" PRId64 " shards, %.1f MB; %.3g s of simulating", t->rows,
@@ -98,6 +99,10 @@ static void print_text(const bank_t *bank, const bank_info_t *t, failures_t *f)
     printf("\n");
     if (t->rows > bank_rows(bank))
         printf("# below: rows 0 to %" PRId64 ", before the first gap\n", bank_rows(bank) - 1);
+}
+
+static void print_outcomes(failures_t *f)
+{
     print_costs(f);
     char *text = failures_share(f) > 0 ? failures_text(f) : NULL;
     if (text != NULL)
@@ -110,12 +115,15 @@ err_t bank_verb_info(const bank_call_t *call)
     bank_t *bank = NULL;
     TRY(bank_open(call->arguments[0], &bank));
     bank_info_t totals = bank_info(bank);
+    bool json = call->options->json;
+    if (!json)
+        print_catalog(bank, &totals);
     failures_t *f = failures_create(bank_schema(bank), FAILURES_CAPACITY_ALL);
     err_t err = collect(bank, f);
-    if (err == OK && call->options->json)
+    if (err == OK && json)
         print_json(bank, &totals, f);
     else if (err == OK)
-        print_text(bank, &totals, f);
+        print_outcomes(f);
     failures_destroy(&f);
     bank_close(&bank);
     return err;
