@@ -287,13 +287,14 @@ static err_t verdict(campaign_t *c)
     TRY(par_agree(c->par, c->failure));
     if (c->failing)
         return too_many_failures(c);
-    int64_t sealed = par_sum_i64(c->par, c->report->shards);
+    int64_t sealed = par_sum_i64(c->par, c->report->shards),
+            journaled = par_sum_i64(c->par, c->kept.journaled);
     if (sealed == c->work.n)
         return OK;
     return err_fail(ERR_STOPPED,
-                    "stopped on request: %" PRId64
-                    " of %d open shards sealed; the same command goes on",
-                    sealed, c->work.n);
+                    "stopped on request: %" PRId64 " of %d open shards sealed, %" PRId64
+                    " more rows in journals; the same command goes on",
+                    sealed, c->work.n, journaled);
 }
 
 static double sum_f64(const par_t *par, double mine)
