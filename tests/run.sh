@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # run.sh [--long] [ctest arguments]: on a fresh Debian 12 machine, installs what is missing, builds (warnings are errors),
-# and runs every test; the unit tests once more under the address and undefined-behaviour sanitizers.
+# and runs every test; the unit tests once more under the address and undefined-behaviour sanitizers; and the fuzzers, for a
+# moment each (two minutes with --long).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 long=OFF
@@ -37,3 +38,5 @@ cmake --build build-tests/sanitize -j "$(nproc)"
 export UBSAN_OPTIONS=print_stacktrace=1 LSAN_OPTIONS=suppressions="$PWD/tests/leaks.supp"
 ctest --test-dir build-tests/sanitize --output-on-failure -L unit -LE mpi "$@"
 ASAN_OPTIONS=detect_leaks=0 ctest --test-dir build-tests/sanitize --output-on-failure -L mpi "$@"
+
+bash tests/fuzz/fuzz.sh $([ $long = OFF ] || echo 120)

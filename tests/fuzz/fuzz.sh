@@ -21,7 +21,7 @@ work=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d) # in memory where that is
 trap 'rm -rf "$work"' EXIT
 export TMPDIR=$work FUZZ_BANK=$work/bank
 export ASAN_OPTIONS=allocator_may_return_null=0 UBSAN_OPTIONS=print_stacktrace=1
-ASAN_OPTIONS=detect_leaks=0 OMPI_MCA_ess_singleton_isolated=1 $build/tests/fuzz/seed_bank "$FUZZ_BANK"
+ASAN_OPTIONS=detect_leaks=0 OMPI_MCA_ess_singleton_isolated=1 $build/tests/fuzz/seed_bank "$FUZZ_BANK" "$work/open"
 
 # The inputs to start from: those of the repository, and files of the bank just made.
 seeds() {
@@ -30,6 +30,7 @@ seeds() {
     [ ! -d "tests/fuzz/corpus/$1" ] || cp tests/fuzz/corpus/"$1"/* "$to"
     case $1 in
     card) cp "$FUZZ_BANK/bank.yaml" "$to" ;;
+    journal) cp "$work"/open/journal/* "$to" ;;
     catalog) cp "$FUZZ_BANK/catalog.jsonl" "$to" ;;
     shard) cp "$FUZZ_BANK"/shards/*.h5 "$to" ;;
     esac
