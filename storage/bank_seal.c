@@ -131,7 +131,7 @@ static err_t seal_wave(meeting_t *m, int n, const int64_t *shards)
     range_t *whole = MEM_NEW(range_t, n);
     for (int k = 0; k < n; k++)
         whole[k] = bank_writer_range(m->writer, shards[k]);
-    wave_t wave = {m->group, n, whole};
+    wave_t wave = {m->group, n, whole, m->writer->compress > 0};
     portion_begin(&m->portion, &wave, &m->writer->card.schema);
     err_t err;
     TRY_TO(done, par_agree(m->group, gather_kept(m->writer, &m->portion)));

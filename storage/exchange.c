@@ -29,6 +29,12 @@ int wave_shard(const wave_t *wave, int rank)
     return (int)share_of(rank, wave->group->size, wave->n);
 }
 
+// Of the ranks of a shard, those that store something.
+static int64_t storing(const wave_t *wave, range_t ranks)
+{
+    return wave->alone ? 1 : ranks.end - ranks.begin;
+}
+
 static int64_t chunks_of(range_t whole)
 {
     return (whole.end - whole.begin + BANK_CHUNK_ROWS - 1) / BANK_CHUNK_ROWS;
@@ -56,7 +62,7 @@ static int owner_of(const wave_t *wave, int64_t row)
         return -1;
     range_t ranks = wave_ranks(wave, k), whole = wave->whole[k];
     int64_t chunk = (row - whole.begin) / BANK_CHUNK_ROWS;
-    return (int)(ranks.begin + share_of(chunk, chunks_of(whole), ranks.end - ranks.begin));
+    return (int)(ranks.begin + share_of(chunk, chunks_of(whole), storing(wave, ranks)));
 }
 
 static void portion_room(portion_t *p, const schema_t *schema, int64_t n)
@@ -73,8 +79,9 @@ void portion_begin(portion_t *p, const wave_t *wave, const schema_t *schema)
 {
     int k = wave_shard(wave, wave->group->rank);
     range_t ranks = wave_ranks(wave, k), whole = wave->whole[k];
-    p->chunks = par_share(chunks_of(whole), wave->group->rank - (int)ranks.begin,
-                          (int)(ranks.end - ranks.begin));
+    int64_t chunks = chunks_of(whole), at = wave->group->rank - ranks.begin;
+    p->chunks = at < storing(wave, ranks) ? par_share(chunks, (int)at, (int)storing(wave, ranks))
+                                          : (range_t){chunks, chunks};
     int64_t begin = whole.begin + p->chunks.begin * BANK_CHUNK_ROWS;
     int64_t end = whole.begin + p->chunks.end * BANK_CHUNK_ROWS;
     p->range = (range_t){begin < whole.end ? begin : whole.end, end < whole.end ? end : whole.end};

@@ -2,7 +2,7 @@
  *
  * Rows on their way between the ranks of a seal group: whoever simulated a row brings it, whoever stores it gets it. Shards
  * are stored in waves: of one rank each while there are as many as ranks, so that all write side by side; where fewer are
- * left, several ranks share one, in whole chunks.
+ * left, several ranks share one, in whole chunks, or but one rank has each (`alone`).
  */
 #ifndef STORAGE_EXCHANGE_H
 #define STORAGE_EXCHANGE_H
@@ -10,10 +10,13 @@
 #include "cluster/par.h"
 #include "storage/bank.h"
 
+#include <stdbool.h>
+
 typedef struct {
     const par_t *group;
     int n;                // shards, 1 to the ranks of the group
     const range_t *whole; // (n) the rows of each, ascending
+    bool alone;           // one rank stores all of a shard, the others that share it nothing
 } wave_t;
 
 /* Ranks of the group that store shard k; the shard that a rank stores. Not collective. */

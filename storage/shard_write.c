@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A shard without compression: its first rank makes the file, with room for all rows; then each rank writes its own rows
-// at their place. HDF5 is asked by one process alone, since a write that fails inside a collective call of it, above all
-// inside the closing of a file, leaves the other ranks waiting for ever.
-// With compression only HDF5 knows where the rows go, and all ranks write through it; every step is agreed on before the
-// next.
+// The first rank makes the file; of a shard without compression it makes the structure, with room for all rows, and then
+// each rank writes its own rows at their place. HDF5 is asked by one process alone, since a write that fails inside a
+// collective call of it, above all inside the closing of a file, leaves the other ranks waiting for ever. It writes through
+// MPI-IO all the same: the POSIX driver lays out other bytes.
 #define H5_WITH_MPI
 #include "storage/shard_write.h"
 
@@ -39,7 +38,6 @@ shard_origin_t shard_origin(const schema_t *schema)
 }
 
 typedef struct {
-    par_t part; // the ranks that have the file open
     const shard_sheet_t *sheet;
     const portion_t *portion;
     const schema_t *schema;
@@ -126,10 +124,9 @@ static err_t make_dataset(writing_t *w, int k)
 
 static err_t make_datasets(writing_t *w)
 {
-    err_t err = OK;
-    for (int k = 0; k < w->fields && err == OK; k++)
-        err = par_agree(&w->part, make_dataset(w, k));
-    return err;
+    for (int k = 0; k < w->fields; k++)
+        TRY(make_dataset(w, k));
+    return OK;
 }
 
 // This rank's rows of one data set: the first, counted from the shard's, and their numbers without gaps. `buffer` has room
@@ -160,7 +157,7 @@ static err_t put_columns(const writing_t *w)
     double *buffer = MEM_NEW(double, w->portion->rows.n);
     err_t err = OK;
     for (int k = 0; k < w->fields && err == OK; k++)
-        err = par_agree(&w->part, put_column(w, k, buffer));
+        err = put_column(w, k, buffer);
     free(buffer);
     return err;
 }
@@ -197,18 +194,16 @@ static void note_layout(const writing_t *w, bank_shard_t *entry)
 static err_t begin_file(writing_t *w, const char *path)
 {
     int64_t bytes = file_bytes(w->sheet);
-    TRY(par_agree(&w->part, w->part.rank == 0 ? sync_reserve(path, bytes) : OK));
-    err_t err = w->sheet->compress > 0 ? h5_create_mpi(w->part.comm, path, &w->file)
-                                       : h5_create(path, &w->file);
-    TRY(par_agree(&w->part, err));
-    return par_agree(&w->part, w->part.rank == 0 ? sync_reserve_quietly(path, bytes) : OK);
+    TRY(sync_reserve(path, bytes));
+    TRY(h5_create_mpi(MPI_COMM_SELF, path, &w->file));
+    return sync_reserve_quietly(path, bytes);
 }
 
 // All of the file but the rows of a shard without compression.
 static err_t write_file(writing_t *w, const char *path, bank_shard_t *entry)
 {
     TRY(begin_file(w, path));
-    TRY(par_agree(&w->part, set_attributes(w)));
+    TRY(set_attributes(w));
     TRY(make_datasets(w));
     if (w->sheet->compress > 0)
         TRY(put_columns(w));
@@ -216,8 +211,8 @@ static err_t write_file(writing_t *w, const char *path, bank_shard_t *entry)
         note_layout(w, entry);
     for (int k = 0; k < w->fields; k++)
         h5_drop(&w->dataset[k]);
-    TRY(par_agree(&w->part, h5_flush(w->file)));
-    return par_agree(&w->part, h5_close(&w->file));
+    TRY(h5_flush(w->file));
+    return h5_close(&w->file);
 }
 
 static err_t make_file(writing_t *w, const char *path, bank_shard_t *entry)
@@ -235,10 +230,9 @@ static err_t make_file(writing_t *w, const char *path, bank_shard_t *entry)
 
 static err_t write_shard(const par_t *part, writing_t *w, const char *path, bank_shard_t *entry)
 {
-    if (w->sheet->compress > 0)
-        return make_file(w, path, entry);
-    w->part = par_alone();
     TRY(par_agree(part, part->rank == 0 ? make_file(w, path, entry) : OK));
+    if (w->sheet->compress > 0)
+        return OK;
     if (part->rank != 0) {
         entry->n_layout = w->fields;
         entry->layout = MEM_NEW(int64_t, w->fields);
@@ -251,7 +245,7 @@ err_t shard_write(const par_t *part, const char *path, const shard_sheet_t *shee
                   const portion_t *portion, bank_shard_t *entry)
 {
     const schema_t *schema = &sheet->card->schema;
-    writing_t w = {*part, sheet, portion, schema, H5_NONE, NULL, shard_field_count(schema)};
+    writing_t w = {sheet, portion, schema, H5_NONE, NULL, shard_field_count(schema)};
     err_t err = write_shard(part, &w, path, entry);
     if (err == OK && part->rank == 0)
         err = sync_trim(path);
