@@ -83,6 +83,8 @@ const char *bank_origin(const bank_t *bank);
 err_t bank_read(bank_t *bank, int64_t begin, int64_t end, rows_t *rows) ERR_MUST_CHECK;
 /* The same of index, status and parameters alone: what a survey of a large bank needs. */
 err_t bank_read_head(bank_t *bank, int64_t begin, int64_t end, rows_t *rows) ERR_MUST_CHECK;
+/* Rows [begin, end) are going to be read: lets the disk begin. A hint, what goes wrong will be met when they are read. */
+void bank_read_soon(bank_t *bank, int64_t begin, int64_t end);
 /* Status of all rows [0, bank_rows): (n) */
 err_t bank_read_status(bank_t *bank, uint8_t *status) ERR_MUST_CHECK;
 /* What was measured of rows [begin, end): seconds and reasons into rows[0 ...], whose n is left alone; 0 and none where a

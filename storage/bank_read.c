@@ -249,6 +249,24 @@ err_t bank_read_head(bank_t *bank, int64_t begin, int64_t end, rows_t *rows)
     return read_with(bank, head_piece, begin, end, rows);
 }
 
+static err_t soon_piece(shard_t *shard, int64_t begin, int64_t end, void *user, int64_t at)
+{
+    (void)user, (void)at;
+    shard_read_soon(shard, begin, end);
+    return OK;
+}
+
+void bank_read_soon(bank_t *bank, int64_t begin, int64_t end)
+{
+    pthread_mutex_lock(&bank->mutex);
+    err_t err = check_range(bank, begin, end);
+    if (err == OK)
+        err = walk(bank, begin, end, soon_piece, NULL);
+    if (err != OK)
+        err_clear();
+    pthread_mutex_unlock(&bank->mutex);
+}
+
 static err_t status_piece(shard_t *shard, int64_t begin, int64_t end, void *user, int64_t at)
 {
     return shard_read_status(shard, begin, end, (uint8_t *)user + at);

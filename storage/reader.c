@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { BLOCKS_AHEAD = 8 }; // of a slice, on their way from the disk
+
 /* One block of the bank, the last one read. */
 typedef struct {
     int64_t number; // -1: none
@@ -100,6 +102,16 @@ static err_t bring(reader_t *r, lane_t *lane, int64_t row, int64_t place)
     return OK;
 }
 
+// Blocks are read far from each other: the disk is told of them some time before.
+static void read_soon(reader_t *r, const lane_t *lane, int64_t ahead)
+{
+    const shuffle_config_t *config = shuffle_config(r->shuffle);
+    int64_t number = shuffle_cursor_ahead(lane->cursor, ahead);
+    int64_t begin = number * config->block_rows, end = begin + config->block_rows;
+    if (number >= 0)
+        bank_read_soon(r->bank, begin, end < config->rows ? end : config->rows);
+}
+
 typedef struct {
     int64_t row, place;
 } placed_t;
@@ -135,17 +147,22 @@ static err_t begin_or_go_on(reader_t *r, lane_t *lane)
     if (lane->cursor)
         return OK;
     lane->cursor = shuffle_cursor_create(r->shuffle, lane->epoch, lane->slice, lane->step);
+    for (int64_t ahead = 0; ahead < BLOCKS_AHEAD; ahead++)
+        read_soon(r, lane, ahead);
     return fill_window(r, lane);
 }
 
 static err_t fill_batch(reader_t *r, lane_t *lane)
 {
     rows_t *batch = &lane->batch[lane->produced % READER_AHEAD];
-    int64_t row, place;
+    int64_t row, place, block_rows = shuffle_config(r->shuffle)->block_rows;
     TRY(begin_or_go_on(r, lane));
     for (batch->n = 0; batch->n < batch->capacity; batch->n++) {
-        while (shuffle_cursor_take(lane->cursor, &row, &place))
+        while (shuffle_cursor_take(lane->cursor, &row, &place)) {
+            if (row / block_rows != lane->block.number)
+                read_soon(r, lane, BLOCKS_AHEAD);
             TRY(bring(r, lane, row, place));
+        }
         shuffle_cursor_pick(lane->cursor, &row, &place);
         rows_copy(&lane->window, place, batch, batch->n);
     }

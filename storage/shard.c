@@ -284,6 +284,15 @@ err_t shard_read_head(shard_t *s, int64_t begin, int64_t end, rows_t *rows, int6
     return read_fields(s, n_fields, begin, end, rows, at);
 }
 
+void shard_read_soon(const shard_t *s, int64_t begin, int64_t end)
+{
+    for (int k = 0; s->layout != NULL && k < s->n_fields; k++) {
+        int64_t bytes = (int64_t)shard_field(s->schema, k).row_bytes;
+        posix_fadvise(s->fd, s->layout[k] + begin * bytes, (end - begin) * bytes,
+                      POSIX_FADV_WILLNEED);
+    }
+}
+
 err_t shard_read_status(shard_t *s, int64_t begin, int64_t end, uint8_t *status)
 {
     const int status_field = 1; // of shard_fields.h

@@ -33,6 +33,8 @@ err_t shard_read(shard_t *shard, int64_t begin, int64_t end, rows_t *rows,
 /* The same of index, status and parameters alone; design, lengths and observables are left as they are. */
 err_t shard_read_head(shard_t *shard, int64_t begin, int64_t end, rows_t *rows,
                       int64_t at) ERR_MUST_CHECK;
+/* Lets the disk begin to read these rows. A hint: nothing for compressed shards. */
+void shard_read_soon(const shard_t *shard, int64_t begin, int64_t end);
 err_t shard_read_status(shard_t *shard, int64_t begin, int64_t end, uint8_t *status) ERR_MUST_CHECK;
 
 /* The entry of a file that has none: reads all of it, checks row numbers and status. ERR_FORMAT where something is wrong.

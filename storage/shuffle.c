@@ -178,7 +178,8 @@ const int64_t *shuffle_validation(const shuffle_t *s, int64_t *n)
 /* ---- the order of one slice ---- */
 struct shuffle_cursor {
     const shuffle_t *shuffle;
-    int64_t *block;   // (blocks of the stretch) in the epoch's order
+    int64_t blocks;   // of the stretch
+    int64_t *block;   // (blocks) in the epoch's order
     int64_t block_at; // which of them the next row comes from
     int64_t row;      // where to look for it next
     int64_t incoming; // rows of the stretch that have not been taken
@@ -228,6 +229,7 @@ static void cut_stretch(shuffle_cursor_t *c, rng_t order, int64_t begin, int64_t
     }
     c->block = MEM_GROW(block, int64_t, kept + 1);
     c->block[kept] = 0;
+    c->blocks = kept;
     c->row = c->block[0] * s->config.block_rows;
     while (skip-- > 0)
         next_incoming(c);
@@ -296,6 +298,11 @@ void shuffle_cursor_pick(shuffle_cursor_t *c, int64_t *row, int64_t *place)
     *row = c->window[*place];
     c->place[k] = c->place[--c->filled];
     c->place[c->filled] = *place;
+}
+
+int64_t shuffle_cursor_ahead(const shuffle_cursor_t *c, int64_t ahead)
+{
+    return c->block_at + ahead < c->blocks ? c->block[c->block_at + ahead] : -1;
 }
 
 int64_t shuffle_cursor_filled(const shuffle_cursor_t *c)

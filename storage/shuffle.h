@@ -74,6 +74,8 @@ void shuffle_cursor_destroy(shuffle_cursor_t **cursor);
 int64_t shuffle_cursor_places(const shuffle_cursor_t *cursor); // of the window
 bool shuffle_cursor_take(shuffle_cursor_t *cursor, int64_t *row, int64_t *place);
 void shuffle_cursor_pick(shuffle_cursor_t *cursor, int64_t *row, int64_t *place);
+/* The block of which rows come `ahead` blocks after the one that the next row comes from; -1: the stretch ends before. */
+int64_t shuffle_cursor_ahead(const shuffle_cursor_t *cursor, int64_t ahead);
 /* What stands in the window now (after a start in the middle of an epoch): the k-th of shuffle_cursor_filled. */
 int64_t shuffle_cursor_filled(const shuffle_cursor_t *cursor);
 void shuffle_cursor_at(const shuffle_cursor_t *cursor, int64_t k, int64_t *row, int64_t *place);

@@ -10,7 +10,8 @@
 struct bank {
     schema_t schema;
     int64_t rows, fail_at;
-    atomic_llong reads;
+    atomic_llong reads, surprises;
+    uint8_t *soon; // (rows) said to be read soon
     schema_parameter_t parameter;
     schema_design_t design;
     schema_observable_t observables[2];
@@ -20,6 +21,7 @@ bank_t *memory_bank_create(int64_t rows)
 {
     bank_t *b = MEM_NEW(bank_t, 1);
     b->rows = rows;
+    b->soon = MEM_NEW(uint8_t, rows);
     b->fail_at = -1;
     b->parameter = (schema_parameter_t){.name = "p", .lower = -INFINITY, .upper = INFINITY};
     b->design = (schema_design_t){.name = "N", .lower = 2, .upper = 4, .integer = true};
@@ -40,6 +42,7 @@ bank_t *memory_bank_create(int64_t rows)
 
 void memory_bank_destroy(bank_t **bank)
 {
+    free((*bank)->soon);
     free(*bank);
     *bank = NULL;
 }
@@ -52,6 +55,19 @@ void memory_bank_fail_at(bank_t *bank, int64_t row)
 int64_t memory_bank_reads(bank_t *bank)
 {
     return atomic_load(&bank->reads);
+}
+
+int64_t memory_bank_surprises(bank_t *bank)
+{
+    return atomic_load(&bank->surprises);
+}
+
+void bank_read_soon(bank_t *bank, int64_t begin, int64_t end)
+{
+    CHECK(begin >= 0 && begin < end && end <= bank->rows, "rows [%ld, %ld) of %ld", (long)begin,
+          (long)end, (long)bank->rows);
+    for (int64_t i = begin; i < end; i++)
+        bank->soon[i] = 1;
 }
 
 const schema_t *bank_schema(const bank_t *bank)
@@ -84,6 +100,7 @@ err_t bank_read(bank_t *bank, int64_t begin, int64_t end, rows_t *rows)
     CHECK(end - begin <= rows->capacity, "%ld rows into %ld", (long)(end - begin),
           (long)rows->capacity);
     atomic_fetch_add(&bank->reads, 1);
+    atomic_fetch_add(&bank->surprises, !bank->soon[begin]);
     if (bank->fail_at >= begin && bank->fail_at < end)
         return err_fail(ERR_FORMAT, "shard 3: row %ld is torn", (long)bank->fail_at);
     for (int64_t i = begin; i < end; i++)

@@ -13,5 +13,6 @@ bank_t *memory_bank_create(int64_t rows);
 void memory_bank_destroy(bank_t **bank);
 void memory_bank_fail_at(bank_t *bank, int64_t row); // reads of this row fail with ERR_FORMAT
 int64_t memory_bank_reads(bank_t *bank);             // calls of bank_read so far
+int64_t memory_bank_surprises(bank_t *bank); // those of rows that bank_read_soon had not told of
 
 #endif

@@ -130,6 +130,26 @@ static void each_block_is_read_once_an_epoch(void **state)
     shuffle_destroy(&s);
 }
 
+static void the_disk_is_told_of_each_block_before_it_is_read(void **state)
+{
+    (void)state;
+    shuffle_t *s = plan(64);
+    bank_t *bank = memory_bank_create(ROWS);
+    const int slices[] = {0, 1, 2, 3};
+    reader_t *r;
+    assert_int_equal(reader_create(bank, s, SLICES, slices, 0, 0, &r), OK);
+    for (int64_t step = 0; step < 2 * shuffle_steps(s); step++)
+        for (int k = 0; k < SLICES; k++) {
+            const rows_t *rows;
+            assert_int_equal(reader_next(r, k, &rows), OK);
+        }
+    reader_destroy(&r);
+    assert_true(memory_bank_reads(bank) > 32);
+    assert_int_equal(memory_bank_surprises(bank), 0);
+    memory_bank_destroy(&bank);
+    shuffle_destroy(&s);
+}
+
 static void memory_is_windows_blocks_and_batches(void **state)
 {
     (void)state;
@@ -212,6 +232,7 @@ int main(void)
         cmocka_unit_test(a_start_in_the_middle_gives_the_same_batches),
         cmocka_unit_test(a_batch_stays_until_its_slice_is_asked_again),
         cmocka_unit_test(each_block_is_read_once_an_epoch),
+        cmocka_unit_test(the_disk_is_told_of_each_block_before_it_is_read),
         cmocka_unit_test(memory_is_windows_blocks_and_batches),
         cmocka_unit_test(what_the_thread_fails_with_comes_back_once_good_batches_are_used),
         cmocka_unit_test(a_reader_without_slices_reads_nothing),
