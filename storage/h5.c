@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#define H5_WITH_MPI
 #include "storage/h5.h"
 
 #include "cluster/mem.h"
@@ -167,12 +166,10 @@ static hid_t file_create(const char *path, hid_t access)
     return file;
 }
 
-static err_t create_with(const char *path, const MPI_Comm *comm, h5_id_t *out)
+err_t h5_create(const char *path, h5_id_t *out)
 {
     h5_lock();
     hid_t access = access_list();
-    if (comm != NULL)
-        H5Pset_fapl_mpio(access, *comm, MPI_INFO_NULL);
     *out = file_create(path, access);
     hid_t kept = h5_stack_keep(*out < 0);
     H5Pclose(access);
@@ -180,16 +177,6 @@ static err_t create_with(const char *path, const MPI_Comm *comm, h5_id_t *out)
     err_t err = *out < 0 ? h5_stack_fail(ERR_IO, H5_NONE, path) : OK;
     h5_unlock();
     return err;
-}
-
-err_t h5_create(const char *path, h5_id_t *out)
-{
-    return create_with(path, NULL, out);
-}
-
-err_t h5_create_mpi(MPI_Comm comm, const char *path, h5_id_t *out)
-{
-    return create_with(path, &comm, out);
 }
 
 err_t h5_open(const char *path, h5_id_t *out)

@@ -30,7 +30,6 @@ typedef enum {
     H5_TYPE_U8,
     H5_TYPE_U64
 } h5_type_t;
-typedef enum { H5_INDEPENDENT, H5_COLLECTIVE } h5_transfer_t; // the same without MPI
 
 enum { H5_MAX_DIMS = 8 };
 
@@ -48,17 +47,17 @@ h5_shape_t h5_vector(h5_type_t type, int64_t n);  // contiguous, 1-d
 
 /* ---- files and groups ---- */
 
-/* Makes a file with the POSIX driver; one of that name is overwritten. ERR_IO. Not collective. */
+/* Makes a file; one of that name is overwritten. ERR_IO. Not collective. */
 err_t h5_create(const char *path, h5_id_t *out) ERR_MUST_CHECK;
 /* Opens for reading, with the POSIX driver. ERR_MISSING: no such file; ERR_IO: not readable; ERR_FORMAT: not HDF5, or
  * truncated. Not collective. */
 err_t h5_open(const char *path, h5_id_t *out) ERR_MUST_CHECK;
 /* Opens a group, made where it is missing and the file is being written; ERR_MISSING otherwise. */
 err_t h5_group(h5_id_t parent, const char *path, h5_id_t *out) ERR_MUST_CHECK;
-/* Hands what was written to the operating system. ERR_IO. Collective where the file was opened with MPI. */
+/* Hands what was written to the operating system. ERR_IO. */
 err_t h5_flush(h5_id_t file) ERR_MUST_CHECK;
 /* Closes a file (with whatever is still open in it), group or data set and sets the id to H5_NONE, also when it fails:
- * ERR_IO when a last write failed. Collective for files opened with MPI. */
+ * ERR_IO when a last write failed. */
 err_t h5_close(h5_id_t *id) ERR_MUST_CHECK;
 /* The same where an error is being handled or nothing was written: a failure is dropped. */
 void h5_drop(h5_id_t *id);
@@ -77,7 +76,6 @@ void h5_free_texts(int64_t n, char ***texts);
 
 /* ---- data sets ---- */
 
-/* Collective where the file was opened with MPI: the same arguments on every rank. */
 err_t h5_dataset_create(h5_id_t parent, const char *path, const h5_shape_t *shape,
                         h5_id_t *out) ERR_MUST_CHECK;
 /* ERR_MISSING: no such data set. */
@@ -91,20 +89,20 @@ err_t h5_dataset_shape(h5_id_t dataset, h5_shape_t *shape) ERR_MUST_CHECK;
 int64_t h5_dataset_place(h5_id_t dataset);
 
 /* Rows [first, first + n) of a data set, n = 0 allowed; `data` holds values of `type` (converted where the file's type
- * is another one). H5_COLLECTIVE: every rank calls it, with rows of its own or none. ERR_IO. */
-err_t h5_write_rows(h5_id_t dataset, int64_t first, int64_t n, h5_type_t type, const void *data,
-                    h5_transfer_t transfer) ERR_MUST_CHECK;
+ * is another one). ERR_IO. */
+err_t h5_write_rows(h5_id_t dataset, int64_t first, int64_t n, h5_type_t type,
+                    const void *data) ERR_MUST_CHECK;
 /* ERR_FORMAT: rows beyond the end, unreadable data. */
 err_t h5_read_rows(h5_id_t dataset, int64_t first, int64_t n, h5_type_t type,
                    void *data) ERR_MUST_CHECK;
 
-/* Makes, writes and closes a data set. Not for files that several ranks have open. */
+/* Makes, writes and closes a data set. */
 err_t h5_write(h5_id_t parent, const char *path, const h5_shape_t *shape,
                const void *data) ERR_MUST_CHECK;
 /* Reads all of a data set as `shape->type`. ERR_FORMAT with got and expected where its dims are not those of `shape`. */
 err_t h5_read(h5_id_t parent, const char *path, const h5_shape_t *shape, void *data) ERR_MUST_CHECK;
 
-/* A list of texts as a 1-d data set of strings. Not for files that several ranks have open. */
+/* A list of texts as a 1-d data set of strings. */
 err_t h5_write_texts(h5_id_t parent, const char *path, int64_t n,
                      const char *const *texts) ERR_MUST_CHECK;
 /* Strings of fixed or free length; free with h5_free_texts. */
@@ -117,7 +115,6 @@ err_t h5_attach_scale(h5_id_t dataset, int dim, h5_id_t scale) ERR_MUST_CHECK;
 
 /* ---- attributes of a file (its root), group or data set ---- */
 
-/* Collective where the file was opened with MPI: the same arguments on every rank. */
 err_t h5_set_text(h5_id_t object, const char *name, const char *text) ERR_MUST_CHECK;
 err_t h5_set_integer(h5_id_t object, const char *name, int64_t value) ERR_MUST_CHECK;
 err_t h5_set_unsigned(h5_id_t object, const char *name, uint64_t value) ERR_MUST_CHECK;
@@ -128,14 +125,5 @@ err_t h5_get_text(h5_id_t object, const char *name, char **text) ERR_MUST_CHECK;
 err_t h5_get_integer(h5_id_t object, const char *name, int64_t *value) ERR_MUST_CHECK;
 err_t h5_get_unsigned(h5_id_t object, const char *name, uint64_t *value) ERR_MUST_CHECK;
 err_t h5_get_real(h5_id_t object, const char *name, double *value) ERR_MUST_CHECK;
-
-/* ---- with MPI: define H5_WITH_MPI before including ---- */
-#ifdef H5_WITH_MPI
-#include <mpi.h>
-/* As h5_create, through MPI-IO: the layout does not depend on the number of ranks (it does differ from the POSIX
- * driver's), so one process that writes what others write together passes MPI_COMM_SELF. Collective over comm; each
- * rank has its own code. */
-err_t h5_create_mpi(MPI_Comm comm, const char *path, h5_id_t *out) ERR_MUST_CHECK;
-#endif
 
 #endif

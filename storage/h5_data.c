@@ -172,29 +172,23 @@ static void slab_close(h5_slab_t *slab)
     H5Sclose(slab->file);
 }
 
-static err_t rows_write(hid_t dataset, int64_t first, int64_t n, h5_type_t type, const void *data,
-                        h5_transfer_t transfer)
+static err_t rows_write(hid_t dataset, int64_t first, int64_t n, h5_type_t type, const void *data)
 {
     h5_slab_t slab;
     TRY(slab_select(dataset, first, n, &slab));
-    hid_t list = H5Pcreate(H5P_DATASET_XFER);
-    if (transfer == H5_COLLECTIVE)
-        H5Pset_dxpl_mpio(list, H5FD_MPIO_COLLECTIVE);
-    char nothing = 0; // HDF5 wants an address even for no rows
-    herr_t done = H5Dwrite(dataset, h5_memory_type(type), slab.memory, slab.file, list,
-                           n > 0 ? data : &nothing);
+    herr_t done =
+        n > 0 ? H5Dwrite(dataset, h5_memory_type(type), slab.memory, slab.file, H5P_DEFAULT, data)
+              : 0;
     hid_t kept = h5_stack_keep(done < 0);
-    H5Pclose(list);
     slab_close(&slab);
     h5_stack_restore(kept);
     return done < 0 ? h5_stack_fail(ERR_IO, dataset, "") : OK;
 }
 
-err_t h5_write_rows(h5_id_t dataset, int64_t first, int64_t n, h5_type_t type, const void *data,
-                    h5_transfer_t transfer)
+err_t h5_write_rows(h5_id_t dataset, int64_t first, int64_t n, h5_type_t type, const void *data)
 {
     h5_lock();
-    err_t err = rows_write(dataset, first, n, type, data, transfer);
+    err_t err = rows_write(dataset, first, n, type, data);
     h5_unlock();
     return err;
 }

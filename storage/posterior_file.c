@@ -206,10 +206,10 @@ static err_t make_all(join_t *j)
 static err_t copy_parameter(const join_t *j, const posterior_block_t *b, int64_t first, int p)
 {
     const double *draws = b->draws + p * b->n * j->head->draws;
-    TRY(h5_write_rows(j->draws[p], first, b->n, H5_TYPE_F64, draws, H5_INDEPENDENT));
+    TRY(h5_write_rows(j->draws[p], first, b->n, H5_TYPE_F64, draws));
     for (int s = 0; s < SUMMARY_COUNT; s++) {
         const double *summary = b->summary + (p * SUMMARY_COUNT + s) * b->n;
-        TRY(h5_write_rows(j->summary[p][s], first, b->n, H5_TYPE_F64, summary, H5_INDEPENDENT));
+        TRY(h5_write_rows(j->summary[p][s], first, b->n, H5_TYPE_F64, summary));
     }
     return OK;
 }
@@ -227,12 +227,11 @@ static err_t copy_block(join_t *j, const posterior_block_t *b, int64_t first)
 {
     for (int p = 0; p < j->head->n_parameters; p++)
         TRY(copy_parameter(j, b, first, p));
-    TRY(h5_write_rows(j->correlation, first, b->n, H5_TYPE_F64, b->correlation, H5_INDEPENDENT));
-    TRY(h5_write_rows(j->accepted, first, b->n, H5_TYPE_U8, b->accepted, H5_INDEPENDENT));
-    TRY(h5_write_rows(j->length, first, b->n, H5_TYPE_I64, b->length, H5_INDEPENDENT));
+    TRY(h5_write_rows(j->correlation, first, b->n, H5_TYPE_F64, b->correlation));
+    TRY(h5_write_rows(j->accepted, first, b->n, H5_TYPE_U8, b->accepted));
+    TRY(h5_write_rows(j->length, first, b->n, H5_TYPE_I64, b->length));
     for (int m = 0; m < MEASURES; m++)
-        TRY(h5_write_rows(j->measures[m], first, b->n, H5_TYPE_F64, b->measures + m * b->n,
-                          H5_INDEPENDENT));
+        TRY(h5_write_rows(j->measures[m], first, b->n, H5_TYPE_F64, b->measures + m * b->n));
     copy_reasons(j, b);
     return OK;
 }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The first rank makes the file; of a shard without compression it makes the structure, with room for all rows, and then
 // each rank writes its own rows at their place. HDF5 is asked by one process alone, since a write that fails inside a
-// collective call of it, above all inside the closing of a file, leaves the other ranks waiting for ever. It writes through
-// MPI-IO all the same: the POSIX driver lays out other bytes.
-#define H5_WITH_MPI
+// collective call of it, above all inside the closing of a file, leaves the other ranks waiting for ever. (MPI-IO would
+// also sync each file alone.)
 #include "storage/shard_write.h"
 
 #include "cluster/mem.h"
@@ -149,7 +148,7 @@ static err_t put_column(const writing_t *w, int k, void *buffer)
     int64_t first;
     const void *data = column_data(w, k, buffer, &first);
     return h5_write_rows(w->dataset[k], first, w->portion->rows.n, shard_field(w->schema, k).type,
-                         data, H5_COLLECTIVE);
+                         data);
 }
 
 static err_t put_columns(const writing_t *w)
@@ -195,7 +194,7 @@ static err_t begin_file(writing_t *w, const char *path)
 {
     int64_t bytes = file_bytes(w->sheet);
     TRY(sync_reserve(path, bytes));
-    TRY(h5_create_mpi(MPI_COMM_SELF, path, &w->file));
+    TRY(h5_create(path, &w->file));
     return sync_reserve_quietly(path, bytes);
 }
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A shard file written by the ranks that store it. Its bytes do not depend on their number: one of them makes the file, all
- * write their rows at their places. A compressed one is written through parallel HDF5 (MPI-IO), and holds the same rows in
- * another order of chunks.
+ * write their rows at their places. A compressed one is written by one rank alone.
  */
 #ifndef STORAGE_SHARD_WRITE_H
 #define STORAGE_SHARD_WRITE_H

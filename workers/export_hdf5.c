@@ -171,7 +171,7 @@ static err_t put_column(h5_id_t dataset, int64_t first, int64_t n, int column, i
 {
     for (int64_t i = 0; i < n; i++)
         room[i] = rows[i * width + column];
-    return h5_write_rows(dataset, first, n, H5_TYPE_F64, room, H5_INDEPENDENT);
+    return h5_write_rows(dataset, first, n, H5_TYPE_F64, room);
 }
 
 static err_t put_whole(h5_id_t dataset, int64_t first, int64_t n, int column, int width,
@@ -179,17 +179,17 @@ static err_t put_whole(h5_id_t dataset, int64_t first, int64_t n, int column, in
 {
     for (int64_t i = 0; i < n; i++)
         room[i] = rows[i * width + column];
-    return h5_write_rows(dataset, first, n, H5_TYPE_I32, room, H5_INDEPENDENT);
+    return h5_write_rows(dataset, first, n, H5_TYPE_I32, room);
 }
 
 static err_t put_outcomes(hdf5_export_t *x, int64_t first, const rows_t *rows, int32_t *room)
 {
     for (int64_t i = 0; i < rows->n; i++)
         room[i] = rows->reason[i] ? (int32_t)text_index_put(&x->reasons, rows->reason[i]) : -1;
-    TRY(h5_write_rows(x->reason_of, first, rows->n, H5_TYPE_I32, room, H5_INDEPENDENT));
-    TRY(h5_write_rows(x->index, first, rows->n, H5_TYPE_I64, rows->index, H5_INDEPENDENT));
-    TRY(h5_write_rows(x->status, first, rows->n, H5_TYPE_U8, rows->status, H5_INDEPENDENT));
-    return h5_write_rows(x->seconds, first, rows->n, H5_TYPE_F64, rows->seconds, H5_INDEPENDENT);
+    TRY(h5_write_rows(x->reason_of, first, rows->n, H5_TYPE_I32, room));
+    TRY(h5_write_rows(x->index, first, rows->n, H5_TYPE_I64, rows->index));
+    TRY(h5_write_rows(x->status, first, rows->n, H5_TYPE_U8, rows->status));
+    return h5_write_rows(x->seconds, first, rows->n, H5_TYPE_F64, rows->seconds);
 }
 
 static err_t put_values(hdf5_export_t *x, int64_t first, const rows_t *rows, double *reals,
@@ -203,8 +203,7 @@ static err_t put_values(hdf5_export_t *x, int64_t first, const rows_t *rows, dou
         TRY(put_column(x->design[d], first, n, d, m->n_design, rows->design, reals));
     for (int k = 0; k < m->n_observables; k++) {
         TRY(put_whole(x->length[k], first, n, k, m->n_observables, rows->length, wholes));
-        TRY(h5_write_rows(x->observables[k], first, n, H5_TYPE_F32, rows->observables[k],
-                          H5_INDEPENDENT));
+        TRY(h5_write_rows(x->observables[k], first, n, H5_TYPE_F32, rows->observables[k]));
     }
     return put_outcomes(x, first, rows, wholes);
 }

@@ -92,9 +92,9 @@ static void rows_are_written_and_read_in_pieces(void **state)
     for (int i = 0; i < 30; i++)
         data[i] = i;
     assert_int_equal(h5_dataset_create(file, "a/b/rows", &shape, &dataset), OK);
-    assert_int_equal(h5_write_rows(dataset, 7, 3, H5_TYPE_F64, data + 21, H5_INDEPENDENT), OK);
-    assert_int_equal(h5_write_rows(dataset, 0, 7, H5_TYPE_F64, data, H5_INDEPENDENT), OK);
-    assert_int_equal(h5_write_rows(dataset, 10, 0, H5_TYPE_F64, NULL, H5_INDEPENDENT), OK);
+    assert_int_equal(h5_write_rows(dataset, 7, 3, H5_TYPE_F64, data + 21), OK);
+    assert_int_equal(h5_write_rows(dataset, 0, 7, H5_TYPE_F64, data), OK);
+    assert_int_equal(h5_write_rows(dataset, 10, 0, H5_TYPE_F64, NULL), OK);
     reopened(state, &file); // closes the data set too
     assert_int_equal(h5_dataset_open(file, "a/b/rows", &dataset), OK);
     assert_int_equal(h5_read_rows(dataset, 2, 6, H5_TYPE_F64, got), OK);
@@ -252,7 +252,7 @@ static void a_failed_last_write_is_an_error(void **state)
     tight.rlim_cur = 512;
     assert_int_equal(h5_dataset_create(file, "x", &shape, &dataset), OK);
     setrlimit(RLIMIT_FSIZE, &tight);
-    err_t wrote = h5_write_rows(dataset, 0, 100000, H5_TYPE_F64, data, H5_INDEPENDENT);
+    err_t wrote = h5_write_rows(dataset, 0, 100000, H5_TYPE_F64, data);
     h5_drop(&dataset);
     err_t closed = h5_close(&file);
     setrlimit(RLIMIT_FSIZE, &old);
