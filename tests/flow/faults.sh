@@ -11,11 +11,13 @@ alone=(env OMPI_COMM_WORLD_SIZE=1 OMPI_MCA_ess_singleton_isolated=1 OMPI_MCA_btl
 reasons='No space left|Input/output error|quota exceeded|out of quota|MPI_File_[a-z_]* failed|Interrupted|short'
 export OPENBLAS_NUM_THREADS=1 MOODY_MICROSECONDS=50
 
-study whole "model: {plugin: $plugin}" 'bank: {path: the-bank, rows: 700, seed: 5, shard_rows: 256, journal_seconds: 0.01}' \
-    'train: {validation_rows: 100}'
-cp whole.yaml broken.yaml
-"${alone[@]}" "$infermill" simulate whole.yaml -q || fail 'the unbroken campaign'
-mv the-bank unbroken
+for form in none deflate; do
+    study broken "model: {plugin: $plugin}" 'train: {validation_rows: 100}' \
+        "bank: {path: the-bank, rows: 700, seed: 5, shard_rows: 256, journal_seconds: 0.01, compress: $form}"
+    "${alone[@]}" "$infermill" simulate broken.yaml -q || fail 'the unbroken campaign'
+    mv the-bank unbroken-$form
+    mv broken.yaml broken-$form.yaml
+done
 
 simulate() { # simulate RANKS: in this folder, for at most a minute
     if [ "$1" -eq 1 ]; then
@@ -25,8 +27,12 @@ simulate() { # simulate RANKS: in this folder, for at most a minute
     fi
 }
 
-sound() { # sound WHAT: what stands in the catalog of the broken bank
-    [ ! -s the-bank/catalog.jsonl ] || "$infermill" bank verify the-bank >said 2>&1 || { cat said; fail "$1: not sound"; }
+sound() { # sound WHAT: what stands in the catalog of the broken bank, and its costs
+    local verb
+    [ -s the-bank/catalog.jsonl ] || return 0
+    for verb in verify info; do
+        "$infermill" bank $verb the-bank >said 2>&1 || { cat said; fail "$1: not sound"; }
+    done
 }
 
 # one_fault RANKS KIND ERROR STAYS RANK N: false when the campaign makes fewer such calls
@@ -47,8 +53,8 @@ one_fault() {
     esac
     sound "$what"
     simulate "$1" >said 2>&1 || { cat said; fail "$what: going on"; }
-    cmp <(cat ../unbroken/shards/*) <(cat the-bank/shards/*) || fail "$what: other shards"
-    [ "$(ls the-bank/shards)" = "$(ls ../unbroken/shards)" ] || fail "$what: left behind $(ls the-bank/shards)"
+    cmp <(cat ../unbroken-$form/shards/*.h5) <(cat the-bank/shards/*.h5) || fail "$what: other shards"
+    [ "$(ls the-bank/shards)" = "$(ls ../unbroken-$form/shards)" ] || [ "$2" = unlink ] || fail "$what: left behind $(ls the-bank/shards)"
     sound "$what"
     [ ! -e the-bank/lock ] || [ "$2" = unlink ] || fail "$what: the lock is still there"
     echo "$code $(sed 's/.*the-bank//; s/[0-9a-f]\{32\}//; s/[0-9]\{7\}//; s/part-[0-9]*/part-/; q' fired)" >>codes
@@ -56,13 +62,13 @@ one_fault() {
 
 # each_fault RANKS KIND ERROR STAYS RANK STEP: in a folder of its own
 each_fault() {
-    local n folder=$2-$3-$4-$5-$1 first=$((1 + $(cksum <<<"$2$3$4$5" | cut -d ' ' -f 1) % $6))
+    local n folder=$2-$3-$4-$5-$1-$form first=$((1 + $(cksum <<<"$2$3$4$5" | cut -d ' ' -f 1) % $6))
     mkdir "$folder"
     cd "$folder"
-    cp ../broken.yaml .
+    cp ../broken-$form.yaml broken.yaml
     : >codes
     for ((n = first; n < 1000; n += $6)); do one_fault "$1" "$2" "$3" "$4" "$5" $n || break; done
-    echo "$1 ranks, $2 $3${4:+ for good}${5:+ on rank $5}: $(wc -l <codes) of $((n - 1)) calls, $(grep -c ^1 codes || true) ended the run;" \
+    echo "$1 ranks, $form: $2 $3${4:+ for good}${5:+ on rank $5}: $(wc -l <codes) of $((n - 1)) calls, $(grep -c ^1 codes || true) ended the run;" \
         "harmless: $(sed -n 's/^0 //p' codes | sort | uniq -c | tr -s ' \n' ' ')"
 }
 
@@ -75,6 +81,7 @@ start() {
 }
 
 step=${all:+1}
+form=none
 for way in 'write ENOSPC 5 1' 'write EIO 5' 'write short 5' 'write EINTR 9' 'sync EIO 5' 'close EIO 5' 'open EDQUOT 5 1' \
     'unlink EIO 4' 'mkdir ENOSPC 4' 'truncate EIO 3' 'rename EIO 2' 'reserve ENOSPC 2 1' 'link EIO 1'; do
     set -- $way
@@ -85,6 +92,9 @@ for rank in 0 1; do
     start 2 sync EIO '' $rank "${step:-13}"
     start 2 rename EIO '' $rank "${step:-7}"
 done
+form=deflate
+start 1 write EIO 1 '' "${step:-11}"
+start 2 write EIO 1 0 "${step:-31}"
 while [ $jobs -gt 0 ]; do
     wait -n || fail 'see above'
     jobs=$((jobs - 1))

@@ -43,7 +43,7 @@ fuzz() { # fuzz TARGET
         limits=(-max_total_time="$seconds")
         kept=$build/kept/$1
     fi
-    $build/tests/fuzz/fuzz_"$target" "${limits[@]}" -timeout=10 -max_len=65536 -rss_limit_mb=2048 -print_final_stats=1 \
+    $build/tests/fuzz/fuzz_"$target" "${limits[@]}" -timeout=25 -max_len=65536 -rss_limit_mb=2048 -print_final_stats=1 \
         -artifact_prefix="$build/found/$target-" "$kept" "$work/seeds/$target" >"$work/$target.log" 2>&1 || {
         tail -n 60 "$work/$target.log"
         echo "FAILED: fuzz_$target; its input is in $build/found"
