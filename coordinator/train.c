@@ -9,6 +9,7 @@
 #include "coordinator/training.h"
 #include "storage/reader.h"
 
+#include <cblas.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -134,10 +135,22 @@ static err_t calibrate(training_t *t)
     return err;
 }
 
+/* OpenBLAS waits for ever where it gets no memory for its buffer, so it takes it (and keeps it) before the windows take
+ * theirs: a product that is too large for its kernels without a buffer. */
+static void take_blas_buffer(void)
+{
+    enum { N = 256 };
+    float *a = MEM_NEW(float, N *N), *b = MEM_NEW(float, N *N);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, N, N, N, 1, a, N, a, N, 0, b, N);
+    free(b);
+    free(a);
+}
+
 static err_t prepare(training_t *t)
 {
     study_t *study = &t->job->study;
     amortizer_config_t config;
+    take_blas_buffer();
     TRY(bank_of_study(t));
     TRY(plan_order(t));
     TRY(study_network(study, t->job->schema, &config));
