@@ -5,6 +5,7 @@
 #include "cluster/log.h"
 #include "cluster/mem.h"
 #include "cluster/stop.h"
+#include "coordinator/collect.h"
 #include "coordinator/run_folder.h"
 #include "coordinator/training.h"
 #include "storage/reader.h"
@@ -77,13 +78,36 @@ static void to_unbounded(void *amortizer, const double *parameters, double *out)
     amortizer_unbound(amortizer, parameters, out, &jacobian);
 }
 
+/* Every rank reads its parts of the bank; all have the same numbers after. Collective. */
+static err_t pass_over_bank(const par_t *par, const first_pass_config_t *config, first_pass_t *out)
+{
+    int64_t n = first_pass_parts(config), size = first_pass_part_size(config);
+    double *parts = MEM_NEW(double, n *size + 1);
+    err_t err = OK;
+    for (int64_t block = 0; block < collect_blocks(n); block++) {
+        range_t range = collect_range(n, block);
+        if (collect_owner(par, block) != par->rank)
+            continue;
+        for (int64_t part = range.begin; part < range.end && err == OK; part++)
+            err = first_pass_part(config, part, parts + part * size);
+    }
+    err = par_agree(par, err);
+    if (err == OK) {
+        collect_rows(par, n, (size_t)size * sizeof *parts, parts);
+        par_broadcast(par, 0, (size_t)(n * size) * sizeof *parts, parts);
+        first_pass_merge(config, parts, out);
+    }
+    free(parts);
+    return err;
+}
+
 static err_t standardise(training_t *t)
 {
     first_pass_config_t config = {.bank = t->bank,
                                   .shuffle = t->shuffle,
                                   .transform = to_unbounded,
                                   .user = t->trained.amortizer};
-    TRY(first_pass_run(&config, &t->pass));
+    TRY(pass_over_bank(t->job->par, &config, &t->pass));
     scaling_t scaling = {.parameter_mean = t->pass.parameter_mean,
                          .parameter_sd = t->pass.parameter_sd,
                          .design_mean = t->pass.design_mean,
@@ -146,7 +170,7 @@ static void take_blas_buffer(void)
     free(a);
 }
 
-static err_t prepare(training_t *t)
+static err_t make_amortizer(training_t *t)
 {
     study_t *study = &t->job->study;
     amortizer_config_t config;
@@ -155,7 +179,12 @@ static err_t prepare(training_t *t)
     TRY(plan_order(t));
     TRY(study_network(study, t->job->schema, &config));
     TRY(amortizer_create(&config, (uint64_t)study->train.seed, &t->trained.amortizer));
-    TRY(standardise(t));
+    return OK;
+}
+
+static err_t prepare_here(training_t *t)
+{
+    const study_t *study = &t->job->study;
     TRY(calibrate(t));
     TRY(read_validation(t));
     t->trained.schema = schema_copy(t->job->schema);
@@ -165,6 +194,13 @@ static err_t prepare(training_t *t)
     t->trained.software = software_text();
     make_trainer(t);
     return OK;
+}
+
+static err_t prepare(training_t *t)
+{
+    TRY(par_agree(t->job->par, make_amortizer(t)));
+    TRY(standardise(t));
+    return par_agree(t->job->par, prepare_here(t));
 }
 
 static void training_close(training_t *t)
@@ -410,7 +446,7 @@ static err_t train_anew(job_t *job, const char *path, char *checkpoint)
 {
     training_t t = {.job = job, .history = {.best = -1}};
     TRY(job_claim(job));
-    err_t err = par_agree(job->par, prepare(&t));
+    err_t err = prepare(&t);
     if (err == OK && file_exists(checkpoint))
         err = par_agree(job->par, checkpoint_load(&t, checkpoint));
     if (err == OK) {
