@@ -25,7 +25,7 @@ check_stop() { # check_stop NAME
 }
 
 campaign() {
-    study "$1" "model: {plugin: $plugin}" "bank: {path: bank-$1, rows: 4000, seed: 5, shard_rows: 256}"
+    study "$1" "model: {plugin: $plugin}" "bank: {path: bank-$1, rows: 8000, seed: 5, shard_rows: 256}"
 }
 training() {
     study "$1" 'model: {builtin: location_scale}' 'bank: {path: bank-train, rows: 1500, shard_rows: 256}' \
@@ -40,7 +40,7 @@ training unbroken
 "$infermill" train unbroken.yaml -j 2 -q
 "$infermill" diagnose unbroken.yaml -j 2 -q >said
 
-export MOODY_MICROSECONDS=2000
+export MOODY_MICROSECONDS=4000 # the first meeting comes after 5 to 10 s of 16
 for signal in TERM INT USR1; do
     campaign "simulate-$signal"
     training "train-${signal,,}"
