@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { DEFLATE_LEVEL = 4 }; // of 9: higher ones cost much and save little
+enum { DEFLATE_LEVEL = 1 }; // of 9: higher ones cost much and save little
 
 /* Whether each sealed shard of the catalog still lies there with all its bytes. */
 static bool files_stand(const bank_t *bank, const char *folder)
