@@ -3,7 +3,7 @@
 
 #include "cluster/mem.h"
 #include "diagnostics/png_file.h"
-#include "diagnostics/text.h"
+#include "diagnostics/markup.h"
 
 #include <cairo-svg.h>
 #include <cairo.h>

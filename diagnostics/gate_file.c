@@ -4,7 +4,7 @@
 
 #include "cluster/mem.h"
 #include "diagnostics/json.h"
-#include "diagnostics/text.h"
+#include "diagnostics/markup.h"
 
 #include <inttypes.h>
 #include <jansson.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "diagnostics/json.h"
 
-#include "diagnostics/text.h"
+#include "diagnostics/markup.h"
 
 #include <math.h>
 #include <stdlib.h>

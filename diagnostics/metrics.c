@@ -5,7 +5,7 @@
 #include "diagnostics/coverage.h"
 #include "diagnostics/ecdf.h"
 #include "diagnostics/ranks.h"
-#include "diagnostics/text.h"
+#include "diagnostics/markup.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #include "diagnostics/plot.h"
 
 #include "cluster/mem.h"
-#include "diagnostics/text.h"
+#include "diagnostics/markup.h"
 
 #include <math.h>
 #include <stdbool.h>

@@ -2,7 +2,7 @@
 #include "diagnostics/png_file.h"
 
 #include "cluster/mem.h"
-#include "diagnostics/text.h"
+#include "diagnostics/markup.h"
 
 #include <math.h>
 #include <png.h>

@@ -3,7 +3,7 @@
 
 #include "cluster/mem.h"
 #include "diagnostics/report_parts.h"
-#include "diagnostics/text.h"
+#include "diagnostics/markup.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -6,7 +6,7 @@
 #define DIAGNOSTICS_REPORT_PARTS_H
 
 #include "diagnostics/report.h"
-#include "diagnostics/text.h"
+#include "diagnostics/markup.h"
 
 void report_markdown(const report_t *report, text_t *out);
 /* Reads the pictures from `folder`. */

@@ -8,7 +8,6 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,12 +32,6 @@ err_t bank_check_places(const bank_t *bank, const catalog_t *catalog)
     return OK;
 }
 
-static bool same_version(const bank_shard_t *a, const bank_shard_t *b)
-{
-    return a->rows == b->rows && a->bytes == b->bytes && a->file_hash == b->file_hash &&
-           memcmp(a->chunk_hash, b->chunk_hash, (size_t)a->n_chunks * sizeof *a->chunk_hash) == 0;
-}
-
 // Whether the catalog has another version now; it is the caller's.
 static bool look_again(const bank_t *bank, const bank_shard_t *known, bank_shard_t *out)
 {
@@ -47,7 +40,7 @@ static bool look_again(const bank_t *bank, const bank_shard_t *known, bank_shard
     if (catalog_read(bank->folder, &fresh) != OK)
         return false;
     for (int i = 0; i < fresh.n && !found; i++)
-        if (fresh.shards[i].shard == known->shard && !same_version(&fresh.shards[i], known) &&
+        if (fresh.shards[i].shard == known->shard && !bank_shard_same(&fresh.shards[i], known) &&
             bank_check_places(bank, &fresh) == OK) {
             *out = fresh.shards[i];
             fresh.shards[i] = (bank_shard_t){0};

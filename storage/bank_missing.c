@@ -50,19 +50,13 @@ static bool entry_stands(const bank_writer_t *w, const bank_shard_t *entry, cons
            entry->rows <= w->card.shard_rows && entry->rows <= INT64_MAX - wanted.begin;
 }
 
-static bool same_file(const bank_shard_t *a, const bank_shard_t *b)
-{
-    return a->rows == b->rows && a->bytes == b->bytes && a->file_hash == b->file_hash &&
-           memcmp(a->chunk_hash, b->chunk_hash, (size_t)a->n_chunks * sizeof *a->chunk_hash) == 0;
-}
-
 // The sealed version of a shard after its file was looked at; *found is empty where there is none.
 static err_t survey(bank_writer_t *w, const bank_shard_t *entry, int64_t shard, bank_shard_t *found)
 {
     err_t err = shard_survey(w->folder, &w->card, shard, w->run, found);
     if (err == OK) {
         char *line = catalog_line(found);
-        err = entry != NULL && same_file(entry, found)
+        err = entry != NULL && bank_shard_same(entry, found)
                   ? OK
                   : catalog_append(w->folder, strlen(line), line);
         free(line);

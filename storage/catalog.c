@@ -23,6 +23,12 @@ void bank_shard_free(bank_shard_t *shard)
     *shard = (bank_shard_t){0};
 }
 
+bool bank_shard_same(const bank_shard_t *a, const bank_shard_t *b)
+{
+    return a->rows == b->rows && a->bytes == b->bytes && a->file_hash == b->file_hash &&
+           memcmp(a->chunk_hash, b->chunk_hash, (size_t)a->n_chunks * sizeof *a->chunk_hash) == 0;
+}
+
 void catalog_free(catalog_t *catalog)
 {
     for (int i = 0; i < catalog->n; i++)

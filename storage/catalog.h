@@ -34,5 +34,7 @@ char *catalog_line(const bank_shard_t *shard);
 err_t catalog_append(const char *folder, size_t n, const char *lines) ERR_MUST_CHECK;
 
 void bank_shard_free(bank_shard_t *shard);
+/* Whether both are entries of the same bytes. */
+bool bank_shard_same(const bank_shard_t *a, const bank_shard_t *b);
 
 #endif

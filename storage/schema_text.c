@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cluster/mem.h"
 #include "storage/schema.h"
+
+#include "cluster/mem.h"
+#include "cluster/text.h"
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,54 +24,32 @@ const char *kind_name(kind_t kind)
 
 /* ---- written ---- */
 
-typedef struct {
-    char *text;
-    size_t used, cap;
-} writer_t;
-
-static void put(writer_t *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void put(writer_t *w, const char *format, ...)
-{
-    va_list args, again;
-    va_start(args, format);
-    va_copy(again, args);
-    size_t length = (size_t)vsnprintf(NULL, 0, format, args);
-    if (w->used + length + 1 > w->cap) {
-        w->cap = 2 * (w->used + length + 1);
-        w->text = MEM_GROW(w->text, char, w->cap);
-    }
-    vsnprintf(w->text + w->used, w->cap - w->used, format, again);
-    w->used += length;
-    va_end(again);
-    va_end(args);
-}
-
-static void put_text(writer_t *w, const char *before, const char *text)
+static void put_text(text_t *w, const char *before, const char *text)
 {
     char *quoted = yaml_quote(text);
-    put(w, "%s%s\n", before, quoted);
+    text_add(w, "%s%s\n", before, quoted);
     free(quoted);
 }
 
-static void put_optional(writer_t *w, const char *before, const char *text)
+static void put_optional(text_t *w, const char *before, const char *text)
 {
     if (text != NULL && text[0] != '\0')
         put_text(w, before, text);
 }
 
-static void put_real(writer_t *w, const char *before, double x)
+static void put_real(text_t *w, const char *before, double x)
 {
     char text[YAML_REAL_CAP];
-    put(w, "%s%s\n", before, yaml_show_real(x, text));
+    text_add(w, "%s%s\n", before, yaml_show_real(x, text));
 }
 
-static void put_observable(writer_t *w, const schema_t *s, const schema_observable_t *o)
+static void put_observable(text_t *w, const schema_t *s, const schema_observable_t *o)
 {
     put_text(w, "  - name: ", o->name);
-    put(w, "    kind: %s\n    dims: [", kind_name(o->kind));
+    text_add(w, "    kind: %s\n    dims: [", kind_name(o->kind));
     for (int d = 0; d < o->n_dims; d++)
-        put(w, "%s%" PRId64, d ? ", " : "", o->dims[d]);
-    put(w, "]\n");
+        text_add(w, "%s%" PRId64, d ? ", " : "", o->dims[d]);
+    text_add(w, "]\n");
     if (o->length_design >= 0)
         put_text(w, "    length: ", s->design[o->length_design].name);
     put_real(w, "    lower: ", o->lower);
@@ -80,11 +59,11 @@ static void put_observable(writer_t *w, const schema_t *s, const schema_observab
 // `all`: also what makes no other model of it, the description and the units.
 static char *text_of(const schema_t *s, bool all)
 {
-    writer_t w = {NULL, 0, 0};
+    text_t w = text_create();
     put_text(&w, "name: ", s->name);
     put_text(&w, "version: ", s->version);
     put_optional(&w, "description: ", all ? s->description : NULL);
-    put(&w, "parameters:\n");
+    text_add(&w, "parameters:\n");
     for (int i = 0; i < s->n_parameters; i++) {
         put_text(&w, "  - name: ", s->parameters[i].name);
         put_real(&w, "    lower: ", s->parameters[i].lower);
@@ -92,20 +71,20 @@ static char *text_of(const schema_t *s, bool all)
         put_optional(&w, "    prior: ", s->parameters[i].prior);
         put_optional(&w, "    unit: ", all ? s->parameters[i].unit : NULL);
     }
-    put(&w, s->n_design ? "design:\n" : "");
+    text_add(&w, s->n_design ? "design:\n" : "");
     for (int i = 0; i < s->n_design; i++) {
         put_text(&w, "  - name: ", s->design[i].name);
         put_real(&w, "    lower: ", s->design[i].lower);
         put_real(&w, "    upper: ", s->design[i].upper);
-        put(&w, "    integer: %s\n", s->design[i].integer ? "true" : "false");
+        text_add(&w, "    integer: %s\n", s->design[i].integer ? "true" : "false");
         put_optional(&w, "    unit: ", all ? s->design[i].unit : NULL);
     }
-    put(&w, "observables:\n");
+    text_add(&w, "observables:\n");
     for (int i = 0; i < s->n_observables; i++) {
         put_observable(&w, s, &s->observables[i]);
         put_optional(&w, "    unit: ", all ? s->observables[i].unit : NULL);
     }
-    return w.text;
+    return w.data;
 }
 
 char *schema_text(const schema_t *schema)

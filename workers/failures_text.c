@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster/mem.h"
 #include "workers/failures_inside.h"
-#include "workers/words.h"
+#include "cluster/text.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -12,18 +12,18 @@
 enum { TEXT_REGIONS = 7, TEXT_REASONS = 9 }; // lines; with headings, counts and NaN at most 20
 static const double stands_out = 4;          // standard errors
 
-static void say_counts(words_t *w, const failures_t *f)
+static void say_counts(text_t *w, const failures_t *f)
 {
     int64_t rows = failures_rows(f), failed = rows - failures_count(f, ROW_DONE);
-    words_add(w, "%" PRId64 " of %" PRId64 " rows are not done (%.3g %%)", failed, rows,
-              100 * failures_share(f));
+    text_add(w, "%" PRId64 " of %" PRId64 " rows are not done (%.3g %%)", failed, rows,
+             100 * failures_share(f));
     for (int s = ROW_DONE + 1, first = 1; s < ROW_STATUS_COUNT; s++)
         if (f->by_status[s].n > 0) {
-            words_add(w, "%s %s %" PRId64, first ? ":" : ",", row_status_name((row_status_t)s),
-                      f->by_status[s].n);
+            text_add(w, "%s %s %" PRId64, first ? ":" : ",", row_status_name((row_status_t)s),
+                     f->by_status[s].n);
             first = 0;
         }
-    words_add(w, "\n");
+    text_add(w, "\n");
 }
 
 /* ---- regions ---- */
@@ -36,7 +36,7 @@ static int by_contrast(const void *a, const void *b)
     return x->parameter != y->parameter ? x->parameter - y->parameter : x->bin - y->bin;
 }
 
-static void say_region(words_t *w, const failures_t *f, const failures_cell_t *c)
+static void say_region(text_t *w, const failures_t *f, const failures_cell_t *c)
 {
     char range[96];
     const char *name = f->schema->parameters[c->parameter].name;
@@ -48,12 +48,12 @@ static void say_region(words_t *w, const failures_t *f, const failures_cell_t *c
         snprintf(range, sizeof range, "above %.4g", c->above);
     else
         snprintf(range, sizeof range, "in (%.4g, %.4g]", c->above, c->to);
-    words_add(w, "  %-9s %5.1f %% +- %.1f %%  of rows with %s %s (%.3g %% of all)\n",
-              row_status_name(c->status), 100 * c->share, 100 * c->error, name, range,
-              100 * (c->share - c->contrast * c->error));
+    text_add(w, "  %-9s %5.1f %% +- %.1f %%  of rows with %s %s (%.3g %% of all)\n",
+             row_status_name(c->status), 100 * c->share, 100 * c->error, name, range,
+             100 * (c->share - c->contrast * c->error));
 }
 
-static void say_regions(words_t *w, failures_t *f)
+static void say_regions(text_t *w, failures_t *f)
 {
     failures_cell_t *cells;
     int64_t n = failures_cells(f, &cells), shown = 0;
@@ -61,21 +61,19 @@ static void say_regions(words_t *w, failures_t *f)
     while (shown < n && shown < TEXT_REGIONS && cells[shown].contrast >= stands_out)
         shown++;
     if (shown == 0)
-        words_add(
-            w,
-            "no region fails more than the whole: every fifth of every parameter is within %g "
-            "standard errors of it\n",
-            stands_out);
+        text_add(w,
+                 "no region fails more than the whole: every fifth of every parameter is within %g "
+                 "standard errors of it\n",
+                 stands_out);
     else
-        words_add(w,
-                  "where (share of the rows in a fifth of a parameter, standard error), the most "
-                  "striking first:\n");
+        text_add(w, "where (share of the rows in a fifth of a parameter, standard error), the most "
+                    "striking first:\n");
     for (int64_t i = 0; i < shown; i++)
         say_region(w, f, &cells[i]);
     free(cells);
 }
 
-static void say_nan(words_t *w, const failures_t *f)
+static void say_nan(text_t *w, const failures_t *f)
 {
     const char *before = "without a number: ";
     for (int p = 0; p < f->schema->n_parameters; p++) {
@@ -83,12 +81,12 @@ static void say_nan(words_t *w, const failures_t *f)
         for (int s = 0; s < ROW_STATUS_COUNT; s++)
             n += failures_nan(f, p, (row_status_t)s);
         if (n > 0) {
-            words_add(w, "%s%s in %" PRId64 " rows", before, f->schema->parameters[p].name, n);
+            text_add(w, "%s%s in %" PRId64 " rows", before, f->schema->parameters[p].name, n);
             before = ", ";
         }
     }
     if (before[0] == ',')
-        words_add(w, "\n");
+        text_add(w, "\n");
 }
 
 /* ---- reasons ---- */
@@ -107,7 +105,7 @@ static int by_rows(const void *a, const void *b)
                                   : (x->kind->row < y->kind->row ? -1 : 1);
 }
 
-static void say_reasons(words_t *w, failures_t *f)
+static void say_reasons(text_t *w, failures_t *f)
 {
     given_t given[ROW_STATUS_COUNT * FAILURES_REASONS];
     int n = 0;
@@ -120,21 +118,21 @@ static void say_reasons(words_t *w, failures_t *f)
     if (n == 0)
         return;
     qsort(given, (size_t)n, sizeof *given, by_rows);
-    words_add(w, "why (rows, and what the first of them said):\n");
+    text_add(w, "why (rows, and what the first of them said):\n");
     for (int i = 0; i < n && i < TEXT_REASONS; i++)
-        words_add(w, "  %-9s %8" PRId64 "  %s\n", row_status_name(given[i].status),
-                  given[i].kind->count, given[i].kind->example);
+        text_add(w, "  %-9s %8" PRId64 "  %s\n", row_status_name(given[i].status),
+                 given[i].kind->count, given[i].kind->example);
 }
 
 char *failures_text(failures_t *f)
 {
-    words_t w = {0};
+    text_t w = text_create();
     say_counts(&w, f);
     if (failures_share(f) > 0)
         say_regions(&w, f);
     say_nan(&w, f);
     say_reasons(&w, f);
-    return w.text;
+    return w.data;
 }
 
 /* ---- JSON ---- */

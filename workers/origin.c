@@ -3,7 +3,7 @@
 
 #include "cluster/mem.h"
 #include "cluster/yaml.h"
-#include "workers/words.h"
+#include "cluster/text.h"
 
 #include <inttypes.h>
 #include <pwd.h>
@@ -95,26 +95,26 @@ void origin_sign(origin_part_t *part)
 
 /* ---- written ---- */
 
-static void put_text(words_t *w, const char *before, const char *text)
+static void put_text(text_t *w, const char *before, const char *text)
 {
     if (text == NULL)
         return;
     char *quoted = yaml_quote(text);
-    words_add(w, "%s%s\n", before, quoted);
+    text_add(w, "%s%s\n", before, quoted);
     free(quoted);
 }
 
-static void put_part(words_t *w, const origin_part_t *p)
+static void put_part(text_t *w, const origin_part_t *p)
 {
-    words_add(w, "- rows: [%" PRId64 ", %" PRId64 "]\n  first_row: %" PRId64 "\n", p->begin, p->end,
-              p->first);
+    text_add(w, "- rows: [%" PRId64 ", %" PRId64 "]\n  first_row: %" PRId64 "\n", p->begin, p->end,
+             p->first);
     if (p->n_files == 0)
-        words_add(w, "  seed: %" PRIu64 "\n", p->seed);
-    words_add(w, p->n_files > 0 ? "  files:\n" : "");
+        text_add(w, "  seed: %" PRIu64 "\n", p->seed);
+    text_add(w, p->n_files > 0 ? "  files:\n" : "");
     for (int i = 0; i < p->n_files; i++) {
         put_text(w, "    - name: ", p->files[i].name);
-        words_add(w, "      bytes: %" PRId64 "\n      xxh3: \"%016" PRIx64 "\"\n",
-                  p->files[i].bytes, p->files[i].hash);
+        text_add(w, "      bytes: %" PRId64 "\n      xxh3: \"%016" PRIx64 "\"\n", p->files[i].bytes,
+                 p->files[i].hash);
     }
     put_text(w, "  fingerprint: ", p->fingerprint);
     put_text(w, "  study: ", p->study);
@@ -122,18 +122,17 @@ static void put_part(words_t *w, const origin_part_t *p)
     put_text(w, "  user: ", p->user);
     put_text(w, "  host: ", p->host);
     put_text(w, "  software: ", p->software);
-    words_add(w, p->n_runs > 0 ? "  runs:\n" : "");
+    text_add(w, p->n_runs > 0 ? "  runs:\n" : "");
     for (int i = 0; i < p->n_runs; i++)
         put_text(w, "    - ", p->runs[i]);
 }
 
 char *origin_text(const origin_t *o)
 {
-    words_t w = {0};
-    words_add(&w, "%s", "");
+    text_t w = text_create();
     for (int i = 0; i < o->n; i++)
         put_part(&w, &o->parts[i]);
-    return w.text;
+    return w.data;
 }
 
 /* ---- read ---- */

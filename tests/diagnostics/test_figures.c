@@ -2,7 +2,7 @@
 // Files are PNGs of the right size with their text chunks, and show ink; ticks and layout are checked by number.
 #include "diagnostics/figures.h"
 #include "diagnostics/plot.h"
-#include "diagnostics/text.h"
+#include "diagnostics/markup.h"
 
 #include "cluster/mem.h"
 #include "cluster/rng.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "diagnostics/gate.h"
-#include "diagnostics/text.h"
+#include "diagnostics/markup.h"
 
 #include "cluster/mem.h"
 

@@ -3,7 +3,7 @@
 #include "diagnostics/coverage.h"
 #include "diagnostics/metrics.h"
 #include "diagnostics/ranks.h"
-#include "diagnostics/text.h"
+#include "diagnostics/markup.h"
 #include "tests/diagnostics/golden.h"
 
 #include "cluster/mem.h"

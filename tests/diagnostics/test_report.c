@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "diagnostics/report.h"
-#include "diagnostics/text.h"
+#include "diagnostics/markup.h"
 
 #include <jansson.h>
 #include <math.h>

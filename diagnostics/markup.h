@@ -1,23 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Text that grows, and files that are replaced whole: written beside (path.part), synced, renamed.
+ * Text as CSV, HTML, Markdown and base64 want it, and files that are replaced whole: written beside (path.part), synced,
+ * renamed.
  */
-#ifndef DIAGNOSTICS_TEXT_H
-#define DIAGNOSTICS_TEXT_H
+#ifndef DIAGNOSTICS_MARKUP_H
+#define DIAGNOSTICS_MARKUP_H
 
 #include "cluster/err.h"
+#include "cluster/text.h"
 
 #include <stddef.h>
 
-typedef struct {
-    char *data; // always ends in '\0'
-    size_t length, capacity;
-} text_t;
-
-text_t text_create(void);
-void text_free(text_t *t);
-void text_add(text_t *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void text_add_bytes(text_t *t, size_t n, const void *bytes);
 void text_add_csv(text_t *t,
                   const char *cell); // in quotes where it holds a comma, a quote or a line break
 void text_add_html(text_t *t, const char *words); // & < > " ' escaped
