@@ -2,17 +2,15 @@
 #include "storage/bank_card.h"
 
 #include "cluster/mem.h"
+#include "cluster/provenance.h"
 #include "cluster/yaml.h"
 #include "storage/bank.h"
 #include "storage/sync.h"
 
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 typedef struct {
     int64_t format, shard_rows, chunk_rows;
@@ -162,34 +160,19 @@ static char *indented(const char *text)
     return out;
 }
 
-static void user_name(size_t cap, char *out)
-{
-    struct passwd entry, *found = NULL;
-    char buffer[4096];
-    if (getpwuid_r(getuid(), &entry, buffer, sizeof buffer, &found) == 0 && found != NULL)
-        snprintf(out, cap, "%s", entry.pw_name);
-    else
-        snprintf(out, cap, "%ld", (long)getuid());
-}
-
 err_t bank_card_write(const char *folder, const bank_card_t *card, const char *study)
 {
-    char created[32], user[256], host[256] = "";
-    time_t now = time(NULL);
-    struct tm utc;
-    strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    user_name(sizeof user, user);
-    gethostname(host, sizeof host - 1);
+    provenance_t now = provenance_now();
     char *path = mem_format("%s/bank.yaml", folder), *model = schema_text(&card->schema);
     char *inner = indented(model), *fingerprint = schema_fingerprint(&card->schema);
     char *origin = indented(card->origin != NULL ? card->origin : "");
-    char *quoted[] = {yaml_quote(study ? study : ""), yaml_quote(user), yaml_quote(host),
+    char *quoted[] = {yaml_quote(study ? study : ""), yaml_quote(now.user), yaml_quote(now.host),
                       yaml_quote(fingerprint)};
     char *text = mem_format("format: %d\nfingerprint: %s\nseed: %" PRIu64 "\nshard_rows: %" PRId64
                             "\nchunk_rows: %d\nstudy: %s\ncreated: \"%s\"\nuser: %s\nhost: %s\n"
                             "software: infermill %s\n%s%smodel:\n%s",
                             BANK_FORMAT, quoted[3], card->seed, card->shard_rows, BANK_CHUNK_ROWS,
-                            quoted[0], created, quoted[1], quoted[2], INFERMILL_VERSION,
+                            quoted[0], now.created, quoted[1], quoted[2], INFERMILL_VERSION,
                             card->origin != NULL ? "origin:\n" : "", origin, inner);
     err_t err = sync_replace(path, text);
     for (int i = 0; i < 4; i++)

@@ -2,16 +2,14 @@
 #include "workers/origin.h"
 
 #include "cluster/mem.h"
+#include "cluster/provenance.h"
 #include "cluster/yaml.h"
 #include "cluster/text.h"
 
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 /* ---- made, copied, freed ---- */
 
@@ -77,19 +75,10 @@ int64_t origin_rows(const origin_t *o)
 
 void origin_sign(origin_part_t *part)
 {
-    char created[32], user[256], host[256] = "", buffer[4096];
-    time_t now = time(NULL);
-    struct tm utc;
-    struct passwd entry, *found = NULL;
-    strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    if (getpwuid_r(getuid(), &entry, buffer, sizeof buffer, &found) == 0 && found != NULL)
-        snprintf(user, sizeof user, "%s", entry.pw_name);
-    else
-        snprintf(user, sizeof user, "%ld", (long)getuid());
-    gethostname(host, sizeof host - 1);
-    part->created = mem_copy_text(created);
-    part->user = mem_copy_text(user);
-    part->host = mem_copy_text(host);
+    provenance_t now = provenance_now();
+    part->created = mem_copy_text(now.created);
+    part->user = mem_copy_text(now.user);
+    part->host = mem_copy_text(now.host);
     part->software = mem_copy_text("infermill " INFERMILL_VERSION);
 }
 

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/provenance.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+provenance_t provenance_now(void)
+{
+    provenance_t p = {.host = ""};
+    struct passwd entry, *found = NULL;
+    char buffer[4096];
+    struct tm utc;
+    time_t now = time(NULL);
+    strftime(p.created, sizeof p.created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    if (getpwuid_r(getuid(), &entry, buffer, sizeof buffer, &found) == 0 && found != NULL)
+        snprintf(p.user, sizeof p.user, "%s", entry.pw_name);
+    else
+        snprintf(p.user, sizeof p.user, "%ld", (long)getuid());
+    gethostname(p.host, sizeof p.host - 1);
+    return p;
+}
