@@ -29,7 +29,7 @@ err_t csv_open(const char *path, csv_t **out)
     csv->path = mem_copy_text(path);
     csv->file = file;
     csv->line = 1;
-    csv->text = MEM_NEW(char, CSV_RECORD_CAP);
+    csv->text = mem_alloc(CSV_RECORD_CAP, 1);
     static const int mark[] = {0xEF, 0xBB, 0xBF};
     int k = 0;
     while (k < 3 && getc(file) == mark[k])
