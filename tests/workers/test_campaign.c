@@ -117,7 +117,7 @@ static int64_t sound_rows(const scene_t *s, const char *name)
 {
     bank_t *bank = open_bank(s, name);
     assert_int_equal(bank_verify(bank, ignore, NULL), OK);
-    int64_t rows = bank_rows(bank);
+    int64_t rows = bank_info(bank).rows; // a stop may leave a shard open before one that is sealed
     bank_close(&bank);
     return rows;
 }
@@ -129,6 +129,9 @@ static void assert_same_shards(const scene_t *s, const char *one, const char *ot
     for (int i = 0; i < bank_shard_count(a); i++) {
         assert_true(bank_shard(a, i)->file_hash == bank_shard(b, i)->file_hash);
         assert_int_equal(bank_shard(a, i)->bytes, bank_shard(b, i)->bytes);
+        assert_int_equal(bank_shard(a, i)->n_chunks, bank_shard(b, i)->n_chunks);
+        assert_memory_equal(bank_shard(a, i)->chunk_hash, bank_shard(b, i)->chunk_hash,
+                            (size_t)bank_shard(a, i)->n_chunks * sizeof(uint64_t));
     }
     bank_close(&a);
     bank_close(&b);
