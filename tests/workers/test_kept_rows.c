@@ -52,6 +52,7 @@ static void rows_stay_the_same_as_the_block_grows(void **state)
     assert_int_equal(kept.rows.n, 500);
     for (int64_t row = 0; row < 500; row += 7)
         assert_row(&kept, row, simulator, row);
+    kept_rows_reserve(&kept, 1);
     assert_null(kept.rows.reason[500]);
     kept_rows_destroy(&kept);
     simulator_close(&simulator);
