@@ -52,3 +52,8 @@ void text_add(text_t *t, const char *format, ...)
     va_end(again);
     va_end(args);
 }
+
+void text_add_item(text_t *t, const char *item)
+{
+    text_add(t, "%s%s", t->length > 0 ? ", " : "", item);
+}

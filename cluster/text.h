@@ -15,6 +15,8 @@ typedef struct {
 text_t text_create(void);
 void text_free(text_t *t);
 void text_add(text_t *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* An item of a list: ", " comes before it where the text is not empty. */
+void text_add_item(text_t *t, const char *item);
 void text_add_bytes(text_t *t, size_t n, const void *bytes);
 
 #endif

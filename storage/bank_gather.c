@@ -20,16 +20,27 @@ static bool lacks_all(const ranges_t *lacking, range_t r)
     return false;
 }
 
-// The catalog's entry where there is one; else the file speaks for itself.
-static err_t open_old(const bank_writer_t *w, int64_t number, shard_t **out)
+// Read once in a run: what a shard was before is not changed by the shards that this run seals.
+static err_t read_earlier(bank_writer_t *w)
 {
-    catalog_t catalog;
-    TRY(catalog_read(w->folder, &catalog));
-    const bank_shard_t *entry = catalog_find(&catalog, number);
-    err_t err = entry != NULL ? shard_open(w->folder, &w->card, entry, out)
-                              : shard_open_unlisted(w->folder, &w->card, number, out);
-    catalog_free(&catalog);
+    if (w->earlier != NULL)
+        return OK;
+    catalog_t *catalog = MEM_NEW(catalog_t, 1);
+    err_t err = catalog_read(w->folder, catalog);
+    if (err == OK)
+        w->earlier = catalog;
+    else
+        free(catalog);
     return err;
+}
+
+// The catalog's entry where there is one; else the file speaks for itself.
+static err_t open_old(bank_writer_t *w, int64_t number, shard_t **out)
+{
+    TRY(read_earlier(w));
+    const bank_shard_t *entry = catalog_find(w->earlier, number);
+    return entry != NULL ? shard_open(w->folder, &w->card, entry, out)
+                         : shard_open_unlisted(w->folder, &w->card, number, out);
 }
 
 // Rows [range.begin, end) of the portion from the older version, leaving out those to be made anew.
@@ -50,7 +61,7 @@ static err_t take_old(const bank_writer_t *w, shard_t *old, int64_t first, int64
     return OK;
 }
 
-static err_t gather_old(const bank_writer_t *w, portion_t *p)
+static err_t gather_old(bank_writer_t *w, portion_t *p)
 {
     int64_t number = p->range.begin / w->card.shard_rows, first = number * w->card.shard_rows;
     shard_t *old = NULL;
@@ -80,7 +91,7 @@ static err_t gather_journals(const bank_writer_t *w, portion_t *p)
     return err;
 }
 
-err_t gather_kept(const bank_writer_t *w, portion_t *p)
+err_t gather_kept(bank_writer_t *w, portion_t *p)
 {
     TRY(gather_old(w, p));
     return gather_journals(w, p);

@@ -9,6 +9,6 @@
 #include "storage/exchange.h"
 
 /* Puts them into this rank's portion, with their costs. ERR_FORMAT, ERR_IO. Not collective. */
-err_t gather_kept(const bank_writer_t *writer, portion_t *portion) ERR_MUST_CHECK;
+err_t gather_kept(bank_writer_t *writer, portion_t *portion) ERR_MUST_CHECK;
 
 #endif

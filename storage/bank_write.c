@@ -180,6 +180,9 @@ static void writer_free(bank_writer_t **writer)
     journal_close(&w->journal);
     lock_release(&w->lock);
     journal_list_free(&w->recovered);
+    if (w->earlier != NULL)
+        catalog_free(w->earlier);
+    free(w->earlier);
     bank_card_free(&w->card);
     free(w->lacking.at);
     free(w->missing.at);

@@ -29,9 +29,10 @@ struct bank_writer {
     shard_origin_t origin;
     int compress;
     bool retry;
-    int64_t rows;     // of the plan
-    ranges_t lacking; // rows of the plan that no sealed shard has, or not to be kept
-    ranges_t missing; // the lacking ones that are in no journal either
+    int64_t rows;       // of the plan
+    catalog_t *earlier; // as it stood at the opening; NULL: not looked at yet
+    ranges_t lacking;   // rows of the plan that no sealed shard has, or not to be kept
+    ranges_t missing;   // the lacking ones that are in no journal either
     int64_t lacking_rows, recovered_rows;
     journal_list_t recovered; // lacking rows in journals of earlier runs
     int64_t n_open;

@@ -3,11 +3,11 @@
 
 #include "cluster/mem.h"
 #include "storage/h5.h"
+#include "storage/text_index.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 char *costs_name(int64_t shard)
 {
@@ -17,38 +17,18 @@ char *costs_name(int64_t shard)
 /* ---- texts of rows: the distinct ones, and which each row has ---- */
 
 typedef struct {
-    int64_t n;
-    const char **text; // (n) borrowed
-    int32_t *of;       // (rows) -1: none
+    text_index_t distinct;
+    int32_t *of; // (rows) -1: none
 } words_t;
-
-// An open-addressed table of places in `text`; `slots` is a power of two.
-static int32_t words_find(words_t *w, int32_t *table, size_t slots, const char *text)
-{
-    size_t at = (size_t)XXH3_64bits(text, strlen(text)) & (slots - 1);
-    while (table[at] >= 0 && strcmp(w->text[table[at]], text) != 0)
-        at = (at + 1) & (slots - 1);
-    if (table[at] < 0) {
-        table[at] = (int32_t)w->n;
-        w->text[w->n++] = text;
-    }
-    return table[at];
-}
 
 static words_t words_of(int64_t rows, const char *(*text)(const void *texts, int64_t i),
                         const void *texts)
 {
-    size_t slots = 16;
-    while (slots < 2 * (size_t)rows)
-        slots *= 2;
-    words_t w = {0, MEM_NEW(const char *, rows), MEM_NEW(int32_t, rows)};
-    int32_t *table = MEM_NEW(int32_t, slots);
-    memset(table, 0xff, slots * sizeof *table);
+    words_t w = {.of = MEM_NEW(int32_t, rows)};
     for (int64_t i = 0; i < rows; i++) {
         const char *mine = text(texts, i);
-        w.of[i] = mine != NULL ? words_find(&w, table, slots, mine) : -1;
+        w.of[i] = mine != NULL ? (int32_t)text_index_put(&w.distinct, mine) : -1;
     }
-    free(table);
     return w;
 }
 
@@ -68,7 +48,7 @@ static err_t words_write(h5_id_t file, const char *name, int64_t rows, const wor
     char *of = mem_format("%s_of", name);
     err_t err = h5_write(file, of, &shape, w->of);
     if (err == OK)
-        err = h5_write_texts(file, name, w->n, w->text);
+        err = h5_write_texts(file, name, w->distinct.n, (const char *const *)w->distinct.texts);
     free(of);
     return err;
 }
@@ -76,7 +56,7 @@ static err_t words_write(h5_id_t file, const char *name, int64_t rows, const wor
 static void words_free(words_t *w)
 {
     free(w->of);
-    free(w->text);
+    text_index_free(&w->distinct);
 }
 
 err_t costs_write(const char *path, int64_t n, const double *seconds, const char *hosts,

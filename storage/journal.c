@@ -21,7 +21,7 @@ struct journal {
     int64_t *row; // (n) that are in it
 };
 
-static char *header_of(const bank_card_t *card)
+char *journal_header(const bank_card_t *card)
 {
     return mem_format("infermill journal 1 %s %" PRIu64 "\n", card->fingerprint, card->seed);
 }
@@ -56,18 +56,11 @@ void journal_close(journal_t **journal)
 // All or nothing: what was written of a failed piece is cut off again.
 static err_t append(journal_t *j, size_t bytes, const char *text)
 {
-    for (size_t done = 0; done < bytes;) {
-        ssize_t wrote = pwrite(j->fd, text + done, bytes - done, (off_t)(j->bytes + (int64_t)done));
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote <= 0) {
-            err_t err = err_errno(ERR_IO, "%s: %zu bytes to write", j->path, bytes);
-            return ftruncate(j->fd, (off_t)j->bytes) == 0
-                       ? err
-                       : err_context(err, "%s: a torn record stays", j->path);
-        }
-        done += (size_t)wrote;
-    }
+    err_t err = sync_write_at(j->fd, j->path, j->bytes, bytes, text);
+    if (err != OK)
+        return ftruncate(j->fd, (off_t)j->bytes) == 0
+                   ? err
+                   : err_context(err, "%s: a torn record stays", j->path);
     if (fdatasync(j->fd) != 0)
         return err_errno(ERR_IO, "%s: sync", j->path);
     j->bytes += (int64_t)bytes;
@@ -81,7 +74,7 @@ static err_t begin_file(journal_t *j)
     if (j->fd < 0)
         return err_errno(ERR_IO, "%s", j->path);
     TRY(sync_folder_of(j->path));
-    char *header = header_of(j->card);
+    char *header = journal_header(j->card);
     err_t err = append(j, strlen(header), header);
     free(header);
     return err;
@@ -161,7 +154,7 @@ err_t journal_sealed(journal_t *j, int n_shards, const int64_t *shards)
     j->n = kept;
     if (!emptied)
         return OK;
-    char *header = header_of(j->card);
+    char *header = journal_header(j->card);
     j->bytes = (int64_t)strlen(header);
     free(header);
     if (ftruncate(j->fd, (off_t)j->bytes) != 0)

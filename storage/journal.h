@@ -15,6 +15,9 @@
 #include "storage/bank_card.h"
 #include "storage/rows.h"
 
+/* The first line of a bank's journals; the caller frees it. */
+char *journal_header(const bank_card_t *card);
+
 /* ---- written ---- */
 typedef struct journal journal_t; // one rank's, opaque
 

@@ -88,7 +88,7 @@ static void add_file(listing_t *l, const char *name)
 // A crash may have left only a part of the header.
 static bool header_fits(int fd, int64_t size, const bank_card_t *card, int64_t *bytes)
 {
-    char *want = mem_format("infermill journal 1 %s %" PRIu64 "\n", card->fingerprint, card->seed);
+    char *want = journal_header(card);
     int64_t whole = (int64_t)strlen(want), n = size < whole ? size : whole;
     char *got = mem_zero((size_t)n + 1, 1);
     bool fits = file_read_at(fd, "", 0, (size_t)n, got) == OK && memcmp(got, want, (size_t)n) == 0;

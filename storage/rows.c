@@ -2,6 +2,7 @@
 #include "storage/rows.h"
 
 #include "cluster/mem.h"
+#include "cluster/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,14 @@ const char *row_status_name(row_status_t status)
         [ROW_NONFINITE] = "nonfinite", [ROW_ERROR] = "error", [ROW_TIMEOUT] = "timeout",
         [ROW_CRASHED] = "crashed"};
     return status < ROW_STATUS_COUNT ? names[status] : "unknown";
+}
+
+char *row_status_words(void)
+{
+    text_t words = text_create();
+    for (int s = 0; s < ROW_STATUS_COUNT; s++)
+        text_add(&words, "%s%d %s", s > 0 ? ", " : "", s, row_status_name((row_status_t)s));
+    return words.data;
 }
 
 bool row_status_may_change(row_status_t status)

@@ -58,6 +58,8 @@ void rows_unpack(const void *packed, rows_t *rows, int64_t at);
  * out, it is measured. */
 uint64_t rows_hash(const rows_t *rows, int64_t begin, int64_t end);
 const char *row_status_name(row_status_t status); // "done"
+/* "0 missing, 1 done, ...": what the numbers in files mean. The caller frees it. */
+char *row_status_words(void);
 /* Whether trying the row again may give another status: it timed out or crashed, which its seed does not determine. */
 bool row_status_may_change(row_status_t status);
 

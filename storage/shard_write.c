@@ -56,18 +56,6 @@ static int64_t file_bytes(const shard_sheet_t *sheet)
            PER_DATASET * shard_field_count(schema) + 2 * (int64_t)strlen(sheet->origin->model);
 }
 
-static char *status_words(void)
-{
-    char *words = mem_copy_text("");
-    for (int s = 0; s < ROW_STATUS_COUNT; s++) {
-        char *longer =
-            mem_format("%s%s%d %s", words, s > 0 ? ", " : "", s, row_status_name((row_status_t)s));
-        free(words);
-        words = longer;
-    }
-    return words;
-}
-
 static err_t set_words(const writing_t *w)
 {
     static const char about[] =
@@ -75,7 +63,7 @@ static err_t set_words(const writing_t *w)
         "row; /observables/<name>: (row, dims), zero beyond /length/<name>; /row/index: number of "
         "the row in the bank; /row/status: see status_names. `model` declares all fields (YAML).";
     const bank_card_t *card = w->sheet->card;
-    char *statuses = status_words();
+    char *statuses = row_status_words();
     err_t err = h5_set_text(w->file, "description", about);
     if (err == OK)
         err = h5_set_text(w->file, "status_names", statuses);

@@ -3,6 +3,7 @@
 
 #include "cluster/log.h"
 #include "cluster/mem.h"
+#include "cluster/text.h"
 #include "workers/answer.h"
 #include "workers/prior.h"
 #include "workers/process.h"
@@ -162,7 +163,7 @@ static char *line_of(json_t *question)
 
 static err_t count_death(command_t *c, const request_t *r, int64_t i, const char *why)
 {
-    if (++c->deaths < COMMAND_MOST_DEATHS)
+    if (++c->deaths < MOST_DEATHS)
         return OK;
     return err_fail(
         ERR_SIMULATOR,
@@ -345,13 +346,11 @@ static void command_close(void *self)
 
 static char *words_of(const char *const *argv)
 {
-    char *words = mem_copy_text(argv[0]);
-    for (int i = 1; argv[i] != NULL; i++) {
-        char *longer = mem_format("%s %s", words, argv[i]);
-        free(words);
-        words = longer;
-    }
-    return words;
+    text_t words = text_create();
+    text_add(&words, "%s", argv[0]);
+    for (int i = 1; argv[i] != NULL; i++)
+        text_add(&words, " %s", argv[i]);
+    return words.data;
 }
 
 err_t command_open(const simulator_command_t *command, schema_t *schema, engine_t *engine,

@@ -2,6 +2,7 @@
 #include "workers/distribution.h"
 
 #include "cluster/mem.h"
+#include "cluster/text.h"
 #include "cluster/saddle.h"
 #include "cluster/yaml.h"
 #include "workers/distribution_inside.h"
@@ -260,17 +261,14 @@ double distribution_draw(const distribution_t *d, rng_t *r)
 
 char *distribution_text(const distribution_t *d)
 {
-    char *text = mem_format("%s(", d->family->name), number[YAML_REAL_CAP], upper[YAML_REAL_CAP];
-    for (int i = 0; d->family->signs[i] != '\0'; i++) {
-        yaml_show_real(d->argument[i], number);
-        char *longer = mem_format("%s%s%s", text, i > 0 ? ", " : "", number);
-        free(text);
-        text = longer;
-    }
-    yaml_show_real(d->lower, number);
-    yaml_show_real(d->upper, upper);
-    char *whole = d->truncated ? mem_format("truncated(%s), %s, %s)", text, number, upper)
-                               : mem_format("%s)", text);
-    free(text);
-    return whole;
+    text_t text = text_create();
+    char number[YAML_REAL_CAP], upper[YAML_REAL_CAP];
+    text_add(&text, "%s%s(", d->truncated ? "truncated(" : "", d->family->name);
+    for (int i = 0; d->family->signs[i] != '\0'; i++)
+        text_add(&text, "%s%s", i > 0 ? ", " : "", yaml_show_real(d->argument[i], number));
+    text_add(&text, ")");
+    if (d->truncated)
+        text_add(&text, ", %s, %s)", yaml_show_real(d->lower, number),
+                 yaml_show_real(d->upper, upper));
+    return text.data;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster/mem.h"
+#include "cluster/text.h"
 #include "workers/csv.h"
 #include "workers/export_inside.h"
 #include "workers/import_inside.h"
@@ -70,14 +71,12 @@ static void put_element(FILE *file, const schema_t *m, const schema_observable_t
         index[d] = element % o->dims[d];
     while (used > 0 && o->dims[used - 1] == 1)
         used--;
-    char *name = mem_copy_text(o->name);
-    for (int d = 0; d < used; d++) {
-        char *longer = mem_format("%s.%" PRId64, name, index[d]);
-        free(name);
-        name = longer;
-    }
-    put_name(file, import_name_is_unique(m, o->name), "observables", name);
-    free(name);
+    text_t name = text_create();
+    text_add(&name, "%s", o->name);
+    for (int d = 0; d < used; d++)
+        text_add(&name, ".%" PRId64, index[d]);
+    put_name(file, import_name_is_unique(m, o->name), "observables", name.data);
+    text_free(&name);
 }
 
 static void put_header(FILE *file, const schema_t *m)

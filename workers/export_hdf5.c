@@ -3,7 +3,7 @@
 #include "storage/h5.h"
 #include "workers/export_inside.h"
 #include "workers/origin.h"
-#include "workers/text_index.h"
+#include "storage/text_index.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -73,18 +73,6 @@ static err_t make_rows(hdf5_export_t *x, int64_t n)
 
 /* ---- attributes ---- */
 
-static char *status_names(void)
-{
-    char *all = mem_copy_text("");
-    for (int s = 0; s < ROW_STATUS_COUNT; s++) {
-        char *longer =
-            mem_format("%s%s%d %s", all, s ? ", " : "", s, row_status_name((row_status_t)s));
-        free(all);
-        all = longer;
-    }
-    return all;
-}
-
 // HDF5 holds no attribute of 64 kB and more in an object's header: a long origin is a data set of its own.
 static err_t set_origin(const export_t *e, h5_id_t file)
 {
@@ -123,7 +111,7 @@ static err_t describe_groups(h5_id_t file, const schema_t *m)
 static err_t set_attributes(const export_t *e, h5_id_t file)
 {
     const schema_t *m = bank_schema(e->bank);
-    char *model = schema_text(m), *names = status_names();
+    char *model = schema_text(m), *names = row_status_words();
     err_t err;
     TRY_TO(done, h5_set_text(file, "model", model));
     TRY_TO(done, h5_set_text(file, "fingerprint", bank_fingerprint(e->bank)));

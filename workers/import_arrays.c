@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files that hold arrays, rows first: HDF5 and NPY. Both look names up in the same way.
 #include "cluster/mem.h"
+#include "cluster/text.h"
 #include "cluster/yaml.h"
 #include "storage/h5.h"
 #include "workers/import_inside.h"
@@ -111,18 +112,16 @@ static err_t look_up(import_source_t *s, const char *group, const char *name, bo
 static err_t missing(const import_source_t *s, const char *group, const char *name)
 {
     const arrays_t *a = s->state;
-    char **names = NULL, *list = mem_copy_text("");
+    char **names = NULL;
+    text_t list = text_create();
     int64_t n = 0;
     if (a->file != H5_NONE && h5_names(a->file, ".", &n, &names) != OK)
         err_clear();
-    for (int64_t i = 0; i < (names ? n : a->n_pairs) && strlen(list) < 300; i++) {
-        char *longer = mem_format("%s%s%s", list, i ? ", " : "", names ? names[i] : a->names[i]);
-        free(list);
-        list = longer;
-    }
-    err_t err =
-        err_fail(ERR_FORMAT, "%s: there is no %s/%s; it holds: %.300s", s->name, group, name, list);
-    free(list);
+    for (int64_t i = 0; i < (names ? n : a->n_pairs) && list.length < 300; i++)
+        text_add_item(&list, names ? names[i] : a->names[i]);
+    err_t err = err_fail(ERR_FORMAT, "%s: there is no %s/%s; it holds: %.300s", s->name, group,
+                         name, list.data);
+    text_free(&list);
     h5_free_texts(n, &names);
     return err;
 }
@@ -144,13 +143,10 @@ static err_t check_rows(import_source_t *s, const array_t *a)
 
 static char *dims_text(int n, const int64_t *dims)
 {
-    char *text = mem_copy_text("");
-    for (int d = 0; d < n; d++) {
-        char *longer = mem_format("%s%s%" PRId64, text, d ? ", " : "", dims[d]);
-        free(text);
-        text = longer;
-    }
-    return text;
+    text_t text = text_create();
+    for (int d = 0; d < n; d++)
+        text_add(&text, "%s%" PRId64, d ? ", " : "", dims[d]);
+    return text.data;
 }
 
 static err_t bad_shape(const array_t *a, int n, const int64_t *dims)

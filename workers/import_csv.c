@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster/mem.h"
+#include "cluster/text.h"
 #include "cluster/yaml.h"
 #include "workers/csv.h"
 #include "workers/import_inside.h"
@@ -150,15 +151,12 @@ static bool has(const csv_source_t *c, target_kind_t kind, int item, int64_t ele
 
 static err_t missing(const import_source_t *s, const csv_source_t *c, const char *name)
 {
-    char *list = mem_copy_text("");
-    for (int i = 0; i < c->n_columns && strlen(list) < 300; i++) {
-        char *longer = mem_format("%s%s%s", list, i ? ", " : "", c->names[i]);
-        free(list);
-        list = longer;
-    }
+    text_t list = text_create();
+    for (int i = 0; i < c->n_columns && list.length < 300; i++)
+        text_add_item(&list, c->names[i]);
     err_t err = err_fail(ERR_FORMAT, "%s: there is no column for %s; the columns are: %.300s",
-                         s->name, name, list);
-    free(list);
+                         s->name, name, list.data);
+    text_free(&list);
     return err;
 }
 

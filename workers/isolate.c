@@ -19,7 +19,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { TEXT_BYTES = 512, MOST_BYTES = 4 << 20, MOST_DEATHS = 20 };
+enum { TEXT_BYTES = 512, MOST_BYTES = 4 << 20 };
 static const double create_seconds = 300; // for a plugin to make its state
 static const double end_grace = 1.0;
 

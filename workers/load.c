@@ -2,6 +2,7 @@
 #include "workers/load.h"
 
 #include "cluster/mem.h"
+#include "cluster/text.h"
 #include "cluster/yaml.h"
 #include "workers/check.h"
 #include "workers/command.h"
@@ -132,19 +133,17 @@ static err_t unknown_builtin(const char *name)
 {
     enum { MOST = 64 };
     const char *names[MOST];
-    char *list = mem_copy_text("");
+    text_t list = text_create();
     int n = simulator_builtin_count() < MOST ? simulator_builtin_count() : MOST;
     for (int i = 0; i < n; i++) {
         names[i] = simulator_builtin(i)->name;
-        char *longer = mem_format("%s%s%s", list, i > 0 ? ", " : "", names[i]);
-        free(list);
-        list = longer;
+        text_add_item(&list, names[i]);
     }
     const char *near = yaml_nearest(name, n, names);
     err_t err = err_fail(ERR_USAGE, "there is no built-in simulator \"%s\" among %s%s%s%s", name,
-                         list, near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-                         near != NULL ? "\"?" : "");
-    free(list);
+                         list.data, near != NULL ? "; did you mean \"" : "",
+                         near != NULL ? near : "", near != NULL ? "\"?" : "");
+    text_free(&list);
     return err;
 }
 

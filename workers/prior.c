@@ -2,6 +2,7 @@
 #include "workers/prior.h"
 
 #include "cluster/mem.h"
+#include "cluster/text.h"
 #include "workers/distribution.h"
 #include "workers/prior_call.h"
 
@@ -35,12 +36,10 @@ static err_t unknown_parameter(const prior_line_t *line, const char *name, const
 {
     const char *names[MOST_NAMES];
     int n = schema->n_parameters < MOST_NAMES ? schema->n_parameters : MOST_NAMES;
-    char *list = mem_copy_text("");
+    text_t list = text_create();
     for (int i = 0; i < n; i++) {
         names[i] = schema->parameters[i].name;
-        char *longer = mem_format("%s%s%s", list, i > 0 ? ", " : "", names[i]);
-        free(list);
-        list = longer;
+        text_add_item(&list, names[i]);
     }
     const char *near = yaml_nearest(name, n, names);
     err_t err = near != NULL ? err_fail(ERR_USAGE,
@@ -49,28 +48,27 @@ static err_t unknown_parameter(const prior_line_t *line, const char *name, const
                                         line->where, schema->name, name, near)
                              : err_fail(ERR_USAGE,
                                         "%s: model %s has no parameter \"%s\", expected one of %s",
-                                        line->where, schema->name, name, list);
-    free(list);
+                                        line->where, schema->name, name, list.data);
+    text_free(&list);
     return err;
 }
 
 static err_t unknown_prior(const char *name)
 {
     const char *names[MOST_NAMES] = {"truncated", "dirichlet"};
-    char *list = mem_copy_text("truncated, dirichlet");
+    text_t list = text_create();
     int n = 2;
+    text_add(&list, "truncated, dirichlet");
     for (int i = 0; distribution_name(i) != NULL && n < MOST_NAMES; i++) {
         names[n++] = distribution_name(i);
-        char *longer = mem_format("%s, %s", list, distribution_name(i));
-        free(list);
-        list = longer;
+        text_add_item(&list, distribution_name(i));
     }
     const char *near = yaml_nearest(name, n, names);
     err_t err =
         near != NULL
             ? err_fail(ERR_USAGE, "there is no prior \"%s\"; did you mean \"%s\"?", name, near)
-            : err_fail(ERR_USAGE, "there is no prior \"%s\", expected one of %s", name, list);
-    free(list);
+            : err_fail(ERR_USAGE, "there is no prior \"%s\", expected one of %s", name, list.data);
+    text_free(&list);
     return err;
 }
 
@@ -159,20 +157,15 @@ static void sort_parameters(part_t *part)
 
 static char *dirichlet_text(const part_t *part, const schema_t *schema)
 {
-    char *text = mem_copy_text("dirichlet("), number[YAML_REAL_CAP];
-    for (int i = 0; i < part->n_shares; i++) {
-        char *longer = mem_format("%s%s%s", text, i > 0 ? ", " : "",
-                                  yaml_show_real(part->concentration[i], number));
-        free(text);
-        text = longer;
-    }
-    for (int i = 0; i < part->n_parameters; i++) {
-        char *longer = mem_format("%s%s%s", text, i > 0 ? ", " : ") of ",
-                                  schema->parameters[part->parameter[i]].name);
-        free(text);
-        text = longer;
-    }
-    return text;
+    text_t text = text_create();
+    char number[YAML_REAL_CAP];
+    text_add(&text, "dirichlet(");
+    for (int i = 0; i < part->n_shares; i++)
+        text_add(&text, "%s%s", i > 0 ? ", " : "", yaml_show_real(part->concentration[i], number));
+    for (int i = 0; i < part->n_parameters; i++)
+        text_add(&text, "%s%s", i > 0 ? ", " : ") of ",
+                 schema->parameters[part->parameter[i]].name);
+    return text.data;
 }
 
 static err_t find_parameters(const prior_line_t *line, const schema_t *schema, part_t *part)

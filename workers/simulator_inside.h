@@ -9,6 +9,9 @@
 #include "workers/load.h"
 
 enum { REQUEST_MOST_ROWS = 256 }; // of one request
+enum {
+    MOST_DEATHS = 20
+}; // of a process, without a finished row between them, before the campaign ends
 
 /* Simulate rows [first, first + n) of (seed, stream) into rows[at ...]. */
 typedef struct {

@@ -2,6 +2,7 @@
 #include "workers/table_csv.h"
 
 #include "cluster/mem.h"
+#include "cluster/text.h"
 #include "workers/csv.h"
 
 #include <ctype.h>
@@ -32,15 +33,12 @@ static err_t find_column(const reading_t *r, const char *name, int *out)
     for (*out = 0; *out < csv_fields(r->csv); ++*out)
         if (strcmp(csv_field(r->csv, *out), name) == 0)
             return OK;
-    char *list = mem_copy_text("");
-    for (int i = 0; i < csv_fields(r->csv); i++) {
-        char *longer = mem_format("%s%s%s", list, i ? ", " : "", csv_field(r->csv, i));
-        free(list);
-        list = longer;
-    }
+    text_t list = text_create();
+    for (int i = 0; i < csv_fields(r->csv); i++)
+        text_add_item(&list, csv_field(r->csv, i));
     err_t err = err_fail(ERR_FORMAT, "%s: there is no column \"%s\"; the columns are: %.300s",
-                         csv_path(r->csv), name, list);
-    free(list);
+                         csv_path(r->csv), name, list.data);
+    text_free(&list);
     return err;
 }
 

@@ -186,12 +186,12 @@ static void many_deaths_without_a_row_end_the_campaign(void **state)
     simulator_t *s = NULL;
     int64_t done = 0;
     assert_int_equal(load(&s, 0, "crash", "always"), OK);
-    rows_t rows = rows_create(simulator_schema(s), 2 * COMMAND_MOST_DEATHS);
-    err_t err = simulator_rows(s, SEED, RNG_BANK, 0, 2 * COMMAND_MOST_DEATHS, &rows, 0, &done);
+    rows_t rows = rows_create(simulator_schema(s), 2 * MOST_DEATHS);
+    err_t err = simulator_rows(s, SEED, RNG_BANK, 0, 2 * MOST_DEATHS, &rows, 0, &done);
     assert_true(err_is(err, ERR_SIMULATOR));
     assert_non_null(strstr(err_text(), "20 times"));
     assert_non_null(strstr(err_text(), "out of luck"));
-    assert_int_equal(done, COMMAND_MOST_DEATHS - 1);
+    assert_int_equal(done, MOST_DEATHS - 1);
     rows_destroy(&rows);
     simulator_close(&s);
 }

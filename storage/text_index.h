@@ -2,8 +2,8 @@
  *
  * Distinct texts, numbered in order of appearance.
  */
-#ifndef WORKERS_TEXT_INDEX_H
-#define WORKERS_TEXT_INDEX_H
+#ifndef STORAGE_TEXT_INDEX_H
+#define STORAGE_TEXT_INDEX_H
 
 #include <stdint.h>
 

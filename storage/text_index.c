@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "workers/text_index.h"
+#include "storage/text_index.h"
 
 #include "cluster/mem.h"
 
