@@ -19,9 +19,9 @@ typedef struct {
     int n_arguments;
     const char *out, *model, *data, *bank, *unverified, *declaration;
     int64_t rows, seed, draws, datasets, epochs; // -1: not given
-    int ranks;                                   // 0: all cores
+    int64_t ranks;                               // 0: all cores
     int64_t shard_rows, check;                   // 0: not given
-    bool json, again, quiet, seed_given, done, retry;
+    bool json, again, quiet, done, retry;
 } options_t;
 
 typedef struct {

@@ -11,6 +11,7 @@
 #include "storage/h5.h"
 
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,66 +61,60 @@ static const command_t commands[] = {
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
-enum {
-    KEY_ROWS = 256,
-    KEY_SEED,
-    KEY_BANK,
-    KEY_DATASETS,
-    KEY_DRAWS,
-    KEY_EPOCHS,
-    KEY_AGAIN,
-    KEY_UNVERIFIED,
-    KEY_MODEL,
-    KEY_DATA,
-    KEY_DECLARATION,
-    KEY_SHARD_ROWS,
-    KEY_DONE,
-    KEY_RETRY,
-    KEY_CHECK
-};
+typedef enum { FLAG, TEXT, WHOLE } value_t; // of options_t: bool, const char *, int64_t
 
 typedef struct {
     char letter; // in command_t.options
-    struct argp_option option;
+    char key;    // on the command line; 0: it has a long name alone
+    const char *name, *value, *help;
+    value_t type;
+    size_t at;     // of the value in options_t
+    int64_t least; // WHOLE
 } option_row_t;
 
+#define AT(member) offsetof(options_t, member)
+
 static const option_row_t option_rows[] = {
-    {'j',
-     {"jobs", 'j', "N", 0,
-      "ranks on this machine (default: all cores); under mpirun or srun the ranks given", 0}},
-    {'r', {"rows", KEY_ROWS, "N", 0, "simulations, instead of the study's bank.rows", 0}},
-    {'s', {"seed", KEY_SEED, "N", 0, "instead of the study's seed", 0}},
-    {'b', {"bank", KEY_BANK, "DIR", 0, "folder of the bank, instead of the study's", 0}},
-    {'o',
-     {"out", 'o', "PATH", 0,
-      "where results go, instead of the study's folder (infer: the posterior file)", 0}},
-    {'e', {"epochs", KEY_EPOCHS, "N", 0, "instead of the study's train.epochs", 0}},
-    {'a',
-     {"again", KEY_AGAIN, NULL, 0, "train anew although there is an amortizer of other settings",
-      0}},
-    {'n', {"datasets", KEY_DATASETS, "N", 0, "held-out data sets, instead of the study's", 0}},
-    {'d',
-     {"draws", KEY_DRAWS, "N", 0, "posterior draws of each data set, instead of the study's", 0}},
-    {'m', {"model", KEY_MODEL, "FILE", 0, "amortizer to use", 0}},
-    {'D', {"data", KEY_DATA, "FILE", 0, "CSV or HDF5 of real data sets", 0}},
-    {'u',
-     {"unverified", KEY_UNVERIFIED, "REASON", 0,
-      "go on without a passed gate; the reason is written into the file", 0}},
-    {'c',
-     {"declaration", KEY_DECLARATION, "FILE", 0,
-      "import: the model's declaration in YAML, or the bank.yaml of a bank of it", 0}},
-    {'S',
-     {"shard-rows", KEY_SHARD_ROWS, "N", 0,
-      "import, merge: rows of a shard of the new bank (default: 4096; the first bank's)", 0}},
-    {'R', {"retry", KEY_RETRY, NULL, 0, "simulate rows that timed out or crashed again", 0}},
-    {'K',
-     {"check", KEY_CHECK, "K", 0,
-      "simulate K finished rows again and compare them bit for bit with the bank", 0}},
-    {'f', {"done", KEY_DONE, NULL, 0, "export: only rows that are done", 0}},
-    {'q', {"quiet", 'q', NULL, 0, "warnings and errors only", 0}},
-    {'J', {"json", 'J', NULL, 0, "print the answer as JSON", 0}},
+    {'j', 'j', "jobs", "N",
+     "ranks on this machine (default: all cores); under mpirun or srun the ranks given", WHOLE,
+     AT(ranks), 1},
+    {'r', 0, "rows", "N", "simulations, instead of the study's bank.rows", WHOLE, AT(rows), 1},
+    {'s', 0, "seed", "N", "instead of the study's seed", WHOLE, AT(seed), 0},
+    {'b', 0, "bank", "DIR", "folder of the bank, instead of the study's", TEXT, AT(bank), 0},
+    {'o', 'o', "out", "PATH",
+     "where results go, instead of the study's folder (infer: the posterior file)", TEXT, AT(out),
+     0},
+    {'e', 0, "epochs", "N", "instead of the study's train.epochs", WHOLE, AT(epochs), 1},
+    {'a', 0, "again", NULL, "train anew although there is an amortizer of other settings", FLAG,
+     AT(again), 0},
+    {'n', 0, "datasets", "N", "held-out data sets, instead of the study's", WHOLE, AT(datasets),
+     10},
+    {'d', 0, "draws", "N", "posterior draws of each data set, instead of the study's", WHOLE,
+     AT(draws), 1},
+    {'m', 0, "model", "FILE", "amortizer to use", TEXT, AT(model), 0},
+    {'D', 0, "data", "FILE", "CSV or HDF5 of real data sets", TEXT, AT(data), 0},
+    {'u', 0, "unverified", "REASON",
+     "go on without a passed gate; the reason is written into the file", TEXT, AT(unverified), 0},
+    {'c', 0, "declaration", "FILE",
+     "import: the model's declaration in YAML, or the bank.yaml of a bank of it", TEXT,
+     AT(declaration), 0},
+    {'S', 0, "shard-rows", "N",
+     "import, merge: rows of a shard of the new bank (default: 4096; the first bank's)", WHOLE,
+     AT(shard_rows), 1},
+    {'R', 0, "retry", NULL, "simulate rows that timed out or crashed again", FLAG, AT(retry), 0},
+    {'K', 0, "check", "K",
+     "simulate K finished rows again and compare them bit for bit with the bank", WHOLE, AT(check),
+     1},
+    {'f', 0, "done", NULL, "export: only rows that are done", FLAG, AT(done), 0},
+    {'q', 'q', "quiet", NULL, "warnings and errors only", FLAG, AT(quiet), 0},
+    {'J', 'J', "json", NULL, "print the answer as JSON", FLAG, AT(json), 0},
 };
-enum { N_OPTIONS = sizeof option_rows / sizeof *option_rows };
+enum { N_OPTIONS = sizeof option_rows / sizeof *option_rows, LONG_KEYS = 256 };
+
+static int key_of(const option_row_t *row)
+{
+    return row->key != 0 ? row->key : LONG_KEYS + (int)(row - option_rows);
+}
 
 typedef struct {
     const command_t *command;
@@ -144,86 +139,47 @@ static error_t parse_argument(struct argp_state *state, char *text, parse_t *par
     return 0;
 }
 
+static void take_value(struct argp_state *state, const option_row_t *row, char *text,
+                       options_t *out)
+{
+    void *at = (char *)out + row->at;
+    switch (row->type) {
+    case FLAG:
+        *(bool *)at = true;
+        return;
+    case TEXT:
+        *(const char **)at = text;
+        return;
+    case WHOLE:
+        *(int64_t *)at = whole(state, row->name, text, row->least);
+        return;
+    }
+}
+
 static error_t parse_one(int key, char *text, struct argp_state *state)
 {
     parse_t *parse = state->input;
-    options_t *o = parse->options;
-    switch (key) {
-    case 'j':
-        o->ranks = (int)whole(state, "jobs", text, 1);
-        return 0;
-    case KEY_ROWS:
-        o->rows = whole(state, "rows", text, 1);
-        return 0;
-    case KEY_SEED:
-        o->seed = whole(state, "seed", text, 0);
-        return 0;
-    case KEY_EPOCHS:
-        o->epochs = whole(state, "epochs", text, 1);
-        return 0;
-    case KEY_DATASETS:
-        o->datasets = whole(state, "datasets", text, 10);
-        return 0;
-    case KEY_DRAWS:
-        o->draws = whole(state, "draws", text, 1);
-        return 0;
-    case KEY_BANK:
-        o->bank = text;
-        return 0;
-    case KEY_MODEL:
-        o->model = text;
-        return 0;
-    case KEY_DECLARATION:
-        o->declaration = text;
-        return 0;
-    case KEY_SHARD_ROWS:
-        o->shard_rows = whole(state, "shard-rows", text, 1);
-        return 0;
-    case KEY_RETRY:
-        o->retry = true;
-        return 0;
-    case KEY_CHECK:
-        o->check = whole(state, "check", text, 1);
-        return 0;
-    case KEY_DONE:
-        o->done = true;
-        return 0;
-    case KEY_DATA:
-        o->data = text;
-        return 0;
-    case KEY_UNVERIFIED:
-        o->unverified = text;
-        return 0;
-    case KEY_AGAIN:
-        o->again = true;
-        return 0;
-    case 'o':
-        o->out = text;
-        return 0;
-    case 'q':
-        o->quiet = true;
-        return 0;
-    case 'J':
-        o->json = true;
-        return 0;
-    case ARGP_KEY_ARG:
+    if (key == ARGP_KEY_ARG)
         return parse_argument(state, text, parse);
-    case ARGP_KEY_END:
-        if (o->n_arguments < parse->command->least)
-            argp_error(state, "expected %s", parse->command->arguments);
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
+    if (key == ARGP_KEY_END && parse->options->n_arguments < parse->command->least)
+        argp_error(state, "expected %s", parse->command->arguments);
+    for (int i = 0; i < N_OPTIONS; i++)
+        if (key == key_of(&option_rows[i])) {
+            take_value(state, &option_rows[i], text, parse->options);
+            return 0;
+        }
+    return key == ARGP_KEY_END ? 0 : ARGP_ERR_UNKNOWN;
 }
 
 static void parse_options(const command_t *command, int argc, char **argv, options_t *out)
 {
     struct argp_option table[N_OPTIONS + 1];
     int n = 0;
-    for (int i = 0; i < N_OPTIONS; i++)
-        if (strchr(command->options, option_rows[i].letter) != NULL)
-            table[n++] = option_rows[i].option;
+    for (int i = 0; i < N_OPTIONS; i++) {
+        const option_row_t *row = &option_rows[i];
+        if (strchr(command->options, row->letter) != NULL)
+            table[n++] = (struct argp_option){row->name, key_of(row), row->value, 0, row->help, 0};
+    }
     table[n] = (struct argp_option){0};
     *out = (options_t){.rows = -1, .seed = -1, .draws = -1, .datasets = -1, .epochs = -1};
     out->arguments = MEM_NEW(const char *, argc);
@@ -324,7 +280,7 @@ static int dispatch(const command_t *command, int argc, char **argv)
     } else if (launch_ranks_given()) {
         code = run_on_ranks(command, &options, argc, argv);
     } else if (bank || (code = check_study(&options)) == 0) {
-        code = launch_self(options.ranks ? options.ranks : ranks, argc, kept);
+        code = launch_self(options.ranks ? (int)options.ranks : ranks, argc, kept);
     }
     free(options.arguments);
     free(kept);
