@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nn/inference.h"
+
+#include <string.h>
+
+const inference_kind_t *const inference_table[INFERENCE_TYPES] = {NULL};
+
+static const inference_kind_t *kind_of(inference_type_t type)
+{
+    CHECK(type < INFERENCE_TYPES && inference_table[type] != NULL, "inference network %d",
+          (int)type);
+    return inference_table[type];
+}
+
+void inference_config_default(inference_type_t type, network_size_t size,
+                              inference_config_t *config)
+{
+    memset(config, 0, sizeof *config);
+    config->type = type;
+    kind_of(type)->fill(size, config);
+}
+
+err_t inference_config_check(const inference_shape_t *shape, const inference_config_t *config)
+{
+    return kind_of(config->type)->check(shape, config);
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nn/summary.h"
+
+#include "cluster/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const summary_kind_t *const summary_table[SUMMARY_TYPES] = {NULL};
+
+struct summary {
+    const summary_kind_t *kind;
+    void *net;
+};
+
+static const summary_kind_t *kind_of(summary_type_t type)
+{
+    CHECK(type < SUMMARY_TYPES && summary_table[type] != NULL, "summary network %d", (int)type);
+    return summary_table[type];
+}
+
+summary_type_t summary_type_for(observable_kind_t kind)
+{
+    static const summary_type_t of[] = {[OBSERVABLE_VECTOR] = SUMMARY_IDENTITY,
+                                        [OBSERVABLE_SET] = SUMMARY_DEEP_SET,
+                                        [OBSERVABLE_SERIES] = SUMMARY_TIME_SERIES_NETWORK,
+                                        [OBSERVABLE_IMAGE] = SUMMARY_CONVOLUTIONAL};
+    return of[kind];
+}
+
+void summary_config_default(summary_type_t type, network_size_t size, summary_config_t *config)
+{
+    memset(config, 0, sizeof *config);
+    config->type = type;
+    kind_of(type)->fill(size, config);
+}
+
+err_t summary_config_check(const summary_shape_t *shape, const summary_config_t *config)
+{
+    return kind_of(config->type)->check(shape, config);
+}
+
+summary_t *summary_make(params_t *params, const char *name, const summary_shape_t *shape,
+                        const summary_config_t *config)
+{
+    summary_t *s = MEM_NEW(summary_t, 1);
+    s->kind = kind_of(config->type);
+    s->net = s->kind->make(params, name, shape, config);
+    return s;
+}
+
+void summary_destroy(summary_t **s)
+{
+    if (!*s)
+        return;
+    (*s)->kind->destroy((*s)->net);
+    free(*s);
+    *s = NULL;
+}
+
+tensor_t *summary_record(const summary_t *s, graph_t *g, tensor_t *data, tensor_t *extras)
+{
+    return s->kind->record(s->net, g, data, extras);
+}
