@@ -9,6 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A class of rows made from another: of n rows ceil(n / stride) + extra. */
+typedef struct {
+    int from;
+    int64_t stride, extra;
+    int64_t *offsets; // (limits.sets + 1), of this pass
+} derived_t;
+
 struct graph {
     graph_mode_t mode;
     params_t *params;
@@ -23,6 +30,8 @@ struct graph {
     int64_t count[ROWS_CLASSES];          // of this pass
     const int64_t *offsets[ROWS_CLASSES]; // (sets + 1), of this pass
     int64_t *each, *equal;                // (limits.sets + 1): 0, 1, 2 ...; equal shares of draws
+    int n_derived;
+    derived_t derived[GRAPH_MAX_DERIVED];
     uint64_t noise;
 };
 
@@ -50,11 +59,34 @@ void graph_destroy(graph_t **g)
         free((*g)->node[i]);
     free((*g)->node);
     free((*g)->leaf);
+    for (int k = 0; k < (*g)->n_derived; k++)
+        free((*g)->derived[k].offsets);
     free((*g)->each);
     free((*g)->equal);
     free((*g)->memory);
     free(*g);
     *g = NULL;
+}
+
+int graph_derive(graph_t *g, int rows_class, int64_t stride, int64_t extra)
+{
+    CHECK(!g->sealed, "graph_derive on a sealed graph");
+    CHECK(rows_class >= ROWS_ELEMENTS && rows_class < ROWS_CLASSES &&
+              graph_capacity(g, rows_class) > 0,
+          "rows derived from class %d", rows_class);
+    CHECK(stride > 0 && extra >= 0, "derived rows: stride %ld, extra %ld", (long)stride,
+          (long)extra);
+    if (stride == 1 && extra == 0)
+        return rows_class;
+    for (int k = 0; k < g->n_derived; k++)
+        if (g->derived[k].from == rows_class && g->derived[k].stride == stride &&
+            g->derived[k].extra == extra)
+            return ROWS_DERIVED + k;
+    CHECK(g->n_derived < GRAPH_MAX_DERIVED, "more than %d derived classes of rows",
+          GRAPH_MAX_DERIVED);
+    g->derived[g->n_derived] =
+        (derived_t){rows_class, stride, extra, MEM_NEW(int64_t, g->limits.sets + 1)};
+    return ROWS_DERIVED + g->n_derived++;
 }
 
 static tensor_t *append(graph_t *g)
@@ -171,6 +203,21 @@ static void begin_class(graph_t *g, int rows_class, const int64_t *offsets)
     g->count[rows_class] = offsets[sets];
 }
 
+static int64_t derived_length(const derived_t *d, int64_t n)
+{
+    return (n + d->stride - 1) / d->stride + d->extra;
+}
+
+/* A class is derived from earlier ones only, so theirs have begun. */
+static void begin_derived(graph_t *g, int k)
+{
+    const derived_t *d = &g->derived[k];
+    const int64_t *from = g->offsets[d->from];
+    for (int64_t i = 0; i < g->count[ROWS_SETS]; i++)
+        d->offsets[i + 1] = d->offsets[i] + derived_length(d, from[i + 1] - from[i]);
+    begin_class(g, ROWS_DERIVED + k, d->offsets);
+}
+
 static const int64_t *equal_draws(graph_t *g, const graph_batch_t *batch)
 {
     CHECK(batch->sets == 0 || batch->draws % batch->sets == 0, "%ld draws for %ld data sets",
@@ -197,6 +244,8 @@ void graph_begin(graph_t *g, const graph_batch_t *batch)
             CHECK(batch->offsets[k] != NULL, "no offsets for observable %d", k);
             begin_class(g, ROWS_ELEMENTS + k, batch->offsets[k]);
         }
+    for (int k = 0; k < g->n_derived; k++)
+        begin_derived(g, k);
     for (int i = 0; i < g->n; i++)
         g->node[i]->rows = g->count[g->node[i]->rows_class] * g->node[i]->per;
 }
@@ -285,8 +334,20 @@ double graph_flops(const graph_t *g)
     return sum;
 }
 
+/* The sum of ceil(n_i / stride) is largest where each n_i is one more than a multiple; it is never above that of n_i. */
+static int64_t derived_capacity(const graph_t *g, const derived_t *d)
+{
+    int64_t sets = g->limits.sets, most = graph_capacity(g, d->from);
+    int64_t spread = (most + sets * (d->stride - 1)) / d->stride;
+    return (spread < most ? spread : most) + sets * d->extra;
+}
+
 int64_t graph_capacity(const graph_t *g, int rows_class)
 {
+    if (rows_class >= ROWS_DERIVED)
+        return rows_class < ROWS_DERIVED + g->n_derived
+                   ? derived_capacity(g, &g->derived[rows_class - ROWS_DERIVED])
+                   : 0;
     switch (rows_class) {
     case ROWS_ONE:
         return 1;
@@ -301,6 +362,10 @@ int64_t graph_capacity(const graph_t *g, int rows_class)
 
 int64_t graph_max_length(const graph_t *g, int rows_class)
 {
+    if (rows_class >= ROWS_DERIVED) {
+        const derived_t *d = &g->derived[rows_class - ROWS_DERIVED];
+        return derived_length(d, graph_max_length(g, d->from));
+    }
     switch (rows_class) {
     case ROWS_ONE:
     case ROWS_SETS:

@@ -41,6 +41,10 @@ graph_t *graph_create(graph_mode_t mode, params_t *params,
 void graph_destroy(graph_t **g);
 
 /* Recording. Tensors belong to the graph. */
+/* A class of rows of which a data set has ceil(n / stride) + extra, where it has n of `rows_class`, a class of elements or
+ * itself derived. It is good for all that a class of elements is good for. The same arguments give the same class;
+ * stride 1 with extra 0 is `rows_class`. At most GRAPH_MAX_DERIVED others. */
+int graph_derive(graph_t *g, int rows_class, int64_t stride, int64_t extra);
 tensor_t *graph_input(graph_t *g, int rows_class, int64_t per, int64_t cols);
 tensor_t *graph_param(graph_t *g,
                       int id); // ROWS_ONE, per = rows of the weights; one tensor for each id

@@ -8,6 +8,7 @@
  *     ROWS_SETS      data sets of the batch       summaries, design
  *     ROWS_DRAWS     draws (parameter vectors)    those of data set i are contiguous; in training one each
  *     ROWS_ELEMENTS  elements of all data sets    one after another without padding; + k: of observable k
+ *     ROWS_DERIVED   as many as follow from the elements: a coarser series, tokens (graph_derive)
  *
  * Row r * per + j of a tensor is its j-th row for unit r of the class.
  */
@@ -18,15 +19,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define GRAPH_MAX_GROUPS 8 // observables with elements of their own
-#define OP_MAX_INPUTS    8
+#define GRAPH_MAX_GROUPS  8  // observables with elements of their own
+#define GRAPH_MAX_DERIVED 32 // classes of rows made by graph_derive
+#define OP_MAX_INPUTS     8
 
 enum {
     ROWS_ONE,
     ROWS_SETS,
     ROWS_DRAWS,
     ROWS_ELEMENTS,
-    ROWS_CLASSES = ROWS_ELEMENTS + GRAPH_MAX_GROUPS
+    ROWS_DERIVED = ROWS_ELEMENTS + GRAPH_MAX_GROUPS,
+    ROWS_CLASSES = ROWS_DERIVED + GRAPH_MAX_DERIVED
 };
 
 /* The constants of one op: what each means stands at its constructor. */

@@ -215,6 +215,54 @@ static void nothing_flows_through_stop(void **state)
     graph_destroy(&g);
 }
 
+static void derived_rows_follow_the_elements(void **state)
+{
+    (void)state;
+    static const int64_t sets[] = {0, 0, 1, 5, 13};
+    static const int64_t coarse[] = {0, 0, 1, 2, 4}, tokens[] = {0, 1, 3, 5, 8};
+    graph_limits_t limits = {.sets = 4, .elements = {30}, .length = {9}};
+    graph_t *g = graph_create(GRAPH_FORWARD, NULL, &limits);
+    int a = graph_derive(g, ROWS_ELEMENTS, 4, 0), b = graph_derive(g, a, 1, 1);
+    assert_int_equal(graph_derive(g, ROWS_ELEMENTS, 1, 0), ROWS_ELEMENTS);
+    assert_int_equal(graph_derive(g, ROWS_ELEMENTS, 4, 0), a);
+    assert_int_not_equal(graph_derive(g, ROWS_ELEMENTS, 4, 1), a);
+    assert_int_not_equal(a, b);
+    assert_int_equal(graph_max_length(g, a), 3);
+    assert_int_equal(graph_max_length(g, b), 4);
+    assert_int_equal(graph_capacity(g, a), 10); // 30 = 9 + 9 + 9 + 3 would make 10
+    assert_int_equal(graph_capacity(g, b), 14);
+    tensor_t *x = graph_input(g, b, 1, 1);
+    tensor_t *sum = graph_keep(g, op_segment_sum(g, x));
+    graph_seal(g, NULL);
+    graph_begin(g, &(graph_batch_t){.sets = 4, .offsets = {sets}});
+    assert_memory_equal(graph_offsets(g, a), coarse, sizeof coarse);
+    assert_memory_equal(graph_offsets(g, b), tokens, sizeof tokens);
+    assert_int_equal(x->rows, 8);
+    for (int64_t i = 0; i < x->rows; i++)
+        x->value[i] = (float)i;
+    graph_forward(g);
+    assert_true(sum->value[0] == 0 && sum->value[1] == 3 && sum->value[2] == 7 &&
+                sum->value[3] == 18);
+    graph_destroy(&g);
+}
+
+/* Sets of single elements make as many coarse rows as elements: the largest number that a capacity must hold. */
+static void derived_rows_hold_the_worst_batch(void **state)
+{
+    (void)state;
+    static const int64_t ones[] = {0, 1, 2, 3}, uneven[] = {0, 5, 10, 12};
+    graph_limits_t limits = {.sets = 3, .elements = {12}, .length = {5}};
+    graph_t *g = graph_create(GRAPH_FORWARD, NULL, &limits);
+    tensor_t *x = graph_keep(g, graph_input(g, graph_derive(g, ROWS_ELEMENTS, 4, 0), 1, 1));
+    graph_seal(g, NULL);
+    graph_begin(g, &(graph_batch_t){.sets = 3, .offsets = {ones}});
+    assert_int_equal(x->rows, 3);
+    graph_begin(g, &(graph_batch_t){.sets = 3, .offsets = {uneven}});
+    assert_int_equal(x->rows, 5);
+    assert_true(x->rows <= graph_capacity(g, x->rows_class));
+    graph_destroy(&g);
+}
+
 static void flops_are_counted(void **state)
 {
     (void)state;
@@ -242,6 +290,8 @@ int main(void)
         cmocka_unit_test(gradient_of_a_whole_network_equals_differences),
         cmocka_unit_test(a_batch_may_be_empty),
         cmocka_unit_test(nothing_flows_through_stop),
+        cmocka_unit_test(derived_rows_follow_the_elements),
+        cmocka_unit_test(derived_rows_hold_the_worst_batch),
         cmocka_unit_test(flops_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
