@@ -4,7 +4,7 @@
 #include "cluster/err.h"
 #include "cluster/mem.h"
 #include "cluster/rng.h"
-#include "nn/op.h"
+#include "nn/tangent.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -136,6 +136,14 @@ typedef struct {
     int64_t compared;
 } compare_t;
 
+static void note(compare_t *m, double analytic, double difference)
+{
+    double error = fabs(analytic - difference) / (1 + fabs(analytic) + fabs(difference));
+    if (!(error <= m->worst)) // a NaN is kept
+        m->worst = error;
+    m->compared++;
+}
+
 static double moved(gradcheck_t *c, const compare_t *m, float *entry, double by)
 {
     float old = *entry;
@@ -149,11 +157,7 @@ static void compare_entry(gradcheck_t *c, compare_t *m, float *entry, double ana
 {
     double near = moved(c, m, entry, STEP) - moved(c, m, entry, -STEP);
     double far = moved(c, m, entry, 2 * STEP) - moved(c, m, entry, -2 * STEP);
-    double difference = (8 * near - far) / (12 * STEP);
-    double error = fabs(analytic - difference) / (1 + fabs(analytic) + fabs(difference));
-    if (!(error <= m->worst)) // a NaN is kept
-        m->worst = error;
-    m->compared++;
+    note(m, analytic, (8 * near - far) / (12 * STEP));
 }
 
 static void compare_input(gradcheck_t *c, compare_t *m, tensor_t *t, const float *analytic)
@@ -214,7 +218,7 @@ static void backward_poisoned(gradcheck_t *c, tensor_t *result)
     }
 }
 
-static void run_batch(gradcheck_t *c, tensor_t *result, tensor_t *weight)
+static void begin_batch(gradcheck_t *c)
 {
     graph_batch_t batch = {.sets = SETS,
                            .draws = c->draws[SETS],
@@ -224,14 +228,18 @@ static void run_batch(gradcheck_t *c, tensor_t *result, tensor_t *weight)
     graph_begin(c->graph, &batch);
     for (int k = 0; k < c->n; k++)
         fill_input(c, &c->input[k]);
+}
+
+static void run_batch(gradcheck_t *c, tensor_t *result, tensor_t *weight)
+{
+    begin_batch(c);
     for (int64_t i = 0; i < tensor_size(weight); i++)
         weight->value[i] = on_grid(2 * rng_uniform(&c->rng) - 1);
     graph_forward(c->graph);
     backward_poisoned(c, result);
 }
 
-bool gradcheck_run(const op_kind_t *kind, int variant, uint64_t seed, double *worst,
-                   int64_t *compared)
+static gradcheck_t begin_check(int variant, uint64_t seed)
 {
     gradcheck_t c = {.rng = rng_at(seed, RNG_CHECK, (uint64_t)variant)};
     draw_offsets(&c.rng, c.elements);
@@ -239,6 +247,13 @@ bool gradcheck_run(const op_kind_t *kind, int variant, uint64_t seed, double *wo
     graph_limits_t limits = {
         .sets = SETS, .draws = SETS * MOST, .elements = {SETS * MOST}, .length = {MOST}};
     c.graph = graph_create(GRAPH_TRAIN, NULL, &limits);
+    return c;
+}
+
+bool gradcheck_run(const op_kind_t *kind, int variant, uint64_t seed, double *worst,
+                   int64_t *compared)
+{
+    gradcheck_t c = begin_check(variant, seed);
     tensor_t *result = kind->example(&c, variant);
     if (result != NULL) {
         graph_keep(c.graph, result);
@@ -247,6 +262,89 @@ bool gradcheck_run(const op_kind_t *kind, int variant, uint64_t seed, double *wo
         run_batch(&c, result, weight);
         compare_t m = {.weight = weight, .result = result};
         compare_all(&c, &m);
+        *worst = m.worst;
+        *compared = m.compared;
+    }
+    graph_destroy(&c.graph);
+    return result != NULL;
+}
+
+/* The direction, on a grid so coarse that the moved inputs lie on GRID, and where the inputs stood. */
+typedef struct {
+    tensor_t *along[MAX_INPUTS]; // NULL: stands still
+    float *start[MAX_INPUTS];
+} direction_t;
+
+static tensor_t *record_tangent(gradcheck_t *c, tensor_t *result, direction_t *d)
+{
+    tensor_t *input[MAX_INPUTS];
+    for (int k = 0; k < c->n; k++) {
+        tensor_t *t = input[k] = c->input[k].t;
+        bool still = c->input[k].fill == FILL_CONSTANT;
+        d->along[k] = still ? NULL : graph_input(c->graph, t->rows_class, t->per, t->cols);
+    }
+    return graph_tangent(c->graph, result, c->n, input, d->along);
+}
+
+static void choose_direction(gradcheck_t *c, direction_t *d)
+{
+    for (int k = 0; k < c->n; k++) {
+        size_t n = (size_t)tensor_size(c->input[k].t);
+        d->start[k] = MEM_NEW(float, n + 1);
+        memcpy(d->start[k], c->input[k].t->value, n * sizeof(float));
+        for (size_t i = 0; d->along[k] != NULL && i < n; i++)
+            d->along[k]->value[i] = (float)rng_integer(&c->rng, -16, 16) / 16;
+    }
+}
+
+/* Adds factor * result(inputs + by * direction) to sum. */
+static void add_moved(gradcheck_t *c, const direction_t *d, const tensor_t *result, double by,
+                      double factor, double *sum)
+{
+    for (int k = 0; k < c->n; k++)
+        for (int64_t i = 0; d->along[k] != NULL && i < tensor_size(c->input[k].t); i++)
+            c->input[k].t->value[i] = d->start[k][i] + (float)by * d->along[k]->value[i];
+    graph_forward(c->graph);
+    for (int64_t i = 0; i < tensor_size(result); i++)
+        sum[i] += factor * (double)result->value[i];
+}
+
+/* tangent NULL: zero. */
+static void compare_tangent(gradcheck_t *c, const tensor_t *result, const tensor_t *tangent,
+                            direction_t *d, compare_t *m)
+{
+    int64_t n = tensor_size(result);
+    double *difference = MEM_NEW(double, n + 1), *analytic = MEM_NEW(double, n + 1);
+    choose_direction(c, d);
+    graph_forward(c->graph);
+    for (int64_t i = 0; i < n; i++)
+        analytic[i] = tangent != NULL ? (double)tangent->value[i] : 0;
+    for (int side = -1; side <= 1; side += 2) {
+        add_moved(c, d, result, side * STEP, 8 * side / (12 * STEP), difference);
+        add_moved(c, d, result, 2 * side * STEP, -side / (12 * STEP), difference);
+    }
+    for (int64_t i = 0; i < n; i++)
+        note(m, analytic[i], difference[i]);
+    free(difference);
+    free(analytic);
+    for (int k = 0; k < c->n; k++)
+        free(d->start[k]);
+}
+
+bool gradcheck_tangent(const op_kind_t *kind, int variant, uint64_t seed, double *worst,
+                       int64_t *compared)
+{
+    gradcheck_t c = begin_check(variant, seed);
+    tensor_t *result = kind->example(&c, variant);
+    if (result != NULL) {
+        direction_t d = {0};
+        compare_t m = {0};
+        tensor_t *tangent = record_tangent(&c, graph_keep(c.graph, result), &d);
+        if (tangent != NULL)
+            graph_keep(c.graph, tangent);
+        graph_seal(c.graph, op_total(c.graph, result));
+        begin_batch(&c);
+        compare_tangent(&c, result, tangent, &d, &m);
         *worst = m.worst;
         *compared = m.compared;
     }

@@ -8,6 +8,9 @@
  * A result entry carries a float32 rounding of about 2^-24 |r| k (k roundings inside the op), so with h = 2^-6 the
  * difference is sure to about 1e-5 of the result's size, and h^4 = 6e-8 is below that for functions of unit scale.
  * Backward runs with NaNs in place of the values that the op says it does not read (op_kind_t.skips).
+ *
+ * The same differences along a random direction v of all inputs together check an op's tangent (tangent.h), entry by entry
+ * of its result.
  */
 #ifndef NN_GRADCHECK_H
 #define NN_GRADCHECK_H
@@ -35,5 +38,8 @@ int64_t gradcheck_shape(gradcheck_t *c, int64_t low, int64_t high);
  * |analytic - difference| / (1 + |analytic| + |difference|) over all entries of all inputs, and how many were compared. */
 bool gradcheck_run(const op_kind_t *kind, int variant, uint64_t seed, double *worst,
                    int64_t *compared);
+/* The same for its tangent, over all entries of the result. */
+bool gradcheck_tangent(const op_kind_t *kind, int variant, uint64_t seed, double *worst,
+                       int64_t *compared);
 
 #endif

@@ -168,6 +168,22 @@ static void find_wants(graph_t *g)
     }
 }
 
+/* What the loss does not depend on, or only through ops that let no gradient flow, needs none. */
+static void forget_wants(graph_t *g)
+{
+    bool *reached = MEM_NEW(bool, g->n);
+    reached[g->loss->id] = true;
+    for (int i = g->n - 1; i >= 0; i--) {
+        tensor_t *t = g->node[i];
+        if (t->kind == NULL)
+            continue;
+        for (int k = 0; k < t->n_in; k++)
+            reached[t->in[k]->id] |= reached[i] && t->kind->backward != NULL;
+        t->wants_grad &= reached[i];
+    }
+    free(reached);
+}
+
 void graph_seal(graph_t *g, tensor_t *loss)
 {
     CHECK(!g->sealed, "graph_seal called twice");
@@ -180,6 +196,8 @@ void graph_seal(graph_t *g, tensor_t *loss)
     }
     g->loss = loss;
     find_wants(g);
+    if (loss != NULL)
+        forget_wants(g);
     g->memory = graph_plan(g, g->n, g->node, &g->scratch, &g->bytes);
     for (int i = 0; i < g->n; i++)
         if (g->node[i]->param >= 0)

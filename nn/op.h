@@ -19,7 +19,8 @@
     X(linear) X(matmul) X(add) X(sub) X(mul) X(div) X(scale) X(unary) X(concat) X(slice)           \
     X(permute) X(reshape) X(expand) X(segment_mean) X(segment_sum) X(segment_max)                  \
     X(segment_moments) X(attention) X(rms_norm) X(layer_norm) X(dropout) X(row_sum) X(total)       \
-    X(mean) X(softmax) X(gaussian) X(stop) X(affine) X(spline) X(whiten)
+    X(mean) X(softmax) X(gaussian) X(stop) X(affine) X(spline) X(whiten) X(unary_slope)            \
+    X(norm_tangent)
 // clang-format on
 
 /* Does backward read the values (not the gradients) of inputs and result? What it skips may share memory sooner. */
@@ -38,6 +39,9 @@ struct op_kind {
     /* Builds a small case on c's graph, out of inputs from gradcheck_input (gradcheck.h), and returns the op's result;
      * NULL when there are no more variants. Variant 0 must exist. */
     tensor_t *(*example)(gradcheck_t *c, int variant);
+    /* Records the tangent of t, given those of its inputs (NULL: zero; not all are), and returns it (NULL: zero). It may
+     * read t and its inputs. NULL: not known. See tangent.h. */
+    tensor_t *(*tangent)(graph_t *g, tensor_t *t, tensor_t *const *in);
 };
 
 /* Every op, ending with NULL (op_table.c). */
@@ -96,6 +100,11 @@ tensor_t *op_mean(graph_t *g, tensor_t *a);    // mean of all entries -> ROWS_ON
 tensor_t *op_softmax(graph_t *g, tensor_t *a); // over the columns of each row
 /* Log density of a standard normal: -1/2 sum_j z_j^2 - c/2 ln(2 pi): (R, c) -> (R, 1). */
 tensor_t *op_gaussian(graph_t *g, tensor_t *z);
-tensor_t *op_stop(graph_t *g, tensor_t *a); // a, through which no gradient flows
+tensor_t *op_stop(graph_t *g, tensor_t *a); // a, through which no gradient and no tangent flows
+
+/* For tangents; no gradient flows through them. f'(a) of op_unary's f. */
+tensor_t *op_unary_slope(graph_t *g, tensor_t *a, unary_t kind);
+/* The tangent of op_layer_norm (centred) or op_rms_norm without weights, at x along `along`. */
+tensor_t *op_norm_tangent(graph_t *g, tensor_t *x, tensor_t *along, bool centred, double epsilon);
 
 #endif

@@ -100,8 +100,13 @@ static tensor_t *example(gradcheck_t *c, int variant)
     return op_affine(gradcheck_graph(c), x, raw, variant == 1);
 }
 
-const op_kind_t op_kind_affine = {"affine", BACKWARD_SKIPS_RESULT, check, forward, backward, flops,
-                                  example};
+const op_kind_t op_kind_affine = {.name = "affine",
+                                  .skips = BACKWARD_SKIPS_RESULT,
+                                  .check = check,
+                                  .forward = forward,
+                                  .backward = backward,
+                                  .flops = flops,
+                                  .example = example};
 
 tensor_t *op_affine(graph_t *g, tensor_t *x, tensor_t *raw, bool inverse)
 {

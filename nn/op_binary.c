@@ -3,6 +3,7 @@
 
 #include "cluster/err.h"
 #include "nn/fmath.h"
+#include "nn/tangent.h"
 #include "nn/vec.h"
 
 #include <stddef.h>
@@ -223,32 +224,61 @@ static tensor_t *example_div(gradcheck_t *c, int variant)
     return example_pair(c, variant, 0.8, &a, &b) ? op_div(gradcheck_graph(c), a, b) : NULL;
 }
 
+/* Of a result that is b alone, or its negative, the zeros give the shape. */
+static tensor_t *tangent_add(graph_t *g, tensor_t *t, tensor_t *const *in)
+{
+    return in[1] == NULL ? in[0] : op_add(g, tangent_or_zero(g, t, in[0]), in[1]);
+}
+
+static tensor_t *tangent_sub(graph_t *g, tensor_t *t, tensor_t *const *in)
+{
+    return in[1] == NULL ? in[0] : op_sub(g, tangent_or_zero(g, t, in[0]), in[1]);
+}
+
+static tensor_t *tangent_mul(graph_t *g, tensor_t *t, tensor_t *const *in)
+{
+    return tangent_sum(g, in[0] != NULL ? op_mul(g, in[0], t->in[1]) : NULL,
+                       in[1] != NULL ? op_mul(g, t->in[0], in[1]) : NULL);
+}
+
+/* (da - y db) / b */
+static tensor_t *tangent_div(graph_t *g, tensor_t *t, tensor_t *const *in)
+{
+    tensor_t *rest =
+        in[1] == NULL ? in[0] : op_sub(g, tangent_or_zero(g, t, in[0]), op_mul(g, t, in[1]));
+    return op_div(g, rest, t->in[1]);
+}
+
 const op_kind_t op_kind_add = {.name = "add",
                                .skips = BACKWARD_SKIPS_INPUTS | BACKWARD_SKIPS_RESULT,
                                .check = check_binary,
                                .forward = forward_add,
                                .backward = backward_add,
-                               .example = example_add};
+                               .example = example_add,
+                               .tangent = tangent_add};
 
 const op_kind_t op_kind_sub = {.name = "sub",
                                .skips = BACKWARD_SKIPS_INPUTS | BACKWARD_SKIPS_RESULT,
                                .check = check_binary,
                                .forward = forward_sub,
                                .backward = backward_sub,
-                               .example = example_sub};
+                               .example = example_sub,
+                               .tangent = tangent_sub};
 
 const op_kind_t op_kind_mul = {.name = "mul",
                                .skips = BACKWARD_SKIPS_RESULT,
                                .check = check_mul,
                                .forward = forward_mul,
                                .backward = backward_mul,
-                               .example = example_mul};
+                               .example = example_mul,
+                               .tangent = tangent_mul};
 
 const op_kind_t op_kind_div = {.name = "div",
                                .check = check_binary,
                                .forward = forward_div,
                                .backward = backward_div,
-                               .example = example_div};
+                               .example = example_div,
+                               .tangent = tangent_div};
 
 tensor_t *op_add(graph_t *g, tensor_t *a, tensor_t *b)
 {

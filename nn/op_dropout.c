@@ -5,7 +5,8 @@
 #include "nn/fmath.h"
 #include "nn/vec.h"
 
-/* attr.f[0]: rate. keep: the factor of each entry, 0 or 1 / (1 - rate). */
+/* attr.f[0]: rate; attr.i[0]: 0, or 1 + the place of the op whose entries are dropped here too. keep: the factor of each
+ * entry, 0 or 1 / (1 - rate). */
 static void check_dropout(graph_t *g, tensor_t *t)
 {
     CHECK(t->attr.f[0] > 0 && t->attr.f[0] < 1, "dropout: rate %g", t->attr.f[0]);
@@ -35,7 +36,8 @@ static VEC_KERNEL void draw_factors(int64_t n, uint32_t key1, uint32_t key2, int
 static void forward_dropout(tensor_t *t)
 {
     double rate = t->attr.f[0];
-    uint64_t noise = graph_noise(t->graph) + (uint64_t)t->id * 0x9e3779b97f4a7c15u;
+    int64_t place = t->attr.i[0] > 0 ? t->attr.i[0] - 1 : t->id;
+    uint64_t noise = graph_noise(t->graph) + (uint64_t)place * 0x9e3779b97f4a7c15u;
     uint32_t low = mix((uint32_t)noise), high = mix((uint32_t)(noise >> 32) + low);
     float *factor = t->keep != NULL ? t->keep : t->value;
     draw_factors(tensor_size(t), high, mix(low ^ high), (int32_t)(rate * 2147483648.0),
@@ -58,12 +60,19 @@ static tensor_t *example_dropout(gradcheck_t *c, int variant)
     return op_dropout(gradcheck_graph(c), gradcheck_input(c, ROWS_ELEMENTS, 1, 7, 1, 2), 0.3);
 }
 
+static tensor_t *tangent_dropout(graph_t *g, tensor_t *t, tensor_t *const *in)
+{
+    op_attr_t attr = {.f = {t->attr.f[0]}, .i = {t->attr.i[0] > 0 ? t->attr.i[0] : 1 + t->id}};
+    return graph_record(g, t->kind, 1, in, &attr);
+}
+
 const op_kind_t op_kind_dropout = {.name = "dropout",
                                    .skips = BACKWARD_SKIPS_INPUTS | BACKWARD_SKIPS_RESULT,
                                    .check = check_dropout,
                                    .forward = forward_dropout,
                                    .backward = backward_dropout,
-                                   .example = example_dropout};
+                                   .example = example_dropout,
+                                   .tangent = tangent_dropout};
 
 tensor_t *op_dropout(graph_t *g, tensor_t *x, double rate)
 {

@@ -64,12 +64,18 @@ static tensor_t *example_expand(gradcheck_t *c, int variant)
     return op_expand(gradcheck_graph(c), a, to[variant]);
 }
 
+static tensor_t *tangent_expand(graph_t *g, tensor_t *t, tensor_t *const *in)
+{
+    return op_expand(g, in[0], (int)t->attr.i[0]);
+}
+
 const op_kind_t op_kind_expand = {.name = "expand",
                                   .skips = BACKWARD_SKIPS_INPUTS | BACKWARD_SKIPS_RESULT,
                                   .check = check_expand,
                                   .forward = forward_expand,
                                   .backward = backward_expand,
-                                  .example = example_expand};
+                                  .example = example_expand,
+                                  .tangent = tangent_expand};
 
 tensor_t *op_expand(graph_t *g, tensor_t *a, int rows_class)
 {

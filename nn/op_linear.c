@@ -2,6 +2,7 @@
 #include "nn/op.h"
 
 #include "cluster/err.h"
+#include "nn/tangent.h"
 #include "nn/vec.h"
 
 /* in: x, weight[, bias]; attr.i[0]: activation. keep: the activation's slope at each entry. */
@@ -76,13 +77,29 @@ static tensor_t *example_linear(gradcheck_t *c, int variant)
                      (unary_t)variant);
 }
 
+/* f'(x W + b) (dx W + x dW + db); of f the argument is computed again. */
+static tensor_t *tangent_linear(graph_t *g, tensor_t *t, tensor_t *const *in)
+{
+    tensor_t *bias = t->n_in > BIAS ? t->in[BIAS] : NULL;
+    tensor_t *by_x = in[X] != NULL ? op_matmul(g, in[X], t->in[WEIGHT]) : NULL;
+    tensor_t *by_weight = in[WEIGHT] != NULL ? op_matmul(g, t->in[X], in[WEIGHT]) : NULL;
+    tensor_t *sum = tangent_sum(g, by_x, by_weight);
+    if (bias != NULL && in[BIAS] != NULL)
+        sum = op_add(g, tangent_or_zero(g, t, sum), in[BIAS]);
+    if (activation(t) == UNARY_IDENTITY)
+        return sum;
+    tensor_t *argument = op_linear(g, t->in[X], t->in[WEIGHT], bias, UNARY_IDENTITY);
+    return op_mul(g, sum, op_unary_slope(g, argument, activation(t)));
+}
+
 const op_kind_t op_kind_linear = {.name = "linear",
                                   .skips = BACKWARD_SKIPS_RESULT,
                                   .check = check_linear,
                                   .forward = forward_linear,
                                   .backward = backward_linear,
                                   .flops = flops_linear,
-                                  .example = example_linear};
+                                  .example = example_linear,
+                                  .tangent = tangent_linear};
 
 tensor_t *op_linear(graph_t *g, tensor_t *x, tensor_t *weight, tensor_t *bias, unary_t kind)
 {
@@ -109,7 +126,8 @@ const op_kind_t op_kind_matmul = {.name = "matmul",
                                   .forward = forward_linear,
                                   .backward = backward_linear,
                                   .flops = flops_linear,
-                                  .example = example_matmul};
+                                  .example = example_matmul,
+                                  .tangent = tangent_linear};
 
 tensor_t *op_matmul(graph_t *g, tensor_t *a, tensor_t *b)
 {

@@ -3,6 +3,7 @@
 
 #include "cluster/err.h"
 #include "nn/lanes.h"
+#include "nn/tangent.h"
 #include "nn/vec.h"
 
 /* in: x[, scale[, shift]]; attr.f[0]: epsilon. keep: 1 / root of each row; layer norm: and its mean. */
@@ -110,6 +111,24 @@ static void backward_norm(tensor_t *t)
         slope(t->rows, t->cols, is_centred(t), t->grad, z, t->keep, add, out);
 }
 
+/* f' dx * scale + z dscale + dshift, z = f(x) */
+static tensor_t *tangent_norm(graph_t *g, tensor_t *t, tensor_t *const *in)
+{
+    double epsilon = t->attr.f[0];
+    bool scaled = t->n_in > SCALE, centred = is_centred(t);
+    tensor_t *sum = in[X] != NULL ? op_norm_tangent(g, t->in[X], in[X], centred, epsilon) : NULL;
+    if (sum != NULL && scaled)
+        sum = op_mul(g, sum, t->in[SCALE]);
+    if (scaled && in[SCALE] != NULL) {
+        tensor_t *z = centred ? op_layer_norm(g, t->in[X], NULL, NULL, epsilon)
+                              : op_rms_norm(g, t->in[X], NULL, epsilon);
+        sum = tangent_sum(g, sum, op_mul(g, z, in[SCALE]));
+    }
+    if (t->n_in > SHIFT && in[SHIFT] != NULL)
+        sum = op_add(g, tangent_or_zero(g, t, sum), in[SHIFT]);
+    return sum;
+}
+
 /* x and weights for variants 0 (with weights) and 1 (without). */
 static bool example_inputs(gradcheck_t *c, int variant, tensor_t *x[3])
 {
@@ -144,14 +163,16 @@ const op_kind_t op_kind_rms_norm = {.name = "rms_norm",
                                     .check = check_norm,
                                     .forward = forward_norm,
                                     .backward = backward_norm,
-                                    .example = example_rms_norm};
+                                    .example = example_rms_norm,
+                                    .tangent = tangent_norm};
 
 const op_kind_t op_kind_layer_norm = {.name = "layer_norm",
                                       .skips = BACKWARD_SKIPS_RESULT,
                                       .check = check_norm,
                                       .forward = forward_norm,
                                       .backward = backward_norm,
-                                      .example = example_layer_norm};
+                                      .example = example_layer_norm,
+                                      .tangent = tangent_norm};
 
 tensor_t *op_rms_norm(graph_t *g, tensor_t *x, tensor_t *scale, double epsilon)
 {
@@ -166,4 +187,46 @@ tensor_t *op_layer_norm(graph_t *g, tensor_t *x, tensor_t *scale, tensor_t *shif
     CHECK((scale == NULL) == (shift == NULL), "layer_norm: one of scale and shift");
     return graph_record(g, &op_kind_layer_norm, scale != NULL ? 3 : 1,
                         (tensor_t *[]){x, scale, shift}, &attr);
+}
+
+/* in: x, the direction; attr.f[0]: epsilon, attr.i[0]: centred. The Jacobian of the normalised numbers is symmetric, so
+ * that its product with a direction is what `slope` computes. */
+static void check_tangent(graph_t *g, tensor_t *t)
+{
+    const tensor_t *x = t->in[0], *along = t->in[1];
+    CHECK(tensor_same_rows(x, along) && x->cols == along->cols,
+          "norm_tangent: %ld columns, a direction of %ld", (long)x->cols, (long)along->cols);
+    tensor_shape_as(t, x, x->cols);
+    t->scratch_floats = graph_full_floats(g, t) / (size_t)t->cols * (size_t)(t->cols + 2);
+}
+
+static void forward_tangent(tensor_t *t)
+{
+    float *keep = graph_scratch(t->graph), *z = keep + 2 * t->rows;
+    bool centred = t->attr.i[0] != 0;
+    normalise(t->rows, t->cols, centred, (float)t->attr.f[0], t->in[0]->value, z, keep);
+    slope(t->rows, t->cols, centred, t->in[1]->value, z, keep, false, t->value);
+}
+
+/* As example_stop: it is constant in x. */
+static tensor_t *example_tangent(gradcheck_t *c, int variant)
+{
+    if (variant > 1)
+        return NULL;
+    graph_t *g = gradcheck_graph(c);
+    tensor_t *x = gradcheck_input(c, ROWS_SETS, 2, 5, -1, 1);
+    tensor_t *fixed = op_scale(g, x, 0, 0.5);
+    return op_mul(g, x, op_norm_tangent(g, fixed, op_scale(g, x, 0, 2), variant == 1, 1e-2));
+}
+
+const op_kind_t op_kind_norm_tangent = {.name = "norm_tangent",
+                                        .skips = BACKWARD_SKIPS_INPUTS | BACKWARD_SKIPS_RESULT,
+                                        .check = check_tangent,
+                                        .forward = forward_tangent,
+                                        .example = example_tangent};
+
+tensor_t *op_norm_tangent(graph_t *g, tensor_t *x, tensor_t *along, bool centred, double epsilon)
+{
+    op_attr_t attr = {.f = {epsilon}, .i = {centred}};
+    return graph_record(g, &op_kind_norm_tangent, 2, (tensor_t *[]){x, along}, &attr);
 }

@@ -54,13 +54,20 @@ static tensor_t *example_row_sum(gradcheck_t *c, int variant)
     return op_row_sum(gradcheck_graph(c), a);
 }
 
+static tensor_t *tangent_row_sum(graph_t *g, tensor_t *t, tensor_t *const *in)
+{
+    (void)t;
+    return op_row_sum(g, in[0]);
+}
+
 const op_kind_t op_kind_row_sum = {.name = "row_sum",
                                    .skips = BACKWARD_SKIPS_INPUTS | BACKWARD_SKIPS_RESULT,
                                    .check = check_row,
                                    .forward = forward_row_sum,
                                    .backward = backward_row_sum,
                                    .flops = flops_input,
-                                   .example = example_row_sum};
+                                   .example = example_row_sum,
+                                   .tangent = tangent_row_sum};
 
 tensor_t *op_row_sum(graph_t *g, tensor_t *a)
 {
@@ -142,13 +149,20 @@ static tensor_t *example_total(gradcheck_t *c, int variant)
                        : op_total(gradcheck_graph(c), gradcheck_input(c, ROWS_SETS, 2, 3, -1, 1));
 }
 
+static tensor_t *tangent_total(graph_t *g, tensor_t *t, tensor_t *const *in)
+{
+    (void)t;
+    return op_total(g, in[0]);
+}
+
 const op_kind_t op_kind_total = {.name = "total",
                                  .skips = BACKWARD_SKIPS_INPUTS | BACKWARD_SKIPS_RESULT,
                                  .check = check_number,
                                  .forward = forward_total,
                                  .backward = backward_total,
                                  .flops = flops_input,
-                                 .example = example_total};
+                                 .example = example_total,
+                                 .tangent = tangent_total};
 
 tensor_t *op_total(graph_t *g, tensor_t *a)
 {
@@ -173,13 +187,20 @@ static tensor_t *example_mean(gradcheck_t *c, int variant)
                        : op_mean(gradcheck_graph(c), gradcheck_input(c, ROWS_SETS, 2, 3, -1, 1));
 }
 
+static tensor_t *tangent_mean(graph_t *g, tensor_t *t, tensor_t *const *in)
+{
+    (void)t;
+    return op_mean(g, in[0]);
+}
+
 const op_kind_t op_kind_mean = {.name = "mean",
                                 .skips = BACKWARD_SKIPS_INPUTS | BACKWARD_SKIPS_RESULT,
                                 .check = check_number,
                                 .forward = forward_mean,
                                 .backward = backward_mean,
                                 .flops = flops_input,
-                                .example = example_mean};
+                                .example = example_mean,
+                                .tangent = tangent_mean};
 
 tensor_t *op_mean(graph_t *g, tensor_t *a)
 {

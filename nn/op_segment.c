@@ -125,13 +125,26 @@ static tensor_t *example_segment_mean(gradcheck_t *c, int variant)
     return a != NULL ? op_segment_mean(gradcheck_graph(c), a) : NULL;
 }
 
+static tensor_t *tangent_segment_sum(graph_t *g, tensor_t *t, tensor_t *const *in)
+{
+    (void)t;
+    return op_segment_sum(g, in[0]);
+}
+
+static tensor_t *tangent_segment_mean(graph_t *g, tensor_t *t, tensor_t *const *in)
+{
+    (void)t;
+    return op_segment_mean(g, in[0]);
+}
+
 const op_kind_t op_kind_segment_sum = {.name = "segment_sum",
                                        .skips = BACKWARD_SKIPS_INPUTS | BACKWARD_SKIPS_RESULT,
                                        .check = check_segment,
                                        .forward = forward_segment_sum,
                                        .backward = backward_segment_sum,
                                        .flops = flops_segment,
-                                       .example = example_segment_sum};
+                                       .example = example_segment_sum,
+                                       .tangent = tangent_segment_sum};
 
 const op_kind_t op_kind_segment_mean = {.name = "segment_mean",
                                         .skips = BACKWARD_SKIPS_INPUTS | BACKWARD_SKIPS_RESULT,
@@ -139,7 +152,8 @@ const op_kind_t op_kind_segment_mean = {.name = "segment_mean",
                                         .forward = forward_segment_mean,
                                         .backward = backward_segment_mean,
                                         .flops = flops_segment,
-                                        .example = example_segment_mean};
+                                        .example = example_segment_mean,
+                                        .tangent = tangent_segment_mean};
 
 tensor_t *op_segment_sum(graph_t *g, tensor_t *a)
 {

@@ -2,6 +2,7 @@
 #include "nn/op.h"
 
 #include "cluster/err.h"
+#include "nn/tangent.h"
 #include "nn/vec.h"
 
 #include <string.h>
@@ -59,12 +60,21 @@ static tensor_t *example_concat(gradcheck_t *c, int variant)
     return op_concat(gradcheck_graph(c), n, part);
 }
 
+static tensor_t *tangent_concat(graph_t *g, tensor_t *t, tensor_t *const *in)
+{
+    tensor_t *part[OP_MAX_INPUTS];
+    for (int k = 0; k < t->n_in; k++)
+        part[k] = tangent_or_zero(g, t->in[k], in[k]);
+    return op_concat(g, t->n_in, part);
+}
+
 const op_kind_t op_kind_concat = {.name = "concat",
                                   .skips = BACKWARD_SKIPS_INPUTS | BACKWARD_SKIPS_RESULT,
                                   .check = check_concat,
                                   .forward = forward_concat,
                                   .backward = backward_concat,
-                                  .example = example_concat};
+                                  .example = example_concat,
+                                  .tangent = tangent_concat};
 
 tensor_t *op_concat(graph_t *g, int n, tensor_t *const *parts)
 {
@@ -112,12 +122,18 @@ static tensor_t *example_slice(gradcheck_t *c, int variant)
     return op_mul(g, op_slice(g, a, 0, 3), op_slice(g, a, 1, 3)); // overlapping
 }
 
+static tensor_t *tangent_slice(graph_t *g, tensor_t *t, tensor_t *const *in)
+{
+    return op_slice(g, in[0], t->attr.i[0], t->attr.i[1]);
+}
+
 const op_kind_t op_kind_slice = {.name = "slice",
                                  .skips = BACKWARD_SKIPS_INPUTS | BACKWARD_SKIPS_RESULT,
                                  .check = check_slice,
                                  .forward = forward_slice,
                                  .backward = backward_slice,
-                                 .example = example_slice};
+                                 .example = example_slice,
+                                 .tangent = tangent_slice};
 
 tensor_t *op_slice(graph_t *g, tensor_t *a, int64_t first_col, int64_t cols)
 {
@@ -172,12 +188,18 @@ static tensor_t *example_permute(gradcheck_t *c, int variant)
                       gradcheck_constant(c, 4, order), variant == 1);
 }
 
+static tensor_t *tangent_permute(graph_t *g, tensor_t *t, tensor_t *const *in)
+{
+    return op_permute(g, in[0], t->in[1], t->attr.i[0] != 0);
+}
+
 const op_kind_t op_kind_permute = {.name = "permute",
                                    .skips = BACKWARD_SKIPS_RESULT,
                                    .check = check_permute,
                                    .forward = forward_permute,
                                    .backward = backward_permute,
-                                   .example = example_permute};
+                                   .example = example_permute,
+                                   .tangent = tangent_permute};
 
 tensor_t *op_permute(graph_t *g, tensor_t *a, tensor_t *order, bool inverse)
 {
@@ -215,12 +237,18 @@ static tensor_t *example_reshape(gradcheck_t *c, int variant)
     return op_reshape(gradcheck_graph(c), gradcheck_input(c, ROWS_SETS, 4, 3, -1, 1), 2);
 }
 
+static tensor_t *tangent_reshape(graph_t *g, tensor_t *t, tensor_t *const *in)
+{
+    return op_reshape(g, in[0], t->attr.i[0]);
+}
+
 const op_kind_t op_kind_reshape = {.name = "reshape",
                                    .skips = BACKWARD_SKIPS_INPUTS | BACKWARD_SKIPS_RESULT,
                                    .check = check_reshape,
                                    .forward = forward_reshape,
                                    .backward = backward_reshape,
-                                   .example = example_reshape};
+                                   .example = example_reshape,
+                                   .tangent = tangent_reshape};
 
 tensor_t *op_reshape(graph_t *g, tensor_t *a, int64_t per)
 {

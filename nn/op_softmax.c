@@ -41,12 +41,19 @@ static tensor_t *example_softmax(gradcheck_t *c, int variant)
     return op_softmax(gradcheck_graph(c), a);
 }
 
+/* y (dx - sum_j y_j dx_j) */
+static tensor_t *tangent_softmax(graph_t *g, tensor_t *t, tensor_t *const *in)
+{
+    return op_mul(g, t, op_sub(g, in[0], op_row_sum(g, op_mul(g, t, in[0]))));
+}
+
 const op_kind_t op_kind_softmax = {.name = "softmax",
                                    .skips = BACKWARD_SKIPS_INPUTS,
                                    .check = check_softmax,
                                    .forward = forward_softmax,
                                    .backward = backward_softmax,
-                                   .example = example_softmax};
+                                   .example = example_softmax,
+                                   .tangent = tangent_softmax};
 
 tensor_t *op_softmax(graph_t *g, tensor_t *a)
 {

@@ -98,8 +98,13 @@ static tensor_t *example(gradcheck_t *c, int variant)
     return op_spline(gradcheck_graph(c), x, raw, &s, variant % 2 == 1);
 }
 
-const op_kind_t op_kind_spline = {"spline", BACKWARD_SKIPS_RESULT, check, forward, backward, flops,
-                                  example};
+const op_kind_t op_kind_spline = {.name = "spline",
+                                  .skips = BACKWARD_SKIPS_RESULT,
+                                  .check = check,
+                                  .forward = forward,
+                                  .backward = backward,
+                                  .flops = flops,
+                                  .example = example};
 
 tensor_t *op_spline(graph_t *g, tensor_t *x, tensor_t *raw, const spline_t *spline, bool inverse)
 {

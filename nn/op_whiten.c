@@ -149,8 +149,13 @@ static tensor_t *example(gradcheck_t *c, int variant)
     return op_whiten(gradcheck_graph(c), x, raw, variant % 2 == 1);
 }
 
-const op_kind_t op_kind_whiten = {"whiten", BACKWARD_SKIPS_RESULT, check, forward, backward, flops,
-                                  example};
+const op_kind_t op_kind_whiten = {.name = "whiten",
+                                  .skips = BACKWARD_SKIPS_RESULT,
+                                  .check = check,
+                                  .forward = forward,
+                                  .backward = backward,
+                                  .flops = flops,
+                                  .example = example};
 
 tensor_t *op_whiten(graph_t *g, tensor_t *x, tensor_t *raw, bool inverse)
 {
