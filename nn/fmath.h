@@ -2,8 +2,8 @@
  *
  * float32 functions that a loop over arrays vectorises: no branch, no table, no call. Each is a fixed sequence of single
  * roundings (no fused multiply-add), so it gives the same bits at every vector width. Largest error measured against
- * float64, in ulp: exp 1.0, log 0.8, tanh 2.3, sigmoid 2.3, softplus 1.7, asinh 1.7 (tests/nn/test_fmath.c holds them to
- * 3). A NaN comes out as a NaN; infinities and both ends of the range give their limits.
+ * float64, in ulp: exp 1.0, log 0.8, tanh 2.3, sigmoid 2.3, softplus 1.7, asinh 1.7, sin and cos 2.3 for |x| <= 1600
+ * (tests/nn/test_fmath.c holds them to 3). A NaN comes out as a NaN; infinities and both ends of the range give their limits.
  * Polynomials are minimax fits (weighted least squares on Chebyshev nodes, reweighted).
  */
 #ifndef NN_FMATH_H
@@ -153,6 +153,45 @@ VEC_INLINE float f_asinh(float x)
     float w = 1.0f + u;
     float near = f_log(w) + (u - (w - 1.0f)) / w;
     return f_copy_sign(a > 1e9f ? f_log(a) + 0.693147181f : near, x);
+}
+
+/* x = n pi / 2 + r, |r| <= pi / 4; n stands in the low bits of x 2 / pi + 1.5 * 2^23. pi / 2 is split into four parts of
+ * which three have 14 bits, so that n times each is exact for n < 2^10. Beyond |x| = 1600 r carries an error like the
+ * distance between the numbers around x, and what is beyond 2^22 is taken for 2^22. */
+VEC_INLINE float f_quarter_reduce(float x, int32_t *n)
+{
+    float c = f_abs(x) > 4194304.0f ? f_copy_sign(4194304.0f, x) : x;
+    float shifted = c * 0.636619772f + 12582912.0f;
+    float whole = shifted - 12582912.0f;
+    *n = f_bits(shifted);
+    float r = (c - whole * 0x1.9218p+0f) - whole * 0x1.ed5p-14f;
+    return ((r - whole * 0x1.10bp-30f) - whole * 0x1.184698p-44f) + (x - x);
+}
+
+/* sin(r) for |r| <= pi / 4 (this and the next: Moshier's Cephes) */
+VEC_INLINE float f_sin_small(float r)
+{
+    float z = r * r;
+    float p = (-1.9515295891e-4f * z + 8.3321608736e-3f) * z - 1.6666654611e-1f;
+    return r + r * z * p;
+}
+
+/* cos(r) for |r| <= pi / 4 */
+VEC_INLINE float f_cos_small(float r)
+{
+    float z = r * r;
+    float p = (2.443315711809948e-5f * z - 1.388731625493765e-3f) * z + 4.166664568298827e-2f;
+    return 1.0f - (0.5f * z - z * z * p);
+}
+
+/* sin(x), and *cosine = cos(x). Of an infinity: NaN. */
+VEC_INLINE float f_sin_cos(float x, float *cosine)
+{
+    int32_t n;
+    float r = f_quarter_reduce(x, &n), s = f_sin_small(r), c = f_cos_small(r);
+    float sine = n & 1 ? c : s, other = n & 1 ? s : c;
+    *cosine = (n + 1) & 2 ? -other : other;
+    return n & 2 ? -sine : sine;
 }
 
 #endif

@@ -20,7 +20,7 @@
     X(permute) X(reshape) X(expand) X(segment_mean) X(segment_sum) X(segment_max)                  \
     X(segment_moments) X(attention) X(rms_norm) X(layer_norm) X(dropout) X(row_sum) X(total)       \
     X(mean) X(softmax) X(gaussian) X(stop) X(affine) X(spline) X(whiten) X(unary_slope)            \
-    X(norm_tangent)
+    X(norm_tangent) X(film)
 // clang-format on
 
 /* Does backward read the values (not the gradients) of inputs and result? What it skips may share memory sooner. */
@@ -74,6 +74,10 @@ tensor_t *op_reshape(graph_t *g, tensor_t *a, int64_t per);
 /* Rows repeated: a ROWS_ONE tensor of p rows -> p rows for each unit of any class; a ROWS_SETS tensor with one row a
  * set -> each element or draw of that set gets it. */
 tensor_t *op_expand(graph_t *g, tensor_t *a, int rows_class);
+
+/* u (1 + gamma) + beta, or u + beta where gamma is NULL: u (R, c) of any class but ROWS_ONE; gamma, beta (ROWS_SETS, c), those of
+ * a data set for all of its rows. (FiLM, Perez et al. 2018) */
+tensor_t *op_film(graph_t *g, tensor_t *u, tensor_t *gamma, tensor_t *beta);
 
 /* Over the elements (or draws) of each set: a (elements, c) -> (sets, c). Of an empty set: zeros. */
 tensor_t *op_segment_mean(graph_t *g, tensor_t *a);

@@ -108,6 +108,18 @@ VEC_INLINE float value_neg(float x, float *d)
     return -x;
 }
 
+VEC_INLINE float value_sin(float x, float *d)
+{
+    return f_sin_cos(x, d);
+}
+
+VEC_INLINE float value_cos(float x, float *d)
+{
+    float c, s = f_sin_cos(x, &c);
+    *d = -s;
+    return c;
+}
+
 #define UNARY_LIST(X)                                                                              \
     X(IDENTITY, identity)                                                                          \
     X(EXP, exp)                                                                                    \
@@ -123,7 +135,9 @@ VEC_INLINE float value_neg(float x, float *d)
     X(ASINH, asinh)                                                                                \
     X(SQRT, sqrt)                                                                                  \
     X(SQUARE, square)                                                                              \
-    X(NEG, neg)
+    X(NEG, neg)                                                                                    \
+    X(SIN, sin)                                                                                    \
+    X(COS, cos)
 
 /* The loops of each function, without and with its slope. x and y may be one array (hence ivdep). */
 #define UNARY_LOOPS(upper, name)                                                                   \

@@ -24,6 +24,8 @@ typedef enum {
     UNARY_SQRT,
     UNARY_SQUARE,
     UNARY_NEG,
+    UNARY_SIN,
+    UNARY_COS,
     UNARY_KINDS
 } unary_t;
 

@@ -56,6 +56,10 @@ static double truth_of(unary_t kind, double x)
         return x * x;
     case UNARY_NEG:
         return -x;
+    case UNARY_SIN:
+        return sin(x);
+    case UNARY_COS:
+        return cos(x);
     case UNARY_KINDS:
         break;
     }
@@ -107,6 +111,11 @@ static void functions_are_within_three_ulps(void **state)
     check("square", UNARY_SQUARE, -3, 3, 0);
     check("relu", UNARY_RELU, -3, 3, 0);
     check("neg", UNARY_NEG, -3, 3, 0);
+    check("sin", UNARY_SIN, -10, 10, 0);
+    check("sin", UNARY_SIN, -1600, 1600, 0);
+    check("sin", UNARY_SIN, 1e-20, 1, 1);
+    check("cos", UNARY_COS, -10, 10, 0);
+    check("cos", UNARY_COS, -1600, 1600, 0);
 }
 
 /* e (e + 2) / (e (e + 2) + 2) has no cancellation, but passes three roundings more. */
@@ -132,6 +141,33 @@ static void limits_are_exact(void **state)
     assert_true(f_asinh(INFINITY) == INFINITY && f_asinh(0) == 0);
 }
 
+/* Floats next to multiples of pi / 2 up to 1600, where all leading digits of the reduction cancel. */
+static void sin_and_cos_hold_at_their_zeros(void **state)
+{
+    (void)state;
+    for (int n = -1018; n <= 1018; n++) {
+        float x = (float)(n * 1.57079632679489661923), c, s = f_sin_cos(x, &c);
+        double truth = n % 2 ? cos((double)x) : sin((double)x);
+        assert_true(n == 0 || ulps(n % 2 ? c : s, truth) <= ULPS);
+    }
+}
+
+/* Error of the argument's own last place, and never beyond [-1, 1]. */
+static void sin_and_cos_of_large_numbers_stay_near(void **state)
+{
+    (void)state;
+    for (float x = 1600; x < 4e6f; x *= 1.0007f) {
+        float c, s = f_sin_cos(x, &c);
+        double unit = (double)(nextafterf(x, INFINITY) - x);
+        assert_true(fabs((double)s - sin((double)x)) <= unit);
+        assert_true(fabs((double)c - cos((double)x)) <= unit);
+    }
+    for (float x = 4e6f; x < INFINITY; x *= 3) {
+        float c, s = f_sin_cos(x, &c);
+        assert_true(fabsf(s) <= 1 && fabsf(c) <= 1);
+    }
+}
+
 static void nan_comes_out_of_every_function(void **state)
 {
     (void)state;
@@ -151,6 +187,8 @@ int main(void)
         cmocka_unit_test(functions_are_within_three_ulps),
         cmocka_unit_test(mish_and_hard_silu_are_within_five_ulps),
         cmocka_unit_test(limits_are_exact),
+        cmocka_unit_test(sin_and_cos_hold_at_their_zeros),
+        cmocka_unit_test(sin_and_cos_of_large_numbers_stay_near),
         cmocka_unit_test(nan_comes_out_of_every_function),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
