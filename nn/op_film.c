@@ -3,6 +3,7 @@
 
 #include "cluster/err.h"
 #include "nn/fmath.h"
+#include "nn/tangent.h"
 #include "nn/vec.h"
 
 /* in: u, beta[, gamma] */
@@ -126,13 +127,29 @@ static tensor_t *example_film(gradcheck_t *c, int variant)
     return op_film(gradcheck_graph(c), u, gamma, beta);
 }
 
+/* du (1 + gamma) + u dgamma + dbeta; u dgamma is written as u (1 + (dgamma - 1)). */
+static tensor_t *tangent_film(graph_t *g, tensor_t *t, tensor_t *const *in)
+{
+    tensor_t *dgamma = t->n_in > GAMMA ? in[GAMMA] : NULL, *sum = NULL;
+    tensor_t *dbeta = tangent_or_zero(g, t->in[BETA], in[BETA]);
+    if (dgamma != NULL)
+        sum = op_film(g, t->in[U], op_scale(g, dgamma, 1, -1), dbeta);
+    if (sum != NULL && in[U] == NULL)
+        return sum;
+    tensor_t *gamma = t->n_in > GAMMA ? t->in[GAMMA] : NULL;
+    tensor_t *du = tangent_or_zero(g, t->in[U], in[U]);
+    tensor_t *shift = sum != NULL ? tangent_or_zero(g, t->in[BETA], NULL) : dbeta;
+    return tangent_sum(g, sum, op_film(g, du, gamma, shift));
+}
+
 const op_kind_t op_kind_film = {.name = "film",
                                 .skips = BACKWARD_SKIPS_RESULT,
                                 .check = check_film,
                                 .forward = forward_film,
                                 .backward = backward_film,
                                 .flops = flops_film,
-                                .example = example_film};
+                                .example = example_film,
+                                .tangent = tangent_film};
 
 tensor_t *op_film(graph_t *g, tensor_t *u, tensor_t *gamma, tensor_t *beta)
 {
