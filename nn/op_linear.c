@@ -32,10 +32,10 @@ static void check_linear(graph_t *g, tensor_t *t)
 static void forward_linear(tensor_t *t)
 {
     const tensor_t *x = t->in[X], *w = t->in[WEIGHT];
-    vec_gemm(false, false, t->rows, t->cols, x->cols, 1, x->value, x->cols, w->value, w->cols, 0,
-             t->value, t->cols);
-    unary_apply_bias(activation(t), t->rows, t->cols, t->n_in > BIAS ? t->in[BIAS]->value : NULL,
-                     t->value, t->keep);
+    vec_linear(t->rows, x->cols, t->cols, x->value, w->value,
+               t->n_in > BIAS ? t->in[BIAS]->value : NULL, t->value);
+    if (activation(t) != UNARY_IDENTITY)
+        unary_apply(activation(t), tensor_size(t), t->value, t->value, t->keep);
 }
 
 static void backward_linear(tensor_t *t)

@@ -2,11 +2,8 @@
 #include "nn/unary.h"
 
 #include "nn/fmath.h"
-#include "nn/vec.h"
 
 #include <stddef.h>
-
-#define BLOCK_FLOATS 2048 // stays in the first-level cache between the bias and the function
 
 /* y = f(x), *d = f'(x) */
 VEC_INLINE float value_identity(float x, float *d)
@@ -169,18 +166,4 @@ void unary_apply(unary_t kind, int64_t n, const float *x, float *y, float *slope
         unary_table[kind].slope(n, x, y, slope);
     else
         unary_table[kind].loop(n, x, y);
-}
-
-void unary_apply_bias(unary_t kind, int64_t rows, int64_t cols, const float *bias, float *y,
-                      float *slope)
-{
-    int64_t block = BLOCK_FLOATS / cols + 1;
-    for (int64_t r = 0; r < rows; r += block) {
-        int64_t n = rows - r < block ? rows - r : block;
-        if (bias != NULL)
-            vec_add_row(n, cols, bias, y + r * cols);
-        if (kind != UNARY_IDENTITY || slope != NULL)
-            unary_apply(kind, n * cols, y + r * cols, y + r * cols,
-                        slope != NULL ? slope + r * cols : NULL);
-    }
 }

@@ -31,8 +31,5 @@ typedef enum {
 
 /* y = f(x), and slope = f'(x) unless NULL; each (n). y may be x. */
 void unary_apply(unary_t kind, int64_t n, const float *x, float *y, float *slope);
-/* y = f(y + bias), slope as above: y, slope (rows, cols); bias (cols) or NULL. */
-void unary_apply_bias(unary_t kind, int64_t rows, int64_t cols, const float *bias, float *y,
-                      float *slope);
 
 #endif

@@ -2,6 +2,7 @@
 #include "nn/vec.h"
 
 #include "nn/fmath.h"
+#include "nn/gemm.h"
 #include "nn/lanes.h"
 
 #include <cblas.h>
@@ -178,9 +179,27 @@ void vec_gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t 
               const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c,
               int64_t ldc)
 {
-    if (m == 0 || n == 0)
+    gemm_t p = {.m = m, .n = n, .k = k, .alpha = alpha, .beta = beta, .c = c, .ldc = ldc};
+    p.a = (gemm_matrix_t){a, transpose_a ? 1 : lda, transpose_a ? lda : 1};
+    p.b = (gemm_matrix_t){b, transpose_b ? 1 : ldb, transpose_b ? ldb : 1};
+    p.base = beta != 0 ? c : NULL;
+    p.base_row = ldc;
+    if (m == 0 || n == 0 || gemm_run(&p))
         return;
     cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
                 transpose_b ? CblasTrans : CblasNoTrans, (blasint)m, (blasint)n, (blasint)k, alpha,
                 a, (blasint)lda, b, (blasint)ldb, beta, c, (blasint)ldc);
+}
+
+void vec_linear(int64_t rows, int64_t n, int64_t m, const float *x, const float *w,
+                const float *bias, float *y)
+{
+    gemm_t p = {.m = rows, .n = m, .k = n, .alpha = 1, .beta = 1, .base = bias, .c = y, .ldc = m};
+    p.a = (gemm_matrix_t){x, n, 1};
+    p.b = (gemm_matrix_t){w, m, 1};
+    if (rows == 0 || gemm_run(&p))
+        return;
+    vec_gemm(false, false, rows, m, n, 1, x, n, w, m, 0, y, m);
+    if (bias != NULL)
+        vec_add_row(rows, m, bias, y);
 }

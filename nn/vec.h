@@ -38,10 +38,14 @@ double vec_sum_f64(int64_t n, const float *x);
 double vec_sum_squares_f64(int64_t n, const float *x);
 bool vec_is_finite(int64_t n, const float *x);
 
-/* c (m, n) = op(a) op(b) + beta c in row-major order by cblas_sgemm, with the depth k; a (m, k), or (k, m) where
- * transpose_a, with rows lda apart; likewise b. m, n, k may be 0. */
+/* c (m, n) = alpha op(a) op(b) + beta c in row-major order, with the depth k; a (m, k), or (k, m) where transpose_a, with
+ * rows lda apart; likewise b. m, n, k may be 0. By gemm.h, large ones by cblas_sgemm. */
 void vec_gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, float alpha,
               const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c,
               int64_t ldc);
+
+/* y (rows, m) = x (rows, n) w (n, m) + bias (m) in each row, or NULL. */
+void vec_linear(int64_t rows, int64_t n, int64_t m, const float *x, const float *w,
+                const float *bias, float *y);
 
 #endif
