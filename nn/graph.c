@@ -100,6 +100,7 @@ static tensor_t *append(graph_t *g)
     t->graph = g;
     t->id = g->n;
     t->param = -1;
+    t->stage = GRAPH_STAGES - 1;
     g->node[g->n++] = t;
     return t;
 }
@@ -122,6 +123,7 @@ tensor_t *graph_param(graph_t *g, int id)
     tensor_t *t = append(g);
     tensor_shape(t, ROWS_ONE, p->rows, p->cols);
     t->param = id;
+    t->stage = 0;
     t->wants_grad = p->trainable && g->mode == GRAPH_TRAIN;
     return g->leaf[id] = t;
 }
@@ -133,12 +135,28 @@ tensor_t *graph_keep(graph_t *g, tensor_t *t)
     return t;
 }
 
+tensor_t *graph_stage(graph_t *g, tensor_t *input, int stage)
+{
+    CHECK(stage >= 0 && stage < GRAPH_STAGES, "stage %d", stage);
+    CHECK(input->kind == NULL && input->id == g->n - 1, "graph_stage of no new input");
+    input->stage = stage;
+    return input;
+}
+
 tensor_t *graph_want_grad(graph_t *g, tensor_t *input)
 {
-    CHECK(!g->sealed && g->mode == GRAPH_TRAIN, "graph_want_grad on a sealed or forward graph");
+    CHECK(!g->sealed && g->mode != GRAPH_FORWARD, "graph_want_grad on a sealed or forward graph");
     CHECK(input->kind == NULL && input->param < 0, "graph_want_grad of no input");
     input->wants_grad = true;
     return input;
+}
+
+static int stage_of(const tensor_t *t)
+{
+    int stage = t->rows_class == ROWS_ONE || t->rows_class == ROWS_SETS ? 0 : GRAPH_STAGES - 1;
+    for (int k = 0; k < t->n_in; k++)
+        stage = t->in[k]->stage > stage ? t->in[k]->stage : stage;
+    return stage;
 }
 
 tensor_t *graph_record(graph_t *g, const op_kind_t *kind, int n_in, tensor_t *const *in,
@@ -156,6 +174,7 @@ tensor_t *graph_record(graph_t *g, const op_kind_t *kind, int n_in, tensor_t *co
     kind->check(g, t);
     CHECK(t->per > 0 && t->cols > 0, "%s: a result of %ld x %ld", kind->name, (long)t->per,
           (long)t->cols);
+    t->stage = stage_of(t);
     return t;
 }
 
@@ -163,7 +182,7 @@ static void find_wants(graph_t *g)
 {
     for (int i = 0; i < g->n; i++) {
         tensor_t *t = g->node[i];
-        for (int k = 0; k < t->n_in && g->mode == GRAPH_TRAIN; k++)
+        for (int k = 0; k < t->n_in && g->mode != GRAPH_FORWARD; k++)
             t->wants_grad |= t->in[k]->wants_grad && t->kind->backward != NULL;
     }
 }
@@ -187,7 +206,7 @@ static void forget_wants(graph_t *g)
 void graph_seal(graph_t *g, tensor_t *loss)
 {
     CHECK(!g->sealed, "graph_seal called twice");
-    CHECK((loss != NULL) == (g->mode == GRAPH_TRAIN), "a training graph and no other has a loss");
+    CHECK((loss != NULL) == (g->mode != GRAPH_FORWARD), "all graphs but a forward one have a loss");
     if (loss != NULL) {
         CHECK(loss->rows_class == ROWS_ONE && loss->per == 1 && loss->cols == 1,
               "the loss is %ld x %ld of class %d", (long)loss->per, (long)loss->cols,
@@ -268,11 +287,22 @@ void graph_begin(graph_t *g, const graph_batch_t *batch)
         g->node[i]->rows = g->count[g->node[i]->rows_class] * g->node[i]->per;
 }
 
+static bool runs_from(const tensor_t *t, int stage)
+{
+    return t->kind != NULL && t->stage >= stage;
+}
+
+void graph_forward_from(graph_t *g, int stage)
+{
+    CHECK(stage == 0 || g->mode != GRAPH_TRAIN, "part of a pass of a training graph");
+    for (int i = 0; i < g->n; i++)
+        if (runs_from(g->node[i], stage))
+            g->node[i]->kind->forward(g->node[i]);
+}
+
 void graph_forward(graph_t *g)
 {
-    for (int i = 0; i < g->n; i++)
-        if (g->node[i]->kind != NULL)
-            g->node[i]->kind->forward(g->node[i]);
+    graph_forward_from(g, 0);
 }
 
 static void begin_gradients(graph_t *g, float *gradient)
@@ -291,7 +321,7 @@ static void begin_gradients(graph_t *g, float *gradient)
 
 void graph_backward(graph_t *g, float *gradient)
 {
-    CHECK(g->mode == GRAPH_TRAIN, "graph_backward on a forward graph");
+    CHECK(g->mode != GRAPH_FORWARD, "graph_backward on a forward graph");
     begin_gradients(g, gradient);
     if (!g->loss->wants_grad)
         return;
@@ -338,18 +368,27 @@ static double op_flops(const tensor_t *t, bool backward)
     return t->kind->flops != NULL ? t->kind->flops(t, backward) : (double)tensor_size(t);
 }
 
-double graph_flops(const graph_t *g)
+double graph_forward_flops(const graph_t *g, int stage)
 {
     double sum = 0;
-    for (int i = 0; i < g->n; i++) {
-        const tensor_t *t = g->node[i];
-        if (t->kind == NULL)
-            continue;
-        sum += op_flops(t, false);
-        if (t->wants_grad)
-            sum += op_flops(t, true);
-    }
+    for (int i = 0; i < g->n; i++)
+        if (runs_from(g->node[i], stage))
+            sum += op_flops(g->node[i], false);
     return sum;
+}
+
+double graph_backward_flops(const graph_t *g)
+{
+    double sum = 0;
+    for (int i = 0; i < g->n; i++)
+        if (g->node[i]->kind != NULL && g->node[i]->wants_grad)
+            sum += op_flops(g->node[i], true);
+    return sum;
+}
+
+double graph_flops(const graph_t *g)
+{
+    return graph_forward_flops(g, 0) + graph_backward_flops(g);
 }
 
 /* The sum of ceil(n_i / stride) is largest where each n_i is one more than a multiple; it is never above that of n_i. */

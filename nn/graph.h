@@ -18,7 +18,10 @@
 #include "nn/params.h"
 #include "nn/tensor.h"
 
-typedef enum { GRAPH_FORWARD, GRAPH_TRAIN } graph_mode_t;
+/* GRAPH_SLOPE: gradients by inputs that want them, none by weights; graph_backward may be called several times after one
+ * graph_forward, each time with other numbers in inputs that no op but the last product reads: with
+ * loss = op_total(op_mul(y, seed)) each call gives another row of dy / dx, at the cost of a backward pass. */
+typedef enum { GRAPH_FORWARD, GRAPH_TRAIN, GRAPH_SLOPE } graph_mode_t;
 
 /* The largest batch a graph is planned for. */
 typedef struct {
@@ -52,19 +55,28 @@ tensor_t *graph_param(graph_t *g,
 tensor_t *graph_keep(graph_t *g, tensor_t *t);
 /* Asks for the gradient by an input, readable as t->grad after graph_backward; returns it. */
 tensor_t *graph_want_grad(graph_t *g, tensor_t *input);
-/* `loss` is 1 x 1 in a training graph, NULL in a forward one (where at least one tensor must be kept). */
+/* An input that changes less often than others: 0, 1 ... GRAPH_STAGES - 1, where inputs begin; returns it. Before ops read
+ * it. A result is of the latest stage of its inputs (weights: 0), and of the last where it has rows of draws or elements. */
+tensor_t *graph_stage(graph_t *g, tensor_t *input, int stage);
+/* `loss` is 1 x 1; NULL in a forward graph (where at least one tensor must be kept). */
 void graph_seal(graph_t *g, tensor_t *loss);
 
 /* One pass. */
 void graph_begin(graph_t *g, const graph_batch_t *batch);
 void graph_forward(graph_t *g);
-/* Gradient of the loss by every weight: overwrites `gradient` (params_size floats, laid out as the params; NULL only without params). */
+/* Computes results of `stage` and later; the earlier ones stand as the last passes left them, which must have had as many
+ * data sets. Not in a training graph. */
+void graph_forward_from(graph_t *g, int stage);
+/* Gradient of the loss by every weight: overwrites `gradient` (params_size floats, laid out as the params; NULL only
+ * without params and in a slope graph). */
 void graph_backward(graph_t *g, float *gradient);
 
 graph_mode_t graph_mode(const graph_t *g);
 size_t graph_bytes(const graph_t *g); // planned memory
-/* Of a pass with the present batch, backward included in a training graph; a multiply and an add are two. */
+/* Of a pass with the present batch, backward included where there is one; a multiply and an add are two. */
 double graph_flops(const graph_t *g);
+double graph_forward_flops(const graph_t *g, int stage); // of graph_forward_from
+double graph_backward_flops(const graph_t *g);
 
 /* For ops. */
 int64_t graph_capacity(const graph_t *g, int rows_class);   // most units of a class

@@ -24,6 +24,7 @@ typedef struct {
 /* Times of use of each tensor by those made from it. */
 typedef struct {
     int last_forward, last_backward, first_backward; // -1, -1, 2n where there is none
+    int last_stage;                                  // latest stage that reads it
 } uses_t;
 
 static int backward_time(int n, int id)
@@ -38,18 +39,24 @@ static bool reads_inputs(const tensor_t *t)
 
 static bool reads_result(const tensor_t *t)
 {
-    return t->wants_grad && !(t->kind->skips & BACKWARD_SKIPS_RESULT);
+    return t->kind != NULL && t->wants_grad && !(t->kind->skips & BACKWARD_SKIPS_RESULT);
+}
+
+static int larger(int a, int b)
+{
+    return a > b ? a : b;
 }
 
 static void find_uses(int n, tensor_t *const *node, uses_t *uses)
 {
     for (int i = 0; i < n; i++)
-        uses[i] = (uses_t){-1, -1, 2 * n};
+        uses[i] = (uses_t){-1, -1, 2 * n, 0};
     for (int i = 0; i < n; i++)
         for (int k = 0; k < node[i]->n_in; k++) {
             uses_t *u = &uses[node[i]->in[k]->id];
             int back = backward_time(n, i);
             u->last_forward = i;
+            u->last_stage = larger(u->last_stage, node[i]->stage);
             if (reads_inputs(node[i]) && back > u->last_backward)
                 u->last_backward = back;
             if (node[i]->wants_grad && back < u->first_backward)
@@ -64,9 +71,15 @@ static void add(plan_t *p, float **where, size_t floats, int first, int last)
     p->count++;
 }
 
-static int larger(int a, int b)
+static void add_value(plan_t *p, const graph_t *g, tensor_t *t, const uses_t *u)
 {
-    return a > b ? a : b;
+    int last = larger(larger(t->id, u->last_forward), u->last_backward), end = 2 * p->n;
+    if (reads_result(t))
+        last = larger(last, backward_time(p->n, t->id));
+    bool again = graph_mode(g) == GRAPH_SLOPE && last >= p->n;
+    bool stands = t->stage < GRAPH_STAGES - 1 && (t->kept || u->last_stage > t->stage);
+    bool always = t->kind == NULL || again || stands;
+    add(p, &t->value, graph_full_floats(g, t), always ? 0 : t->id, always || t->kept ? end : last);
 }
 
 static void add_node(plan_t *p, const graph_t *g, tensor_t *t, const uses_t *u)
@@ -75,18 +88,13 @@ static void add_node(plan_t *p, const graph_t *g, tensor_t *t, const uses_t *u)
     size_t floats = graph_full_floats(g, t);
     if (t->param >= 0)
         return;
-    bool input = t->kind == NULL;
-    int last = larger(larger(t->id, u->last_forward), u->last_backward);
-    if (input || t->kept)
-        last = end;
-    else if (reads_result(t))
-        last = larger(last, back);
-    add(p, &t->value, floats, input ? 0 : t->id, last);
+    add_value(p, g, t, u);
     if (t->wants_grad)
         add(p, &t->grad, floats, u->first_backward < back ? u->first_backward : back,
-            input ? end : back);
+            t->kind == NULL ? end : back);
+    bool again = graph_mode(g) == GRAPH_SLOPE;
     if (t->wants_grad && t->keep_floats > 0)
-        add(p, &t->keep, t->keep_floats, t->id, back);
+        add(p, &t->keep, t->keep_floats, again ? 0 : t->id, again ? end : back);
 }
 
 static int by_size(const void *a, const void *b)

@@ -2,7 +2,8 @@
  *
  * Where every buffer of a graph lies. Time runs from 0 to 2n: node i works forward at time i and backward at 2n - 1 - i;
  * a buffer is alive from the first to the last time it is touched, and two may share memory when their lives do not
- * meet. Buffers are placed by falling size at the lowest free place (first fit).
+ * meet. What a pass may find done (results of an earlier stage that a later one reads; in a slope graph what backward reads)
+ * lives always. Buffers are placed by falling size at the lowest free place (first fit).
  */
 #ifndef NN_GRAPH_PLAN_H
 #define NN_GRAPH_PLAN_H

@@ -32,8 +32,9 @@ struct op_kind {
     void (*check)(graph_t *g, tensor_t *t); // CHECKs t->in and t->attr; sets rows_class, per, cols,
                                             // keep_floats, scratch_floats
     void (*forward)(tensor_t *t);           // fills t->value (and t->keep unless NULL)
-    void (*backward)(tensor_t *t); // t->grad -> gradients of t->in, through grad_add, grad_put;
-                                   // may change t->grad. NULL: no gradient flows
+    /* t->grad -> gradients of t->in, through grad_add, grad_put; may change t->grad, but no value and not t->keep. NULL: no
+     * gradient flows. */
+    void (*backward)(tensor_t *t);
     double (*flops)(const tensor_t *t,
                     bool backward); // of this pass; NULL: one for each entry of the result
     /* Builds a small case on c's graph, out of inputs from gradcheck_input (gradcheck.h), and returns the op's result;
@@ -95,7 +96,7 @@ tensor_t *op_rms_norm(graph_t *g, tensor_t *x, tensor_t *scale, double epsilon);
 /* (x - mean) / sqrt(variance + epsilon) * scale + shift; both weights (1, c), or both NULL. */
 tensor_t *op_layer_norm(graph_t *g, tensor_t *x, tensor_t *scale, tensor_t *shift, double epsilon);
 /* Each entry is zero with probability `rate`, else divided by 1 - rate: a function of (graph_batch_t.noise, place of the op in the
- * graph, place of the entry). In a forward graph, and with rate 0, x itself. */
+ * graph, place of the entry). With rate 0, and in graphs that are not for training, x itself. */
 tensor_t *op_dropout(graph_t *g, tensor_t *x, double rate);
 
 tensor_t *op_row_sum(graph_t *g, tensor_t *a); // (R, c) -> (R, 1)

@@ -77,7 +77,7 @@ const op_kind_t op_kind_dropout = {.name = "dropout",
 tensor_t *op_dropout(graph_t *g, tensor_t *x, double rate)
 {
     op_attr_t attr = {.f = {rate}};
-    if (rate == 0 || graph_mode(g) == GRAPH_FORWARD)
+    if (rate == 0 || graph_mode(g) != GRAPH_TRAIN)
         return x;
     return graph_record(g, &op_kind_dropout, 1, &x, &attr);
 }

@@ -21,6 +21,7 @@
 
 #define GRAPH_MAX_GROUPS  8  // observables with elements of their own
 #define GRAPH_MAX_DERIVED 32 // classes of rows made by graph_derive
+#define GRAPH_STAGES      3  // see graph_stage
 #define OP_MAX_INPUTS     8
 
 enum {
@@ -59,6 +60,7 @@ struct tensor {
     tensor_t *in[OP_MAX_INPUTS];
     op_attr_t attr;
     int param;          // id in params, or -1
+    int stage;          // 0 .. GRAPH_STAGES - 1: of graph_forward_from
     bool wants_grad;    // depends on weights, or on an input that wants its gradient
     bool kept;          // value outlives its last use
     bool grad_begun;    // some contribution has been written in this backward pass

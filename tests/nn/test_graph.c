@@ -280,6 +280,138 @@ static void flops_are_counted(void **state)
     params_destroy(&n.params);
 }
 
+/* y = W tanh(layers of x), and seed' y. */
+typedef struct {
+    graph_t *g;
+    tensor_t *x, *seed;
+} jacobian_t;
+
+static jacobian_t jacobian_create(const net_t *n, graph_mode_t mode)
+{
+    graph_limits_t limits = {.sets = 5};
+    jacobian_t j = {.g = graph_create(mode, n->params, &limits)};
+    j.x = graph_want_grad(j.g, graph_input(j.g, ROWS_SETS, 1, WIDTH));
+    j.seed = graph_input(j.g, ROWS_SETS, 1, WIDTH);
+    tensor_t *h = j.x;
+    for (int i = 0; i < LAYERS; i++) {
+        tensor_t *u = op_linear(j.g, h, graph_param(j.g, n->weight[i]), NULL, UNARY_MISH);
+        h = op_rms_norm(j.g, op_add(j.g, h, u), graph_param(j.g, n->scale), 1e-6);
+    }
+    graph_seal(j.g, op_total(j.g, op_mul(j.g, h, j.seed)));
+    graph_begin(j.g, &(graph_batch_t){.sets = 5});
+    for (int64_t i = 0; i < tensor_size(j.x); i++)
+        j.x->value[i] = (float)((i * 37) % 101) / 50 - 1;
+    return j;
+}
+
+static void seed_column(const jacobian_t *j, int column)
+{
+    for (int64_t i = 0; i < tensor_size(j->seed); i++)
+        j->seed->value[i] = i % WIDTH == column;
+}
+
+static void a_slope_graph_goes_back_many_times_after_one_forward_pass(void **state)
+{
+    (void)state;
+    net_t n = net_create();
+    jacobian_t train = jacobian_create(&n, GRAPH_TRAIN), slope = jacobian_create(&n, GRAPH_SLOPE);
+    float *gradient = malloc((size_t)params_size(n.params) * sizeof(float));
+    graph_forward(slope.g);
+    for (int column = 0; column < WIDTH; column += 5) {
+        seed_column(&train, column);
+        graph_forward(train.g);
+        graph_backward(train.g, gradient);
+        seed_column(&slope, column);
+        graph_backward(slope.g, NULL);
+        assert_memory_equal(train.x->grad, slope.x->grad, 5 * WIDTH * sizeof(float));
+    }
+    assert_true(graph_backward_flops(slope.g) < 0.6 * graph_backward_flops(train.g));
+    free(gradient);
+    graph_destroy(&train.g);
+    graph_destroy(&slope.g);
+    params_destroy(&n.params);
+}
+
+/* Inputs of each stage; what is recorded first is of a late stage, so that its memory could be taken by an early one. */
+typedef struct {
+    graph_t *g;
+    tensor_t *seldom, *often, *x, *out;
+} staged_t;
+
+static tensor_t *layer_of(graph_t *g, const net_t *n, int i, tensor_t *x)
+{
+    return op_linear(g, x, graph_param(g, n->weight[i]), graph_param(g, n->bias[i]), UNARY_MISH);
+}
+
+static staged_t staged_create(const net_t *n)
+{
+    graph_limits_t limits = {.sets = 2, .draws = 6};
+    staged_t s = {.g = graph_create(GRAPH_FORWARD, n->params, &limits)};
+    s.x = graph_input(s.g, ROWS_DRAWS, 1, WIDTH);
+    tensor_t *h = layer_of(s.g, n, 0, layer_of(s.g, n, 1, s.x));
+    s.often = graph_stage(s.g, graph_input(s.g, ROWS_SETS, 1, WIDTH), 1);
+    s.seldom = graph_stage(s.g, graph_input(s.g, ROWS_SETS, 1, WIDTH), 0);
+    tensor_t *a = layer_of(s.g, n, 2, layer_of(s.g, n, 3, s.seldom));
+    tensor_t *b = op_add(s.g, layer_of(s.g, n, 1, s.often), a);
+    h = op_film(s.g, h, layer_of(s.g, n, 0, b), a);
+    s.out = graph_keep(s.g, layer_of(s.g, n, 2, h));
+    graph_seal(s.g, NULL);
+    return s;
+}
+
+static void fill(tensor_t *t, int k)
+{
+    for (int64_t i = 0; i < tensor_size(t); i++)
+        t->value[i] = (float)((i * 37 + k * 11) % 101) / 50 - 1;
+}
+
+/* A whole pass of a graph of its own over the inputs made of (seldom, often, x). */
+static void assert_same_as_whole(const net_t *n, const staged_t *s, const graph_batch_t *batch,
+                                 const int k[3])
+{
+    staged_t whole = staged_create(n);
+    graph_begin(whole.g, batch);
+    fill(whole.seldom, k[0]);
+    fill(whole.often, k[1]);
+    fill(whole.x, k[2]);
+    graph_forward(whole.g);
+    assert_memory_equal(whole.out->value, s->out->value,
+                        (size_t)tensor_size(whole.out) * sizeof(float));
+    graph_destroy(&whole.g);
+}
+
+static void later_stages_run_alone(void **state)
+{
+    (void)state;
+    net_t n = net_create();
+    staged_t s = staged_create(&n);
+    graph_batch_t six = {.sets = 2, .draws = 6}, four = {.sets = 2, .draws = 4};
+    graph_begin(s.g, &six);
+    fill(s.seldom, 1);
+    fill(s.often, 2);
+    fill(s.x, 3);
+    graph_forward(s.g);
+    assert_same_as_whole(&n, &s, &six, (int[]){1, 2, 3});
+    graph_begin(s.g, &four);
+    fill(s.x, 4);
+    graph_forward_from(s.g, 2);
+    assert_same_as_whole(&n, &s, &four, (int[]){1, 2, 4});
+    fill(s.often, 5);
+    graph_forward_from(s.g, 1);
+    assert_same_as_whole(&n, &s, &four, (int[]){1, 5, 4});
+    graph_begin(s.g, &six);
+    fill(s.x, 6);
+    graph_forward_from(s.g, 2);
+    assert_same_as_whole(&n, &s, &six, (int[]){1, 5, 6});
+    fill(s.seldom, 7);
+    graph_forward(s.g);
+    assert_same_as_whole(&n, &s, &six, (int[]){7, 5, 6});
+    assert_true(graph_forward_flops(s.g, 2) < graph_forward_flops(s.g, 1));
+    assert_true(graph_forward_flops(s.g, 1) < graph_forward_flops(s.g, 0));
+    graph_destroy(&s.g);
+    params_destroy(&n.params);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +424,8 @@ int main(void)
         cmocka_unit_test(nothing_flows_through_stop),
         cmocka_unit_test(derived_rows_follow_the_elements),
         cmocka_unit_test(derived_rows_hold_the_worst_batch),
+        cmocka_unit_test(a_slope_graph_goes_back_many_times_after_one_forward_pass),
+        cmocka_unit_test(later_stages_run_alone),
         cmocka_unit_test(flops_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
