@@ -18,6 +18,7 @@
 #define OP_LIST(X)                                                                                 \
     X(linear) X(matmul) X(add) X(sub) X(mul) X(div) X(scale) X(unary) X(concat) X(slice)           \
     X(permute) X(reshape) X(expand) X(segment_mean) X(segment_sum) X(segment_max)                  \
+    X(window) X(gru) X(lstm) X(position) X(append_token) X(last_row)                               \
     X(segment_moments) X(attention) X(rms_norm) X(layer_norm) X(dropout) X(row_sum) X(total)       \
     X(mean) X(softmax) X(gaussian) X(stop) X(affine) X(spline) X(whiten) X(unary_slope)            \
     X(norm_tangent) X(film)
@@ -90,6 +91,26 @@ tensor_t *op_segment_moments(graph_t *g, tensor_t *a, double epsilon);
  * `heads`. For each head: softmax(q k' / sqrt(E / heads)) v, heads side by side -> (rows of q, V). A query of an empty
  * set gets zeros. (Vaswani et al. 2017) */
 tensor_t *op_attention(graph_t *g, tensor_t *q, tensor_t *k, tensor_t *v, int heads);
+
+/* Windows over the time of each series: a (elements, c) -> (graph_derive(stride, 0), kernel * c), row j of a series of n being
+ * its elements j stride - p, ..., j stride - p + kernel - 1 side by side, zeros beyond its ends, with
+ * p = max((ceil(n / stride) - 1) stride + kernel - n, 0) / 2 rounded down. A linear map of it is a convolution with "same" padding. */
+tensor_t *op_window(graph_t *g, tensor_t *a, int64_t kernel, int64_t stride);
+/* Recurrent layers over each series, h_0 = 0. x: what a linear map (with bias) makes of the inputs, for all steps at once. Result:
+ * h after the last step, (ROWS_SETS, H), of an empty series zeros; or with RECURRENT_ALL h at each element (elements, H). */
+enum { RECURRENT_REVERSED = 1, RECURRENT_ALL = 2 }; // reversed: from the last element to the first
+/* x (elements, 3H), U weights (H, 3H), b weights (1, 3H), each in blocks z, r, c (Cho et al. 2014, with the reset gate after the
+ * product): z = sigma(x_z + h U_z + b_z), r = sigma(x_r + h U_r + b_r), c = tanh(x_c + r (h U_c + b_c)), h = z h + (1 - z) c */
+tensor_t *op_gru(graph_t *g, tensor_t *x, tensor_t *weight, tensor_t *bias, int flags);
+/* x (elements, 4H), U weights (H, 4H) in blocks i, f, g, o (Hochreiter and Schmidhuber 1997; Gers et al. 2000), a = x + h U:
+ * s = sigma(a_f) s + sigma(a_i) tanh(a_g), h = sigma(a_o) tanh(s); s_0 = 0 */
+tensor_t *op_lstm(graph_t *g, tensor_t *x, tensor_t *weight, int flags);
+/* 0, 1, ..., n_i - 1 for the elements of each set: a (elements, c) -> (elements, 1). a's values are not read. */
+tensor_t *op_position(graph_t *g, tensor_t *a);
+/* One row more at the end of each set: a (elements, c), token (ROWS_ONE, 1 x c) -> (graph_derive(1, 1), c). */
+tensor_t *op_append_token(graph_t *g, tensor_t *a, tensor_t *token);
+/* The last row of each set, of an empty one zeros: a (elements, c) -> (ROWS_SETS, c). */
+tensor_t *op_last_row(graph_t *g, tensor_t *a);
 
 /* x / sqrt(mean_j x_j^2 + epsilon) * scale; scale weights (1, c), or NULL. */
 tensor_t *op_rms_norm(graph_t *g, tensor_t *x, tensor_t *scale, double epsilon);
