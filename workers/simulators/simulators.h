@@ -11,5 +11,10 @@
 extern const infermill_simulator_t location_scale_simulator;
 /* Signed reaction times of one person deciding between two answers n times: drift diffusion with lapses. */
 extern const infermill_simulator_t ddm_simulator;
+/* Four tasks of the benchmark of simulation-based inference by Lueckmann et al. 2021. */
+extern const infermill_simulator_t gaussian_linear_simulator;
+extern const infermill_simulator_t sir_simulator;
+extern const infermill_simulator_t slcp_simulator;
+extern const infermill_simulator_t two_moons_simulator;
 
 #endif
