@@ -11,6 +11,7 @@
 
 #include "nn/graph.h"
 #include "nn/gradcheck.h"
+#include "nn/image.h"
 #include "nn/tensor.h"
 #include "nn/unary.h"
 
@@ -21,7 +22,8 @@
     X(window) X(gru) X(lstm) X(position) X(append_token) X(last_row)                               \
     X(segment_moments) X(attention) X(rms_norm) X(layer_norm) X(dropout) X(row_sum) X(total)       \
     X(mean) X(softmax) X(gaussian) X(stop) X(affine) X(spline) X(whiten) X(unary_slope)            \
-    X(norm_tangent) X(film)
+    X(norm_tangent) X(film)                                                                        \
+    X(conv2d) X(pool2d) X(upsample2d) X(crop2d) X(group_norm) X(unit_mean)
 // clang-format on
 
 /* Does backward read the values (not the gradients) of inputs and result? What it skips may share memory sooner. */
@@ -119,6 +121,25 @@ tensor_t *op_layer_norm(graph_t *g, tensor_t *x, tensor_t *scale, tensor_t *shif
 /* Each entry is zero with probability `rate`, else divided by 1 - rate: a function of (graph_batch_t.noise, place of the op in the
  * graph, place of the entry). With rate 0, and in graphs that are not for training, x itself. */
 tensor_t *op_dropout(graph_t *g, tensor_t *x, double rate);
+
+/* Images (image.h): a unit is one image, its rows are the pixels, row by row, its columns the channels. */
+/* act(b + x * W): convolution with zeros around the image, as large as x; size odd, at most 7; W (size * size * n, m), row
+ * (dy * size + dx) * n + c for channel c of the pixel at (dy - size / 2, dx - size / 2). x (R, n) -> (R, m). */
+tensor_t *op_conv2d(graph_t *g, tensor_t *x, tensor_t *weight, tensor_t *bias, image_t image,
+                    int64_t size, unary_t activation);
+/* Means over 2 x 2 pixels, zeros beyond an odd edge counted: -> image_half(image). */
+tensor_t *op_pool2d(graph_t *g, tensor_t *a, image_t image);
+/* Each pixel four times -> image_double(image). */
+tensor_t *op_upsample2d(graph_t *g, tensor_t *a, image_t image);
+/* The first rows and columns of the image -> to. */
+tensor_t *op_crop2d(graph_t *g, tensor_t *a, image_t image, image_t to);
+/* act((x - mean) / sqrt(variance + epsilon) * scale + shift + added), mean and variance over all rows of a unit and the
+ * columns of a group, of which there are `groups` of equal width; scale, shift weights (1, c); added (class, c): one row
+ * a unit. shift and added may be NULL. (Wu & He 2018) */
+tensor_t *op_group_norm(graph_t *g, tensor_t *x, int64_t groups, tensor_t *scale, tensor_t *shift,
+                        tensor_t *added, double epsilon, unary_t activation);
+/* Mean over the rows of each unit: (class * p, c) -> (class, c). */
+tensor_t *op_unit_mean(graph_t *g, tensor_t *a);
 
 tensor_t *op_row_sum(graph_t *g, tensor_t *a); // (R, c) -> (R, 1)
 tensor_t *op_total(graph_t *g, tensor_t *a);   // sum of all entries -> ROWS_ONE, 1 x 1
