@@ -3,6 +3,7 @@
 
 #include "cluster/err.h"
 #include "nn/conv_tile.h"
+#include "nn/tangent.h"
 #include "nn/vec.h"
 
 #include <string.h>
@@ -364,13 +365,38 @@ static tensor_t *example_conv2d(gradcheck_t *c, int variant)
     return in == out ? op_conv2d(g, y, w, b, image, size, of[variant].activation) : y;
 }
 
+/* The convolution of x with w alone. */
+static tensor_t *product(graph_t *g, const tensor_t *t, tensor_t *x, tensor_t *w)
+{
+    image_t image = {t->attr.i[1], t->attr.i[2]};
+    return x != NULL && w != NULL ? op_conv2d(g, x, w, NULL, image, t->attr.i[3], UNARY_IDENTITY)
+                                  : NULL;
+}
+
+/* f'(b + x * W) (dx * W + x * dW + db); of f the argument is computed again. */
+static tensor_t *tangent_conv2d(graph_t *g, tensor_t *t, tensor_t *const *in)
+{
+    image_t image = {t->attr.i[1], t->attr.i[2]};
+    tensor_t *bias = t->n_in > BIAS ? t->in[BIAS] : NULL;
+    tensor_t *sum =
+        tangent_sum(g, product(g, t, in[X], t->in[WEIGHT]), product(g, t, t->in[X], in[WEIGHT]));
+    if (bias != NULL && in[BIAS] != NULL)
+        sum = op_add(g, tangent_or_zero(g, t, sum), in[BIAS]);
+    if (activation(t) == UNARY_IDENTITY)
+        return sum;
+    tensor_t *argument =
+        op_conv2d(g, t->in[X], t->in[WEIGHT], bias, image, t->attr.i[3], UNARY_IDENTITY);
+    return op_mul(g, sum, op_unary_slope(g, argument, activation(t)));
+}
+
 const op_kind_t op_kind_conv2d = {.name = "conv2d",
                                   .skips = BACKWARD_SKIPS_RESULT,
                                   .check = check_conv2d,
                                   .forward = forward_conv2d,
                                   .backward = backward_conv2d,
                                   .flops = flops_conv2d,
-                                  .example = example_conv2d};
+                                  .example = example_conv2d,
+                                  .tangent = tangent_conv2d};
 
 tensor_t *op_conv2d(graph_t *g, tensor_t *x, tensor_t *weight, tensor_t *bias, image_t image,
                     int64_t size, unary_t kind)

@@ -69,12 +69,18 @@ static tensor_t *example_crop2d(gradcheck_t *c, int variant)
     return op_crop2d(gradcheck_graph(c), a, from[variant], to[variant]);
 }
 
+static tensor_t *tangent_crop2d(graph_t *g, tensor_t *t, tensor_t *const *in)
+{
+    return op_crop2d(g, in[0], image_of(t), cropped(t));
+}
+
 const op_kind_t op_kind_crop2d = {.name = "crop2d",
                                   .skips = BACKWARD_SKIPS_INPUTS | BACKWARD_SKIPS_RESULT,
                                   .check = check_crop2d,
                                   .forward = forward_crop2d,
                                   .backward = backward_crop2d,
-                                  .example = example_crop2d};
+                                  .example = example_crop2d,
+                                  .tangent = tangent_crop2d};
 
 tensor_t *op_crop2d(graph_t *g, tensor_t *a, image_t image, image_t to)
 {

@@ -43,12 +43,18 @@ static tensor_t *example_pool2d(gradcheck_t *c, int variant)
     return op_pool2d(gradcheck_graph(c), a, of[variant]);
 }
 
+static tensor_t *tangent_pool2d(graph_t *g, tensor_t *t, tensor_t *const *in)
+{
+    return op_pool2d(g, in[0], image_of(t));
+}
+
 const op_kind_t op_kind_pool2d = {.name = "pool2d",
                                   .skips = BACKWARD_SKIPS_INPUTS | BACKWARD_SKIPS_RESULT,
                                   .check = check_pool2d,
                                   .forward = forward_pool2d,
                                   .backward = backward_pool2d,
-                                  .example = example_pool2d};
+                                  .example = example_pool2d,
+                                  .tangent = tangent_pool2d};
 
 tensor_t *op_pool2d(graph_t *g, tensor_t *a, image_t image)
 {

@@ -39,12 +39,19 @@ static tensor_t *example_unit_mean(gradcheck_t *c, int variant)
     return op_unit_mean(gradcheck_graph(c), a);
 }
 
+static tensor_t *tangent_unit_mean(graph_t *g, tensor_t *t, tensor_t *const *in)
+{
+    (void)t;
+    return op_unit_mean(g, in[0]);
+}
+
 const op_kind_t op_kind_unit_mean = {.name = "unit_mean",
                                      .skips = BACKWARD_SKIPS_INPUTS | BACKWARD_SKIPS_RESULT,
                                      .check = check_unit_mean,
                                      .forward = forward_unit_mean,
                                      .backward = backward_unit_mean,
-                                     .example = example_unit_mean};
+                                     .example = example_unit_mean,
+                                     .tangent = tangent_unit_mean};
 
 tensor_t *op_unit_mean(graph_t *g, tensor_t *a)
 {

@@ -45,12 +45,18 @@ static tensor_t *example_upsample2d(gradcheck_t *c, int variant)
     return op_upsample2d(gradcheck_graph(c), a, of[variant]);
 }
 
+static tensor_t *tangent_upsample2d(graph_t *g, tensor_t *t, tensor_t *const *in)
+{
+    return op_upsample2d(g, in[0], image_of(t));
+}
+
 const op_kind_t op_kind_upsample2d = {.name = "upsample2d",
                                       .skips = BACKWARD_SKIPS_INPUTS | BACKWARD_SKIPS_RESULT,
                                       .check = check_upsample2d,
                                       .forward = forward_upsample2d,
                                       .backward = backward_upsample2d,
-                                      .example = example_upsample2d};
+                                      .example = example_upsample2d,
+                                      .tangent = tangent_upsample2d};
 
 tensor_t *op_upsample2d(graph_t *g, tensor_t *a, image_t image)
 {
