@@ -22,7 +22,7 @@
     X(window) X(gru) X(lstm) X(position) X(append_token) X(last_row)                               \
     X(segment_moments) X(attention) X(rms_norm) X(layer_norm) X(dropout) X(row_sum) X(total)       \
     X(mean) X(softmax) X(gaussian) X(stop) X(affine) X(spline) X(whiten) X(unary_slope)            \
-    X(norm_tangent) X(film)                                                                        \
+    X(norm_tangent) X(film) X(transport)                                                           \
     X(conv2d) X(pool2d) X(upsample2d) X(crop2d) X(group_norm) X(unit_mean)
 // clang-format on
 
@@ -148,6 +148,14 @@ tensor_t *op_softmax(graph_t *g, tensor_t *a); // over the columns of each row
 /* Log density of a standard normal: -1/2 sum_j z_j^2 - c/2 ln(2 pi): (R, c) -> (R, 1). */
 tensor_t *op_gaussian(graph_t *g, tensor_t *z);
 tensor_t *op_stop(graph_t *g, tensor_t *a); // a, through which no gradient and no tangent flows
+
+/* Minibatch optimal transport: row i of the result is a row z_j of the noise, j drawn by the uniform number of row i out of row i
+ * of the plan (transport.h) between theta (ROWS_DRAWS, d) and z (ROWS_DRAWS, d); reg 0.1, at most 100 steps, to 1e-5. uniform
+ * (ROWS_DRAWS, 1). With a condition (ROWS_SETS, c; NULL: none) of which at most 0.01 of all pairs gain. theta and condition
+ * stay in place, so each is trained on once; a noise row may be taken by several or none. (BayesFlow has each noise row draw
+ * its theta and condition, so there data may repeat or be left out.) No gradient flows. At most 4096 rows. */
+tensor_t *op_transport(graph_t *g, tensor_t *theta, tensor_t *z, tensor_t *uniform,
+                       tensor_t *condition);
 
 /* For tangents; no gradient flows through them. f'(a) of op_unary's f. */
 tensor_t *op_unary_slope(graph_t *g, tensor_t *a, unary_t kind);
