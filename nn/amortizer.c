@@ -49,38 +49,45 @@ static void unit_scaling(amortizer_t *a)
     }
 }
 
-static deep_set_config_t summary_config(const amortizer_t *a, int o)
+const inference_kind_t *amortizer_inference(const amortizer_t *a)
 {
-    const amortizer_config_t *c = &a->config;
-    const set_features_t *f = &a->features[o];
-    return (deep_set_config_t){.features = set_features_element_columns(f),
-                               .extras = set_features_set_columns(f),
-                               .elements = c->summary.golden || c->summary.elements,
-                               .summary_dim = c->summary.summary_dim,
-                               .embed_dim = c->summary.embed_dim,
-                               .depth = c->summary.depth,
-                               .width = c->summary.width,
-                               .n_hidden = c->summary.n_hidden,
-                               .golden = c->summary.golden,
-                               .dropout = (double)c->summary.dropout};
+    return inference_table[a->config.inference.type];
 }
 
-static void make_summaries(amortizer_t *a)
+static void make_summaries(amortizer_t *a, const char *prefix, member_t *m)
 {
     const amortizer_config_t *c = &a->config;
-    a->features = MEM_NEW(set_features_t, c->n_observables);
-    a->summary = MEM_NEW(deep_set_t *, c->n_observables);
+    m->summary = MEM_NEW(summary_t *, c->n_observables);
     for (int o = 0; o < c->n_observables; o++) {
-        char *name = mem_format("summary%d", o);
-        a->features[o] = (set_features_t){.columns = c->observables[o].features,
-                                          .max_length = c->observables[o].max_length,
-                                          .plain = c->summary.golden,
-                                          .moments = c->summary.moments,
-                                          .quantiles = c->summary.quantiles};
-        deep_set_config_t deep = summary_config(a, o);
-        a->summary[o] = deep_set_make(a->params, name, &deep);
+        if (c->observables[o].direct)
+            continue;
+        char *name = mem_format("%ssummary%d", prefix, o);
+        summary_shape_t shape = amortizer_summary_shape(c, o);
+        m->summary[o] = summary_make(a->params, name, &shape, &c->observables[o].summary);
         free(name);
     }
+}
+
+static void make_member(amortizer_t *a, int k)
+{
+    char *prefix = a->config.members > 1 ? mem_format("member%d/", k) : mem_format("%s", "");
+    char *name = mem_format("%sinference", prefix);
+    inference_shape_t shape = amortizer_inference_shape(&a->config);
+    make_summaries(a, prefix, &a->member[k]);
+    a->member[k].inference =
+        amortizer_inference(a)->make(a->params, name, &shape, &a->config.inference);
+    free(name);
+    free(prefix);
+}
+
+static void make_members(amortizer_t *a)
+{
+    a->features = MEM_NEW(set_features_t, a->config.n_observables);
+    for (int o = 0; o < a->config.n_observables; o++)
+        a->features[o] = amortizer_set_features(&a->config.observables[o]);
+    a->member = MEM_NEW(member_t, a->config.members);
+    for (int k = 0; k < a->config.members; k++)
+        make_member(a, k);
 }
 
 static void make_standardisation(amortizer_t *a)
@@ -106,23 +113,6 @@ static void begin_standardisation(amortizer_t *a)
     }
 }
 
-static void make_flow(amortizer_t *a)
-{
-    const amortizer_config_t *c = &a->config;
-    coupling_flow_config_t flow = {.parameters = c->n_parameters,
-                                   .conditions = amortizer_condition_width(a),
-                                   .transform = c->inference.transform,
-                                   .depth = c->inference.depth,
-                                   .width = c->inference.width,
-                                   .n_hidden = c->inference.n_hidden,
-                                   .bins = c->inference.bins,
-                                   .half_width = c->inference.half_width,
-                                   .whiten = c->inference.whiten && !c->inference.golden,
-                                   .golden = c->inference.golden,
-                                   .dropout = (double)c->inference.dropout};
-    a->flow = coupling_flow_make(a->params, "inference", &flow);
-}
-
 err_t amortizer_create(const amortizer_config_t *config, uint64_t seed, amortizer_t **out)
 {
     TRY(amortizer_config_check(config));
@@ -130,12 +120,12 @@ err_t amortizer_create(const amortizer_config_t *config, uint64_t seed, amortize
     copy_config(a, config);
     unit_scaling(a);
     a->params = params_create();
-    make_summaries(a);
+    make_members(a);
     make_standardisation(a);
-    make_flow(a);
     params_seal(a->params, seed);
-    coupling_flow_permute(a->flow, a->params, seed);
     begin_standardisation(a);
+    for (int k = 0; k < config->members && amortizer_inference(a)->begin != NULL; k++)
+        amortizer_inference(a)->begin(a->member[k].inference, a->params, seed);
     *out = a;
     return OK;
 }
@@ -143,17 +133,16 @@ err_t amortizer_create(const amortizer_config_t *config, uint64_t seed, amortize
 static void free_arrays(amortizer_t *a)
 {
     for (int o = 0; o < a->config.n_observables; o++) {
-        deep_set_destroy(&a->summary[o]);
         free(a->scaling.observable_mean[o]);
         free(a->scaling.observable_sd[o]);
     }
-    free(a->scaling.observable_mean);
     free(a->scaling.observable_sd);
+    free(a->scaling.observable_mean);
     free(a->scaling.parameter_mean);
     free(a->scaling.parameter_sd);
     free(a->scaling.design_mean);
     free(a->scaling.design_sd);
-    free(a->summary);
+    free(a->member);
     free(a->features);
     free(a->standardise);
     free(a->config.observables);
@@ -161,12 +150,21 @@ static void free_arrays(amortizer_t *a)
     free((void *)a->config.upper);
 }
 
+static void free_member(amortizer_t *a, member_t *m)
+{
+    for (int o = 0; o < a->config.n_observables; o++)
+        summary_destroy(&m->summary[o]);
+    free(m->summary);
+    amortizer_inference(a)->destroy(m->inference);
+}
+
 void amortizer_destroy(amortizer_t **a)
 {
     if (!*a)
         return;
+    for (int k = 0; k < (*a)->config.members; k++)
+        free_member(*a, &(*a)->member[k]);
     free_arrays(*a);
-    coupling_flow_destroy(&(*a)->flow);
     params_destroy(&(*a)->params);
     free(*a);
     *a = NULL;
@@ -208,14 +206,9 @@ params_t *amortizer_params(amortizer_t *a)
     return a->params;
 }
 
-int amortizer_summary_width(const amortizer_t *a)
+bool amortizer_has_density(const amortizer_t *a)
 {
-    return a->config.n_observables * a->config.summary.summary_dim;
-}
-
-int64_t amortizer_condition_width(const amortizer_t *a)
-{
-    return amortizer_summary_width(a) + a->config.n_design;
+    return amortizer_inference(a)->has_density;
 }
 
 bool amortizer_supports(const amortizer_t *a, const double *parameters)

@@ -16,19 +16,24 @@
 #include "cluster/err.h"
 #include "cluster/rng.h"
 #include "nn/batch.h"
-#include "nn/coupling_flow.h"
+#include "nn/inference.h"
 #include "nn/params.h"
+#include "nn/summary.h"
 
 #include <stdint.h>
 
-typedef enum { SUMMARY_DEEP_SET } summary_type_t;
-typedef enum { INFERENCE_COUPLING_FLOW } inference_type_t;
-typedef enum {
-    OBSERVABLE_VECTOR,
-    OBSERVABLE_SET,
-    OBSERVABLE_SERIES,
-    OBSERVABLE_IMAGE
-} observable_kind_t;
+/* What a model declares of an observable, and the network that reads it. */
+typedef struct {
+    observable_kind_t kind;
+    /* Elements of the largest, and columns of one: of a vector 1 and all its numbers; of an image height * width and its
+     * channels. */
+    int64_t max_length, features;
+    int64_t height, width; // of an image
+    bool direct; // an image that a unet reads as it is, pixel by pixel beside the parameters
+    summary_config_t summary;
+} amortizer_observable_t;
+
+enum { AMORTIZER_MAX_MEMBERS = 64 };
 
 /* Shapes come from the model's declaration, the rest from the study; amortizer_config_default() fills what the study
  * leaves out. */
@@ -36,31 +41,20 @@ typedef struct {
     int n_parameters, n_observables, n_design;
     const double *lower,
         *upper; // (P) open support, +-INFINITY; borrowed by amortizer_create, copied
-    struct amortizer_observable {
-        int kind;                     // observable_kind_t; sets are read
-        int64_t max_length, features; // dims[0] and the product of dims[1..]
-    } * observables;                  // (O); borrowed, copied
-    struct {
-        summary_type_t type;
-        int summary_dim, embed_dim, depth, width, n_hidden; // see deep_set.h
-        bool golden;   // the peer's architecture, with its normalisation, instead of ours
-        bool elements; // the learned element network; without it only what set_features.h tells
-        bool moments, quantiles; // see set_features.h
-        float dropout;
-    } summary;
-    struct {
-        inference_type_t type;
-        flow_transform_t transform;
-        int depth, width, n_hidden, bins; // see coupling_flow.h
-        double half_width;
-        bool whiten;
-        bool golden; // the peer's flow
-        float dropout;
-    } inference;
+    amortizer_observable_t *observables; // (O); borrowed, copied
+    inference_config_t inference;
+    int members; // of an ensemble: so many networks, trained together, that draw in turn
 } amortizer_config_t;
 
-void amortizer_config_default(
-    amortizer_config_t *config); // network fields only; shapes are left alone
+/* Networks for these shapes: of each observable by its kind, and this inference network. The peer's: the architecture of
+ * BayesFlow 2.1 in place of ours. */
+void amortizer_config_default(amortizer_config_t *config, inference_type_t inference,
+                              network_size_t size, bool peer);
+/* The network of observable o anew, of this type. */
+void amortizer_config_summary(amortizer_config_t *config, int o, summary_type_t type,
+                              network_size_t size, bool peer);
+/* Marks the images that a unet reads pixel by pixel: those of its own height and width. To be called when all is set. */
+void amortizer_config_route(amortizer_config_t *config);
 err_t amortizer_config_check(const amortizer_config_t *config)
     ERR_MUST_CHECK; // names the field that is wrong
 /* All of a configuration, shapes too, as YAML text; the caller frees it. */
@@ -99,11 +93,14 @@ void amortizer_unbound(const amortizer_t *a, const double *parameters, double *u
 void amortizer_bound(const amortizer_t *a, const double *u, double *parameters);
 
 /* Memory and graphs; one for each thread of work. All memory is planned here, none is taken later. It reads the
- * amortizer's weights. WORK_TRAIN takes a batch as a whole, up to max_sets data sets; WORK_EVALUATE takes any number, one
- * data set at a time, so that what comes out for a data set does not depend on its neighbours in any bit, and up to
- * max_draws draws at once (more are made in several goes). */
+ * amortizer's weights.
+ * WORK_TRAIN     loss and gradient of a batch as a whole, up to max_sets data sets
+ * WORK_LOSS      loss alone, likewise, without dropout
+ * WORK_EVALUATE  densities, summaries and draws of any number of data sets, one at a time, so that what comes out for a data
+ *                set does not depend on its neighbours in any bit; up to max_draws draws at once (more are made in several
+ *                goes) */
 typedef struct amortizer_work amortizer_work_t;
-typedef enum { WORK_TRAIN, WORK_EVALUATE } work_mode_t;
+typedef enum { WORK_TRAIN, WORK_LOSS, WORK_EVALUATE } work_mode_t;
 amortizer_work_t *amortizer_work_create(amortizer_t *a, work_mode_t mode, int64_t max_sets,
                                         int64_t max_draws);
 void amortizer_work_destroy(amortizer_work_t **w);
@@ -111,19 +108,26 @@ size_t amortizer_work_bytes(const amortizer_work_t *w);
 double amortizer_work_flops(
     const amortizer_work_t *w); // of the last call: multiply and add counted as two
 
-/* Sum over the batch of -log q in the standardised, unbounded space. WORK_TRAIN: with its gradient by every weight, written
- * to `gradient` (params_size floats); `noise` feeds dropout. WORK_EVALUATE: noise and gradient are not
- * used and may be NULL. A value that is not finite is returned as it is. */
-double amortizer_loss(amortizer_work_t *w, const batch_t *batch, rng_t *noise, float *gradient);
-/* WORK_EVALUATE, the following. log q(parameters | data) on the user's scale for each data set, -INFINITY outside the
- * support: out (n). */
+/* WORK_TRAIN and WORK_LOSS: the sum over the batch of the inference network's loss (-log q in the standardised, unbounded
+ * space for coupling flows), averaged over the members. `noise` feeds dropout, noise and times, a function of it alone;
+ * `progress` of training, from 0 to 1, is what some networks shift their times by. WORK_TRAIN writes the gradient by every weight to
+ * `gradient` (params_size floats); else it may be NULL. A value that is not finite is returned as it is. */
+double amortizer_loss(amortizer_work_t *w, const batch_t *batch, double progress, rng_t *noise,
+                      float *gradient);
+
+/* WORK_EVALUATE, the following. Whether the inference network has a density. */
+bool amortizer_has_density(const amortizer_t *a);
+/* log q(parameters | data) on the user's scale for each data set, -INFINITY outside the support: out (n). Only where
+ * amortizer_has_density. */
 void amortizer_log_density(amortizer_work_t *w, const batch_t *batch, double *out);
-/* Learned summaries (n, amortizer_summary_width): what distances are measured in. */
+/* Learned summaries (n, amortizer_summary_width): what distances are measured in. Of an image that a unet reads directly, mean
+ * and standard deviation of each channel. */
 int amortizer_summary_width(const amortizer_t *a);
 void amortizer_summaries(amortizer_work_t *w, const batch_t *batch, float *out);
 /* Draws for each data set: out (n, draws, P) on the user's scale, strictly inside the support and
  * within 10 standard deviations of the prior (unbounded scale; about one draw in a million is made anew for it). Noise of data set i is
- * rng[i]'s alone; log_density (n, draws) may be NULL. */
+ * rng[i]'s alone; log_density (n, draws) may be NULL, and must be where there is no density. Draws of an ensemble come from
+ * its members by chance, in equal shares. */
 void amortizer_sample(amortizer_work_t *w, const batch_t *batch, int64_t draws, rng_t *rng,
                       double *out, double *log_density);
 

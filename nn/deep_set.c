@@ -112,3 +112,68 @@ tensor_t *deep_set_record(const deep_set_t *d, graph_t *g, tensor_t *elements, t
     tensor_t *out = linear_record(&d->out, g, mlp_record(&d->set, g, c), UNARY_IDENTITY);
     return op_add(g, out, linear_record(&d->skip, g, c, UNARY_IDENTITY));
 }
+
+/* ---- as a summary network ---- */
+
+static void fill(network_size_t size, summary_config_t *c)
+{
+    static const int width[] = {[SIZE_SMALL] = 64, [SIZE_BASE] = 128, [SIZE_LARGE] = 256};
+    c->summary_dim = size == SIZE_SMALL ? 16 : 32;
+    c->embed_dim = width[size] / 2;
+    c->depth = size == SIZE_LARGE ? 1 : 0;
+    c->width = width[size];
+    c->n_hidden = 2;
+    c->elements = c->channels = c->moments = c->quantiles = true;
+}
+
+static err_t check(const summary_shape_t *shape, const summary_config_t *c)
+{
+    (void)shape;
+    if (c->n_hidden < 1 || c->n_hidden > MLP_MAX_BLOCKS)
+        return err_fail(ERR_USAGE, "hidden_layers: %d is out of range, expected 1 to %d",
+                        c->n_hidden, MLP_MAX_BLOCKS);
+    if (c->golden && (c->embed_dim % 4 != 0 || c->width != c->embed_dim || c->depth < 1))
+        return err_fail(ERR_USAGE,
+                        "architecture bayesflow: embed_dim %d, width %d, depth %d; expected two "
+                        "equal multiples of 4, and at least one layer",
+                        c->embed_dim, c->width, c->depth);
+    if (!c->golden && !c->elements && !c->moments && !c->quantiles)
+        return err_fail(
+            ERR_USAGE, "elements, moments and quantiles are all off: nothing is read of the set");
+    return OK;
+}
+
+static void *make(params_t *params, const char *name, const summary_shape_t *shape,
+                  const summary_config_t *c)
+{
+    deep_set_config_t deep = {.features = shape->features,
+                              .extras = shape->extras,
+                              .elements = c->golden || c->elements,
+                              .summary_dim = c->summary_dim,
+                              .embed_dim = c->embed_dim,
+                              .depth = c->depth,
+                              .width = c->width,
+                              .n_hidden = c->n_hidden,
+                              .golden = c->golden,
+                              .dropout = c->dropout};
+    return deep_set_make(params, name, &deep);
+}
+
+static tensor_t *record(const void *net, graph_t *g, tensor_t *data, tensor_t *extras)
+{
+    return deep_set_record(net, g, data, extras);
+}
+
+static void destroy(void *net)
+{
+    deep_set_t *d = net;
+    deep_set_destroy(&d);
+}
+
+const summary_kind_t summary_kind_deep_set = {.word = "deep_set",
+                                              .kind = OBSERVABLE_SET,
+                                              .fill = fill,
+                                              .check = check,
+                                              .make = make,
+                                              .record = record,
+                                              .destroy = destroy};

@@ -14,8 +14,7 @@
 #ifndef NN_DEEP_SET_H
 #define NN_DEEP_SET_H
 
-#include "nn/op.h"
-#include "nn/params.h"
+#include "nn/summary.h"
 
 #include <stdbool.h>
 
@@ -39,5 +38,7 @@ deep_set_t *deep_set_make(params_t *params, const char *name, const deep_set_con
 void deep_set_destroy(deep_set_t **d);
 /* elements (ROWS_ELEMENTS + k, features) and extras (ROWS_SETS, extras), NULL where not used -> (ROWS_SETS, summary_dim). */
 tensor_t *deep_set_record(const deep_set_t *d, graph_t *g, tensor_t *elements, tensor_t *extras);
+
+extern const summary_kind_t summary_kind_deep_set;
 
 #endif

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nn/inference.h"
 
+#include "nn/coupling_network.h"
+
 #include <string.h>
 
-const inference_kind_t *const inference_table[INFERENCE_TYPES] = {NULL};
+const inference_kind_t *const inference_table[INFERENCE_TYPES] = {
+    [INFERENCE_COUPLING_FLOW] = &inference_kind_coupling_flow,
+};
 
 static const inference_kind_t *kind_of(inference_type_t type)
 {

@@ -47,7 +47,7 @@ int64_t set_features_element_columns(const set_features_t *f)
 
 int64_t set_features_set_columns(const set_features_t *f)
 {
-    if (f->plain)
+    if (f->plain && !f->moments && !f->quantiles)
         return 0;
     int64_t each =
         (f->moments ? 2 * CHANNELS + 1 : 0) + (f->quantiles ? SORTED * SHAPE + LEVELS : 0);

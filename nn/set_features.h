@@ -28,8 +28,8 @@
 typedef struct {
     int64_t columns;    // of an element
     int64_t max_length; // n_max
-    bool plain;         // the value alone for each element, and nothing of the set
-    bool moments, quantiles;
+    bool plain;         // of each element the value alone
+    bool moments, quantiles; // of the set; plain and none of these: nothing
 } set_features_t;
 
 int64_t set_features_element_columns(const set_features_t *f);

@@ -2,11 +2,17 @@
 #include "nn/summary.h"
 
 #include "cluster/mem.h"
+#include "nn/deep_set.h"
+#include "nn/summary_mlp.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-const summary_kind_t *const summary_table[SUMMARY_TYPES] = {NULL};
+const summary_kind_t *const summary_table[SUMMARY_TYPES] = {
+    [SUMMARY_IDENTITY] = &summary_kind_identity,
+    [SUMMARY_MLP] = &summary_kind_mlp,
+    [SUMMARY_DEEP_SET] = &summary_kind_deep_set,
+};
 
 struct summary {
     const summary_kind_t *kind;
@@ -26,6 +32,11 @@ summary_type_t summary_type_for(observable_kind_t kind)
                                         [OBSERVABLE_SERIES] = SUMMARY_TIME_SERIES_NETWORK,
                                         [OBSERVABLE_IMAGE] = SUMMARY_CONVOLUTIONAL};
     return of[kind];
+}
+
+int64_t summary_columns(const summary_shape_t *shape, const summary_config_t *config)
+{
+    return config->type == SUMMARY_IDENTITY ? shape->features : config->summary_dim;
 }
 
 void summary_config_default(summary_type_t type, network_size_t size, summary_config_t *config)

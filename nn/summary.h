@@ -50,7 +50,7 @@ enum { SUMMARY_MAX_STAGES = 8 };
  * summary_config_default fills all that the type reads. */
 typedef struct {
     summary_type_t type;
-    bool golden;     // the peer's architecture, for deep_set where ours differs
+    bool golden;     // the peer's architecture, where ours differs
     int summary_dim; // columns of the result
     int embed_dim;   // of an element or a token
     int depth;       // layers
@@ -65,7 +65,9 @@ typedef struct {
     int time_embed;  // columns of Time2Vec
     int stages;      // of an image network
     int stage_width[SUMMARY_MAX_STAGES];
-    bool elements, moments, quantiles; // of sets: see deep_set.h and set_features.h
+    /* Of sets: a network over each element; an element seen through several channels; what is computed of the whole set
+     * (set_features.h). */
+    bool elements, channels, moments, quantiles;
     double dropout;
 } summary_config_t;
 
@@ -99,6 +101,8 @@ extern const summary_kind_t *const summary_table[SUMMARY_TYPES];
 
 /* The network a kind of observable gets where the study names none. */
 summary_type_t summary_type_for(observable_kind_t kind);
+/* Columns of the result. */
+int64_t summary_columns(const summary_shape_t *shape, const summary_config_t *config);
 /* All fields of `type` at this size; the others zero. */
 void summary_config_default(summary_type_t type, network_size_t size, summary_config_t *config);
 err_t summary_config_check(const summary_shape_t *shape,
