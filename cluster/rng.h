@@ -27,6 +27,7 @@ typedef enum {
     RNG_INFER = 5,    // index: data set
     RNG_DIAGNOSE = 6, // index: free
     RNG_CHECK = 7,    // index: free; tests
+    RNG_VALIDATE = 8, // index: block of validation rows (noise and times of their loss)
 } rng_stream_t;
 
 enum { RNG_WORDS = 4 }; // of one Philox block

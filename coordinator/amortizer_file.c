@@ -3,6 +3,7 @@
 
 #include "cluster/mem.h"
 #include "coordinator/study.h"
+#include "storage/first_pass.h"
 #include "storage/named_arrays.h"
 
 #include <stdio.h>
@@ -10,7 +11,7 @@
 #include <string.h>
 
 static const char FORMAT[] = "infermill amortizer";
-enum { FORMAT_VERSION = 1 };
+enum { FORMAT_VERSION = 2 };
 
 /* One call for each stored array, whether it goes to the file or comes from it. */
 typedef struct {
@@ -64,7 +65,7 @@ static err_t pass_scaling(file_t *f, const schema_t *s, const scaling_t *c)
     TRY(pass_vector(f, "scaling/design_sd", s->n_design, c->design_sd));
     for (int o = 0; o < s->n_observables; o++) {
         char name[256];
-        int64_t features = schema_stride(&s->observables[o]);
+        int64_t features = first_pass_features(&s->observables[o]);
         snprintf(name, sizeof name, "scaling/observable_mean/%s", s->observables[o].name);
         TRY(pass_vector(f, name, features, c->observable_mean[o]));
         snprintf(name, sizeof name, "scaling/observable_sd/%s", s->observables[o].name);
@@ -171,8 +172,8 @@ static scaling_t empty_scaling(arena_t *arena, const schema_t *s)
                    .observable_mean = ARENA_NEW(arena, double *, s->n_observables),
                    .observable_sd = ARENA_NEW(arena, double *, s->n_observables)};
     for (int o = 0; o < s->n_observables; o++) {
-        c.observable_mean[o] = ARENA_NEW(arena, double, schema_stride(&s->observables[o]));
-        c.observable_sd[o] = ARENA_NEW(arena, double, schema_stride(&s->observables[o]));
+        c.observable_mean[o] = ARENA_NEW(arena, double, first_pass_features(&s->observables[o]));
+        c.observable_sd[o] = ARENA_NEW(arena, double, first_pass_features(&s->observables[o]));
     }
     return c;
 }

@@ -2,6 +2,7 @@
 #include "coordinator/study.h"
 
 #include "cluster/mem.h"
+#include "coordinator/study_network.h"
 #include "coordinator/study_settings.h"
 
 #include <ctype.h>
@@ -185,6 +186,7 @@ static err_t study_fill(study_t *study, yaml_node_ref_t root)
     TRY(yaml_fill(root, study_fields, study->arena, &target));
     *study = target.study;
     study->slug = slug_of(study->arena, study->name);
+    TRY(study_network_check(target.network));
     TRY(columns_read(study, target.columns));
     TRY(prior_read(target.parameters, study->path, study->arena, &study->parameters));
     study->bank.path = path_in(study, study->bank.path);
@@ -306,79 +308,6 @@ err_t study_simulator(const study_t *study, simulator_t **out)
     return err;
 }
 
-#define OVERRIDE(target, setting)                                                                  \
-    do {                                                                                           \
-        if ((setting) != 0)                                                                        \
-            (target) = (int)(setting);                                                             \
-    } while (0)
-
-/* BayesFlow 2.1's own sizes, where its architecture is asked for. */
-static void peer_summary(amortizer_config_t *c)
-{
-    c->summary.golden = c->summary.elements = true;
-    c->summary.moments = c->summary.quantiles = false;
-    c->summary.summary_dim = 16;
-    c->summary.embed_dim = c->summary.width = 64;
-    c->summary.depth = c->summary.n_hidden = 2;
-    c->summary.dropout = 0.05f;
-}
-
-static void peer_inference(amortizer_config_t *c)
-{
-    c->inference.golden = true;
-    c->inference.whiten = false;
-    c->inference.depth = 6;
-    c->inference.width = 128;
-    c->inference.n_hidden = 2;
-    c->inference.bins = 16;
-    c->inference.half_width = 3.0;
-}
-
-static void network_settings(const study_t *s, amortizer_config_t *c)
-{
-    c->summary.moments = s->network.summary.moments;
-    c->summary.quantiles = s->network.summary.quantiles;
-    c->summary.elements = s->network.summary.elements;
-    if (s->network.summary.architecture == ARCHITECTURE_BAYESFLOW)
-        peer_summary(c);
-    if (s->network.inference.architecture == ARCHITECTURE_BAYESFLOW)
-        peer_inference(c);
-    c->summary.type = (summary_type_t)s->network.summary.type;
-    OVERRIDE(c->summary.summary_dim, s->network.summary.summary_dim);
-    OVERRIDE(c->summary.embed_dim, s->network.summary.embed_dim);
-    OVERRIDE(c->summary.depth, s->network.summary.depth);
-    OVERRIDE(c->summary.width, s->network.summary.width);
-    OVERRIDE(c->summary.n_hidden, s->network.summary.hidden_layers);
-    c->inference.type = (inference_type_t)s->network.inference.type;
-    c->inference.transform = (flow_transform_t)s->network.inference.transform;
-    OVERRIDE(c->inference.depth, s->network.inference.depth);
-    OVERRIDE(c->inference.width, s->network.inference.width);
-    OVERRIDE(c->inference.n_hidden, s->network.inference.hidden_layers);
-    OVERRIDE(c->inference.bins, s->network.inference.bins);
-    c->inference.dropout = (float)s->network.inference.dropout;
-}
-
-static void network_shapes(arena_t *arena, const schema_t *schema, amortizer_config_t *c)
-{
-    double *lower = ARENA_NEW(arena, double, schema->n_parameters);
-    double *upper = ARENA_NEW(arena, double, schema->n_parameters);
-    for (int i = 0; i < schema->n_parameters; i++) {
-        lower[i] = schema->parameters[i].lower;
-        upper[i] = schema->parameters[i].upper;
-    }
-    c->n_parameters = schema->n_parameters;
-    c->n_observables = schema->n_observables;
-    c->n_design = schema->n_design;
-    c->lower = lower;
-    c->upper = upper;
-    c->observables = ARENA_NEW(arena, struct amortizer_observable, schema->n_observables);
-    for (int i = 0; i < schema->n_observables; i++) {
-        c->observables[i].kind = (int)schema->observables[i].kind;
-        c->observables[i].max_length = schema->observables[i].dims[0];
-        c->observables[i].features = schema_stride(&schema->observables[i]);
-    }
-}
-
 static err_t check_density(const study_t *study)
 {
     const prior_line_t *line = prior_on_a_plane(&study->parameters);
@@ -392,17 +321,11 @@ static err_t check_density(const study_t *study)
 
 err_t study_network(const study_t *study, const schema_t *schema, amortizer_config_t *out)
 {
+    yaml_doc_t *doc = NULL;
     TRY(check_density(study));
-    amortizer_config_default(out);
-    network_shapes(study->arena, schema, out);
-    network_settings(study, out);
-    for (int i = 0; i < schema->n_observables; i++)
-        if (schema->observables[i].kind != KIND_SET)
-            return err_fail(
-                ERR_USAGE,
-                "%s: observable \"%s\" of model \"%s\" is a %s; the networks read sets so far: "
-                "declare it as a set of features, or summarise it in the simulator",
-                study->path, schema->observables[i].name, schema->name,
-                kind_name(schema->observables[i].kind));
-    return err_context(amortizer_config_check(out), "%s: network", study->path);
+    TRY(yaml_read_text(study->text, study->path, &doc));
+    err_t err =
+        study_network_read(yaml_node_get(yaml_root(doc), "network"), schema, study->arena, out);
+    yaml_close(&doc);
+    return err_context(err, "%s: network", study->path);
 }

@@ -18,9 +18,6 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Whose sizes and blocks a network has. */
-typedef enum { ARCHITECTURE_DEFAULT, ARCHITECTURE_BAYESFLOW } architecture_t;
-
 /* What becomes of a row that fails by itself (error, timeout, crash). */
 typedef enum { FAILURE_MARK, FAILURE_STOP } failure_t;
 
@@ -53,19 +50,6 @@ typedef struct {
         double journal_seconds, failure_limit;
     } bank;
     struct {
-        struct {
-            int type;
-            int64_t summary_dim, embed_dim, depth, width, hidden_layers;
-            int architecture; // architecture_t
-            bool moments, quantiles, elements;
-        } summary;
-        struct {
-            int type, transform, architecture;
-            int64_t depth, width, hidden_layers, bins;
-            double dropout;
-        } inference;
-    } network;
-    struct {
         int64_t epochs, batch_size, slices, validation_rows, patience, window_rows, seed;
         double learning_rate, weight_decay, clip_norm, warmup, average, subsets;
     } train;
@@ -91,12 +75,12 @@ void study_free(study_t *study);
 
 /* Loads the simulator that `model:` names, with the priors of `parameters:`. */
 err_t study_simulator(const study_t *study, simulator_t **out) ERR_MUST_CHECK;
-/* Networks for this model: shapes from its declaration, the rest from the study. A routing that can not work (an
- * observable no network reads yet) is refused with the reason. The arrays live in the study's arena. */
+/* Networks for this model: shapes from its declaration, the rest from the study (study_network.h). The arrays live in the
+ * study's arena. */
 err_t study_network(const study_t *study, const schema_t *schema,
                     amortizer_config_t *out) ERR_MUST_CHECK;
 /* What training depends on, a line each ("train.epochs: 40"): equal texts mean equal weights. The caller frees it. */
-char *study_training_text(const study_t *study);
+char *study_training_text(const study_t *study, const amortizer_config_t *network);
 
 /* The settings with type, default and help, for --help. */
 void study_print_settings(FILE *out);

@@ -4,20 +4,17 @@
 // can be read as one.
 #include "coordinator/study_settings.h"
 
+#include "coordinator/study_network.h"
 #include "workers/distribution.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 // clang-format off
 #define AT(member) offsetof(study_t, member)
 
-static const char *const summary_words[] = {"deep_set", NULL};       // as summary_type_t
 static const char *const failure_words[] = {"mark", "stop", NULL};   // as failure_t
-static const char *const architecture_words[] = {"default", "bayesflow", NULL};
-static const char *const inference_words[] = {"coupling_flow", NULL}; // as inference_type_t
-static const char *const transform_words[] = {"affine", "spline", NULL}; // as flow_transform_t
-
 static const char *const compress_words[] = {"none", "deflate", NULL};
 
 static const yaml_field_t model_fields[] = {
@@ -37,35 +34,6 @@ static const yaml_field_t bank_fields[] = {
     {.key = "compress", .type = YAML_WORD, .offset = AT(bank.compress), .fallback = "none", .words = compress_words, .help = "of shards; deflate reads slower"},
     {.key = "journal_seconds", .type = YAML_REAL, .offset = AT(bank.journal_seconds), .fallback = "1", .low = 0, .high = 1e9, .help = "work of a rank that a crash may cost; 0: not even one row"},
     {.key = "failure_limit", .type = YAML_REAL, .offset = AT(bank.failure_limit), .fallback = "0.5", .low = 0, .high = 1, .help = "share of rows (nonfinite, error, timeout, crashed) above which a campaign stops"},
-    {0}};
-
-static const yaml_field_t summary_fields[] = {
-    {.key = "type", .type = YAML_WORD, .offset = AT(network.summary.type), .fallback = "deep_set", .words = summary_words, .help = "network that reads the observables"},
-    {.key = "architecture", .type = YAML_WORD, .offset = AT(network.summary.architecture), .fallback = "default", .words = architecture_words, .help = "ours, or that of BayesFlow 2.1"},
-    {.key = "summary_dim", .type = YAML_INTEGER, .offset = AT(network.summary.summary_dim), .fallback = "0", .low = 0, .high = 1024, .help = "learned summaries; 0: by the type"},
-    {.key = "embed_dim", .type = YAML_INTEGER, .offset = AT(network.summary.embed_dim), .fallback = "0", .low = 0, .high = 4096, .help = "width of the pooled embedding; 0: by the type"},
-    {.key = "depth", .type = YAML_INTEGER, .offset = AT(network.summary.depth), .fallback = "0", .low = 0, .high = 64, .help = "layers of sets; 0: by the type"},
-    {.key = "width", .type = YAML_INTEGER, .offset = AT(network.summary.width), .fallback = "0", .low = 0, .high = 8192, .help = "width of hidden layers; 0: by the type"},
-    {.key = "hidden_layers", .type = YAML_INTEGER, .offset = AT(network.summary.hidden_layers), .fallback = "0", .low = 0, .high = 64, .help = "hidden layers of each MLP; 0: by the type"},
-    {.key = "moments", .type = YAML_BOOL, .offset = AT(network.summary.moments), .fallback = "true", .help = "means and log sds of a set beside the learned summaries"},
-    {.key = "quantiles", .type = YAML_BOOL, .offset = AT(network.summary.quantiles), .fallback = "true", .help = "quantiles of a set beside the learned summaries"},
-    {.key = "elements", .type = YAML_BOOL, .offset = AT(network.summary.elements), .fallback = "true", .help = "a network over each element; without it moments and quantiles alone are read"},
-    {0}};
-
-static const yaml_field_t inference_fields[] = {
-    {.key = "type", .type = YAML_WORD, .offset = AT(network.inference.type), .fallback = "coupling_flow", .words = inference_words, .help = "network that gives the posterior"},
-    {.key = "architecture", .type = YAML_WORD, .offset = AT(network.inference.architecture), .fallback = "default", .words = architecture_words, .help = "ours, or that of BayesFlow 2.1"},
-    {.key = "transform", .type = YAML_WORD, .offset = AT(network.inference.transform), .fallback = "spline", .words = transform_words, .help = "of a coupling layer"},
-    {.key = "depth", .type = YAML_INTEGER, .offset = AT(network.inference.depth), .fallback = "0", .low = 0, .high = 64, .help = "coupling layers; 0: by the type"},
-    {.key = "width", .type = YAML_INTEGER, .offset = AT(network.inference.width), .fallback = "0", .low = 0, .high = 8192, .help = "width of hidden layers; 0: by the type"},
-    {.key = "hidden_layers", .type = YAML_INTEGER, .offset = AT(network.inference.hidden_layers), .fallback = "0", .low = 0, .high = 64, .help = "hidden layers; 0: by the type"},
-    {.key = "bins", .type = YAML_INTEGER, .offset = AT(network.inference.bins), .fallback = "0", .low = 0, .high = 256, .help = "of a spline; 0: by the type"},
-    {.key = "dropout", .type = YAML_REAL, .offset = AT(network.inference.dropout), .fallback = "0", .low = 0, .high = 0.9, .help = "share of hidden units left out in training"},
-    {0}};
-
-static const yaml_field_t network_fields[] = {
-    {.key = "summary", .type = YAML_MAP, .fields = summary_fields, .help = "observables to summaries"},
-    {.key = "inference", .type = YAML_MAP, .fields = inference_fields, .help = "summaries to posterior"},
     {0}};
 
 static const yaml_field_t train_fields[] = {
@@ -108,7 +76,7 @@ const yaml_field_t study_fields[] = {
     {.key = "model", .type = YAML_MAP, .fields = model_fields, .required = true, .help = "the simulator"},
     {.key = "parameters", .type = YAML_NODE, .offset = offsetof(study_target_t, parameters), .help = "priors instead of the simulator's: {beta: lognormal(-0.9, 0.5), ...}"},
     {.key = "bank", .type = YAML_MAP, .fields = bank_fields, .help = "simulations on disk"},
-    {.key = "network", .type = YAML_MAP, .fields = network_fields, .help = "what is trained"},
+    {.key = "network", .type = YAML_NODE, .offset = offsetof(study_target_t, network), .help = "what is trained"},
     {.key = "train", .type = YAML_MAP, .fields = train_fields, .help = "how it is trained"},
     {.key = "diagnose", .type = YAML_MAP, .fields = diagnose_fields, .help = "how it is checked"},
     {.key = "infer", .type = YAML_MAP, .fields = infer_fields, .help = "real data"},
@@ -157,14 +125,26 @@ static void print_values(FILE *out, const char *prefix, const yaml_field_t *fiel
     }
 }
 
-char *study_training_text(const study_t *s)
+// A line "network.key: value" for each line of the networks' text.
+static void print_networks(FILE *out, const amortizer_config_t *network)
+{
+    char *text = amortizer_config_text(network), *rest = text;
+    for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+        line += strspn(line, " -");
+        if (line[0] != '\0')
+            fprintf(out, "network.%s%s\n", line, line[strlen(line) - 1] == ':' ? " " : "");
+    }
+    free(text);
+}
+
+char *study_training_text(const study_t *s, const amortizer_config_t *network)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     CHECK(out != NULL, "out of memory");
     fprintf(out, "bank.rows: %ld\nbank.seed: %ld\n", (long)s->bank.rows, (long)s->bank.seed);
-    print_values(out, "network", network_fields, (const char *)s);
+    print_networks(out, network);
     print_values(out, "train", train_fields, (const char *)s);
     fclose(out);
     return text;
@@ -173,6 +153,10 @@ char *study_training_text(const study_t *s)
 static void print_fields(FILE *out, const yaml_field_t *fields, int indent)
 {
     for (const yaml_field_t *f = fields; f->key != NULL; f++) {
+        if (strcmp(f->key, "network") == 0) {
+            study_network_print(out);
+            continue;
+        }
         if (f->type == YAML_MAP) {
             fprintf(out, "%*s%s:%*s# %s\n", indent, "", f->key, 30 - indent - (int)strlen(f->key),
                     "", f->help);

@@ -13,6 +13,7 @@ typedef struct {
     study_t study;
     yaml_node_ref_t columns;    /* infer.columns */
     yaml_node_ref_t parameters; /* their priors */
+    yaml_node_ref_t network;    /* study_network.h */
 } study_target_t;
 
 extern const yaml_field_t study_fields[];

@@ -190,7 +190,7 @@ static err_t prepare_here(training_t *t)
     t->trained.schema = schema_copy(t->job->schema);
     t->trained.study = mem_copy_text(study->text);
     t->trained.study_path = mem_copy_text(study->path);
-    t->trained.training = study_training_text(study);
+    t->trained.training = study_training_text(study, amortizer_config(t->trained.amortizer));
     t->trained.software = software_text();
     make_trainer(t);
     return OK;
@@ -466,8 +466,10 @@ static err_t look_for_amortizer(const job_t *job, const char *path, bool *same)
     if (!file_exists(path))
         return OK;
     trained_t old;
+    amortizer_config_t network;
+    TRY(study_network(&job->study, job->schema, &network));
     TRY(trained_load(path, &old));
-    char *settings = study_training_text(&job->study);
+    char *settings = study_training_text(&job->study, &network);
     char *model = schema_difference(&old.schema, job->schema);
     char *difference = settings_difference(old.training, settings);
     err_t err = OK;

@@ -56,8 +56,7 @@ trainer_t *trainer_create(const par_t *par, const trainer_config_t *config, cons
     *t = (trainer_t){.par = par, .config = *config, .schema = schema, .amortizer = amortizer};
     t->optimizer = adamw_create(params, &config->adamw);
     t->train = amortizer_work_create(amortizer, WORK_TRAIN, config->slice_rows, config->slice_rows);
-    t->evaluate =
-        amortizer_work_create(amortizer, WORK_EVALUATE, VALIDATION_BLOCK, VALIDATION_BLOCK);
+    t->evaluate = amortizer_work_create(amortizer, WORK_LOSS, VALIDATION_BLOCK, VALIDATION_BLOCK);
     t->cut = rows_create(schema, config->slice_rows);
     t->fields = MEM_NEW(const float *, schema->n_observables);
     deal_slices(t);
@@ -120,7 +119,10 @@ void trainer_add(trainer_t *t, int64_t step, int k, const rows_t *rows)
         used = &t->cut;
     }
     batch_t batch = batch_of_rows(used, 0, used->n, t->fields);
-    *t->loss[k] = amortizer_loss(t->train, &batch, &noise, t->gradient[k]);
+    double progress = t->config.schedule.total > 0
+                          ? fmin(1.0, (double)step / (double)t->config.schedule.total)
+                          : 0.0;
+    *t->loss[k] = amortizer_loss(t->train, &batch, progress, &noise, t->gradient[k]);
 }
 
 err_t trainer_finish_step(trainer_t *t, int64_t step, double *loss, double *norm)
@@ -148,7 +150,8 @@ static double validate_block(trainer_t *t, const rows_t *rows, int64_t block)
     int64_t begin = block * VALIDATION_BLOCK;
     int64_t end = begin + VALIDATION_BLOCK < rows->n ? begin + VALIDATION_BLOCK : rows->n;
     batch_t batch = batch_of_rows(rows, begin, end, t->fields);
-    return amortizer_loss(t->evaluate, &batch, NULL, NULL);
+    rng_t noise = rng_at(t->config.seed, RNG_VALIDATE, (uint64_t)block);
+    return amortizer_loss(t->evaluate, &batch, 1.0, &noise, NULL);
 }
 
 double trainer_validate(trainer_t *t, const rows_t *rows)

@@ -39,8 +39,8 @@ void trainer_add(trainer_t *t, int64_t step, int k, const rows_t *rows);
  * when either is not finite; the weights are then as before the step. Collective. */
 err_t trainer_finish_step(trainer_t *t, int64_t step, double *loss, double *norm) ERR_MUST_CHECK;
 
-/* Mean of -log q over these rows (the same on every rank), under the averaged weights, in blocks of fixed size dealt over
- * ranks. Collective. */
+/* Mean loss over these rows (the same on every rank), under the averaged weights, without dropout and with noise that is the
+ * same each time, in blocks of fixed size dealt over ranks. Collective. */
 double trainer_validate(trainer_t *t, const rows_t *rows);
 /* Puts the averaged weights into the network and the raw ones aside, and back. Not collective. */
 void trainer_use_average(trainer_t *t);

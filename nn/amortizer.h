@@ -50,9 +50,11 @@ typedef struct {
  * BayesFlow 2.1 in place of ours. */
 void amortizer_config_default(amortizer_config_t *config, inference_type_t inference,
                               network_size_t size, bool peer);
-/* The network of observable o anew, of this type. */
+/* The networks alone: of observable o, and the inference network. */
 void amortizer_config_summary(amortizer_config_t *config, int o, summary_type_t type,
                               network_size_t size, bool peer);
+void amortizer_config_inference(amortizer_config_t *config, inference_type_t type,
+                                network_size_t size, bool peer);
 /* Marks the images that a unet reads pixel by pixel: those of its own height and width. To be called when all is set. */
 void amortizer_config_route(amortizer_config_t *config);
 err_t amortizer_config_check(const amortizer_config_t *config)

@@ -119,9 +119,9 @@ static void record_member(const amortizer_t *a, graph_t *g, int k, condition_t *
         if (a->config.observables[o].direct)
             c->given[k].image = join(g, c->given[k].image, c->data[o]);
         else
-            c->summary[k] = join(
-                g, c->summary[k],
-                summary_record(a->member[k].summary[o], g, c->data[o], c->extras[o]));
+            c->summary[k] =
+                join(g, c->summary[k],
+                     summary_record(a->member[k].summary[o], g, c->data[o], c->extras[o]));
     }
     c->given[k].vector = join(g, c->summary[k], c->design);
 }

@@ -46,15 +46,21 @@ void amortizer_config_summary(amortizer_config_t *config, int o, summary_type_t 
         make_peers(c);
 }
 
+void amortizer_config_inference(amortizer_config_t *config, inference_type_t type,
+                                network_size_t size, bool peer)
+{
+    inference_config_default(type, size, &config->inference);
+    if (peer)
+        make_peers_flow(&config->inference);
+}
+
 void amortizer_config_default(amortizer_config_t *config, inference_type_t inference,
                               network_size_t size, bool peer)
 {
     for (int o = 0; o < config->n_observables; o++)
         amortizer_config_summary(config, o, summary_type_for(config->observables[o].kind), size,
                                  peer);
-    inference_config_default(inference, size, &config->inference);
-    if (peer)
-        make_peers_flow(&config->inference);
+    amortizer_config_inference(config, inference, size, peer);
     config->members = 1;
 }
 

@@ -207,8 +207,7 @@ static void sample_some(amortizer_work_t *w, int64_t n, rng_t *rng, double *out,
     draw(w, n, rng, w->drawn, log_q);
     draw_again(w, n, rng, log_q);
     for (int64_t k = 0; k < n; k++) {
-        double log_jacobian =
-            restore(w, w->drawn + k * p, log_density != NULL, out + k * p);
+        double log_jacobian = restore(w, w->drawn + k * p, log_density != NULL, out + k * p);
         if (log_density)
             log_density[k] = log_q[k] + log_jacobian;
     }

@@ -32,9 +32,9 @@ extern const float amortizer_feature_size;
 
 /* Inputs of the graph that turns data into a condition, and what comes out of it for each member. */
 typedef struct {
-    tensor_t *data[GRAPH_MAX_GROUPS];   // see summary_kind_t; NULL where nothing reads it
-    tensor_t *extras[GRAPH_MAX_GROUPS]; // (sets, columns); NULL: none
-    tensor_t *design;                   // (sets, D); NULL where D is 0
+    tensor_t *data[GRAPH_MAX_GROUPS];         // see summary_kind_t; NULL where nothing reads it
+    tensor_t *extras[GRAPH_MAX_GROUPS];       // (sets, columns); NULL: none
+    tensor_t *design;                         // (sets, D); NULL where D is 0
     tensor_t *summary[AMORTIZER_MAX_MEMBERS]; // (sets, summary columns of one member); NULL: none
     inference_given_t given[AMORTIZER_MAX_MEMBERS];
 } condition_t;

@@ -50,8 +50,8 @@ char *amortizer_config_text(const amortizer_config_t *c)
     fputs("observables:\n", out);
     for (int o = 0; o < c->n_observables; o++)
         write_observable(out, &c->observables[o]);
-    fprintf(out, "inference:\n  type: %s\n  golden: %s\n",
-            inference_type_words[c->inference.type], flag(c->inference.golden));
+    fprintf(out, "inference:\n  type: %s\n  golden: %s\n", inference_type_words[c->inference.type],
+            flag(c->inference.golden));
     network_fields_write(out, 2, inference_fields, (int)c->inference.type, &c->inference);
     fclose(out);
     return text;

@@ -138,8 +138,8 @@ static err_t check(const summary_shape_t *shape, const summary_config_t *c)
                         "equal multiples of 4, and at least one layer",
                         c->embed_dim, c->width, c->depth);
     if (!c->golden && !c->elements && !c->moments && !c->quantiles)
-        return err_fail(
-            ERR_USAGE, "elements, moments and quantiles are all off: nothing is read of the set");
+        return err_fail(ERR_USAGE,
+                        "elements, moments and quantiles are all off: nothing is read of the set");
     return OK;
 }
 

@@ -139,14 +139,6 @@ static err_t check_list(yaml_node_ref_t node, const network_field_t *f, const ya
     return OK;
 }
 
-static bool among(const char *key, const char *const *words)
-{
-    for (; words != NULL && *words != NULL; words++)
-        if (strcmp(key, *words) == 0)
-            return true;
-    return false;
-}
-
 static void name_readers(const network_field_t *f, const char *const *words, size_t cap, char *out)
 {
     out[0] = '\0';

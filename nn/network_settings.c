@@ -4,24 +4,23 @@
 #include "nn/inference.h"
 #include "nn/network_fields.h"
 
-const char *const summary_type_words[] = {
-    [SUMMARY_IDENTITY] = "identity",
-    [SUMMARY_MLP] = "mlp",
-    [SUMMARY_DEEP_SET] = "deep_set",
-    [SUMMARY_SET_TRANSFORMER] = "set_transformer",
-    [SUMMARY_TIME_SERIES_NETWORK] = "time_series_network",
-    [SUMMARY_TIME_SERIES_TRANSFORMER] = "time_series_transformer",
-    [SUMMARY_FUSION_TRANSFORMER] = "fusion_transformer",
-    [SUMMARY_CONVOLUTIONAL] = "convolutional",
-    [SUMMARY_TYPES] = NULL};
-const char *const inference_type_words[] = {
-    [INFERENCE_COUPLING_FLOW] = "coupling_flow",
-    [INFERENCE_FLOW_MATCHING] = "flow_matching",
-    [INFERENCE_DIFFUSION] = "diffusion",
-    [INFERENCE_CONSISTENCY] = "consistency",
-    [INFERENCE_STABLE_CONSISTENCY] = "stable_consistency",
-    [INFERENCE_POINT] = "point",
-    [INFERENCE_TYPES] = NULL};
+const char *const summary_type_words[] = {[SUMMARY_IDENTITY] = "identity",
+                                          [SUMMARY_MLP] = "mlp",
+                                          [SUMMARY_DEEP_SET] = "deep_set",
+                                          [SUMMARY_SET_TRANSFORMER] = "set_transformer",
+                                          [SUMMARY_TIME_SERIES_NETWORK] = "time_series_network",
+                                          [SUMMARY_TIME_SERIES_TRANSFORMER] =
+                                              "time_series_transformer",
+                                          [SUMMARY_FUSION_TRANSFORMER] = "fusion_transformer",
+                                          [SUMMARY_CONVOLUTIONAL] = "convolutional",
+                                          [SUMMARY_TYPES] = NULL};
+const char *const inference_type_words[] = {[INFERENCE_COUPLING_FLOW] = "coupling_flow",
+                                            [INFERENCE_FLOW_MATCHING] = "flow_matching",
+                                            [INFERENCE_DIFFUSION] = "diffusion",
+                                            [INFERENCE_CONSISTENCY] = "consistency",
+                                            [INFERENCE_STABLE_CONSISTENCY] = "stable_consistency",
+                                            [INFERENCE_POINT] = "point",
+                                            [INFERENCE_TYPES] = NULL};
 
 static const char *const transform_words[] = {"affine", "spline", NULL};
 static const char *const subnet_words[] = {"time_mlp", "unet", NULL};

@@ -26,9 +26,9 @@
 #include <stdint.h>
 
 typedef struct {
-    int64_t columns;    // of an element
-    int64_t max_length; // n_max
-    bool plain;         // of each element the value alone
+    int64_t columns;         // of an element
+    int64_t max_length;      // n_max
+    bool plain;              // of each element the value alone
     bool moments, quantiles; // of the set; plain and none of these: nothing
 } set_features_t;
 

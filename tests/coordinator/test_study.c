@@ -116,10 +116,15 @@ static void training_text_tells_settings_apart(void **state)
     assert_int_equal(study_parse("study: a\nmodel: {builtin: ddm}\n", "a.yaml", &a), OK);
     assert_int_equal(
         study_parse("study: a\nmodel: {builtin: ddm}\ntrain: {epochs: 7}\n", "a.yaml", &b), OK);
-    char *x = study_training_text(&a), *y = study_training_text(&b);
+    simulator_t *simulator = NULL;
+    amortizer_config_t network;
+    assert_int_equal(study_simulator(&a, &simulator), OK);
+    assert_int_equal(study_network(&a, simulator_schema(simulator), &network), OK);
+    char *x = study_training_text(&a, &network), *y = study_training_text(&b, &network);
     assert_string_not_equal(x, y);
     assert_non_null(strstr(y, "train.epochs: 7\n"));
-    assert_non_null(strstr(y, "network.inference.transform: spline\n"));
+    assert_non_null(strstr(y, "network.transform: spline\n"));
+    simulator_close(&simulator);
     free(x);
     free(y);
     study_free(&a);
@@ -141,7 +146,7 @@ static void the_peers_architecture_has_its_sizes(void **state)
     assert_int_equal(study_simulator(&s, &simulator), OK);
     assert_int_equal(study_network(&s, simulator_schema(simulator), &config), OK);
     assert_int_equal(amortizer_create(&config, 1, &amortizer), OK);
-    assert_true(config.summary.golden && config.inference.golden);
+    assert_true(config.observables[0].summary.golden && config.inference.golden);
     // DeepSet with 16 summaries and N as the condition of the affine flow: the peer's own counts are near this
     // (peer: DeepSet with 4 summaries 171,078, affine flow of 16 conditions 228,912; here 12 summaries and one condition
     // more)
@@ -152,27 +157,59 @@ static void the_peers_architecture_has_its_sizes(void **state)
     study_free(&s);
 }
 
-static void sets_are_the_only_kind_read(void **state)
+static err_t network_of(const char *text, const char *builtin, amortizer_config_t *config)
+{
+    study_t s;
+    simulator_t *simulator = NULL;
+    char *all = mem_format("study: a\nmodel: {builtin: %s}\nnetwork: %s\n", builtin, text);
+    err_t err = study_parse(all, "a.yaml", &s);
+    free(all);
+    TRY(err);
+    TRY(study_simulator(&s, &simulator));
+    err = study_network(&s, simulator_schema(simulator), config);
+    simulator_close(&simulator);
+    study_free(&s);
+    return err;
+}
+
+static void network_refused(const char *text, const char *words)
+{
+    amortizer_config_t config;
+    err_t err = network_of(text, "location_scale", &config);
+    assert_true(err_is(err, ERR_USAGE));
+    if (strstr(err_text(), words) == NULL)
+        fail_msg("\"%s\" does not say \"%s\"", err_text(), words);
+    err_clear();
+}
+
+static void networks_are_chosen_and_set(void **state)
 {
     (void)state;
-    study_t s;
-    assert_int_equal(study_parse("study: a\nmodel: {builtin: ddm}\n", "a.yaml", &s), OK);
-    schema_observable_t image = {.name = (char *)"picture",
-                                 .kind = KIND_IMAGE,
-                                 .n_dims = 3,
-                                 .dims = {8, 8, 1},
-                                 .length_design = -1};
-    schema_parameter_t parameter = {.name = (char *)"p", .lower = 0, .upper = 1};
-    schema_t schema = {.name = (char *)"m",
-                       .version = (char *)"1",
-                       .n_parameters = 1,
-                       .n_observables = 1,
-                       .parameters = &parameter,
-                       .observables = &image};
-    amortizer_config_t config;
-    assert_true(err_is(study_network(&s, &schema, &config), ERR_USAGE));
-    assert_non_null(strstr(err_text(), "picture"));
-    study_free(&s);
+    amortizer_config_t c;
+    assert_int_equal(network_of("{size: small, ensemble: 2, summary: {width: 48}, "
+                                "observables: {y: {summary_dim: 5}}, inference: {bins: 4}}",
+                                "location_scale", &c),
+                     OK);
+    assert_int_equal(c.members, 2);
+    assert_int_equal(c.inference.flow.bins, 4);
+    assert_int_equal(c.inference.flow.width, 32);
+}
+
+static void wrong_networks_are_refused_with_the_cure(void **state)
+{
+    (void)state;
+    network_refused("{sumary: {}}", "summary");
+    network_refused("{ensemble: 0}", "1 to 64");
+    network_refused("{summary: {type: deepset}}", "deep_set");
+    network_refused("{summary: {type: mlp}}", "there is deep_set");
+    network_refused("{summary: {heads: 3}}",
+                    "deep_set has no such setting; it is of set_transformer");
+    network_refused("{observables: {x: {}}}", "no such observable");
+    network_refused("{observables: {y: {type: mlp}}}", "reads a vector");
+    network_refused("{inference: {architecture: flowjax}}", "bayesflow");
+    network_refused("{inference: {bin: 3}}", "bins");
+    network_refused("{inference: {bins: [3]}}", "bins");
+    network_refused("{summary: 3}", "map");
 }
 
 #define WITH_PRIORS                                                                                \
@@ -268,7 +305,8 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(training_text_tells_settings_apart),
         cmocka_unit_test(the_peers_architecture_has_its_sizes),
-        cmocka_unit_test(sets_are_the_only_kind_read),
+        cmocka_unit_test(networks_are_chosen_and_set),
+        cmocka_unit_test(wrong_networks_are_refused_with_the_cure),
         cmocka_unit_test(priors_of_the_study_replace_the_simulators),
         cmocka_unit_test(the_simulators_own_prior_tells_its_density),
         cmocka_unit_test(wrong_priors_name_file_and_line),

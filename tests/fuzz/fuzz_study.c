@@ -9,11 +9,12 @@ static err_t use(const study_t *study)
 {
     simulator_t *simulator = NULL;
     amortizer_config_t network;
-    free(study_training_text(study));
     if (study->model.builtin == NULL)
         return OK;
     TRY(study_simulator(study, &simulator));
     err_t err = study_network(study, simulator_schema(simulator), &network);
+    if (err == OK)
+        free(study_training_text(study, &network));
     simulator_close(&simulator);
     return err;
 }

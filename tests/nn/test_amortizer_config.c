@@ -12,19 +12,21 @@
 #include <string.h>
 
 static const double lower[] = {-INFINITY, 0.05}, upper[] = {INFINITY, 0.1 + 0.2};
-static struct amortizer_observable observables[] = {{OBSERVABLE_SET, 400, 1},
-                                                    {OBSERVABLE_SET, 7, 3}};
+static amortizer_observable_t observables[2];
 
 static amortizer_config_t good(void)
 {
-    amortizer_config_t c;
-    amortizer_config_default(&c);
-    c.n_parameters = 2;
-    c.n_observables = 2;
-    c.n_design = 1;
-    c.lower = lower;
-    c.upper = upper;
-    c.observables = observables;
+    observables[0] =
+        (amortizer_observable_t){.kind = OBSERVABLE_SET, .max_length = 400, .features = 1};
+    observables[1] =
+        (amortizer_observable_t){.kind = OBSERVABLE_SET, .max_length = 7, .features = 3};
+    amortizer_config_t c = {.n_parameters = 2,
+                            .n_observables = 2,
+                            .n_design = 1,
+                            .lower = lower,
+                            .upper = upper,
+                            .observables = observables};
+    amortizer_config_default(&c, INFERENCE_COUPLING_FLOW, SIZE_BASE, false);
     return c;
 }
 
@@ -48,37 +50,38 @@ static void test_the_wrong_field_is_named(void **state)
 {
     (void)state;
     amortizer_config_t c = good();
-    c.summary.summary_dim = 0;
+    observables[0].summary.summary_dim = 0;
     assert_refused(&c, "summary.summary_dim");
     c = good();
-    c.inference.bins = 1;
+    c.inference.flow.bins = 1;
     assert_refused(&c, "inference.bins");
     c = good();
-    c.inference.half_width = 0.4;
+    c.inference.flow.half_width = 0.4;
     assert_refused(&c, "inference.half_width");
     c = good();
-    c.summary.dropout = 1.5f;
+    observables[1].summary.dropout = 1.5;
     assert_refused(&c, "summary.dropout");
     c = good();
-    c.summary.elements = c.summary.moments = c.summary.quantiles = false;
+    observables[1].summary.elements = observables[1].summary.moments =
+        observables[1].summary.quantiles = false;
     assert_refused(&c, "nothing is read");
     c = good();
-    c.summary.golden = true;
-    c.summary.depth = 2;
-    c.summary.embed_dim = 64;
-    c.summary.width = 32;
-    assert_refused(&c, "summary.golden");
+    c.members = 0;
+    assert_refused(&c, "ensemble");
+    c = good();
+    observables[0].summary.golden = true;
+    observables[0].summary.depth = 2;
+    observables[0].summary.embed_dim = 64;
+    observables[0].summary.width = 32;
+    assert_refused(&c, "architecture bayesflow");
 }
 
-static void test_what_is_not_a_set_is_refused_with_the_reason(void **state)
+static void test_a_network_that_reads_another_kind_is_refused(void **state)
 {
     (void)state;
-    struct amortizer_observable image[] = {{OBSERVABLE_IMAGE, 28, 28}};
     amortizer_config_t c = good();
-    c.n_observables = 1;
-    c.observables = image;
-    assert_refused(&c,
-                   "observable 0 is of kind \"image\", and there is no summary network for it yet");
+    observables[1].summary.type = SUMMARY_MLP;
+    assert_refused(&c, "observable 1 is a set, and summary.type mlp reads a vector");
 }
 
 static void test_an_empty_support_is_refused(void **state)
@@ -94,16 +97,22 @@ static void test_text_holds_all_of_it(void **state)
 {
     (void)state;
     amortizer_config_t c = good(), back;
-    c.summary.moments = false;
-    c.summary.dropout = 0.05f;
-    c.inference.transform = TRANSFORM_AFFINE;
-    c.inference.half_width = 10.0 / 3.0;
+    observables[0].summary.moments = false;
+    observables[0].summary.dropout = 0.05;
+    c.inference.flow.transform = TRANSFORM_AFFINE;
+    c.inference.flow.half_width = 10.0 / 3.0;
+    c.members = 3;
     char *text = amortizer_config_text(&c);
     arena_t *arena = arena_create();
     assert_int_equal(amortizer_config_parse(text, "amortizer.h5", arena, &back), OK);
     assert_memory_equal(back.lower, lower, sizeof lower);
     assert_memory_equal(back.upper, upper, sizeof upper);
-    assert_memory_equal(back.observables, observables, sizeof observables);
+    assert_int_equal(back.n_observables, 2);
+    assert_int_equal(back.observables[1].max_length, 7);
+    assert_false(back.observables[0].summary.moments);
+    assert_true(back.observables[0].summary.dropout == 0.05);
+    assert_true(back.inference.flow.half_width == 10.0 / 3.0);
+    assert_int_equal(back.members, 3);
     assert_int_equal(back.n_design, 1);
     char *again = amortizer_config_text(&back);
     assert_string_equal(again, text);
@@ -133,7 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_defaults_are_accepted),
         cmocka_unit_test(test_the_wrong_field_is_named),
-        cmocka_unit_test(test_what_is_not_a_set_is_refused_with_the_reason),
+        cmocka_unit_test(test_a_network_that_reads_another_kind_is_refused),
         cmocka_unit_test(test_an_empty_support_is_refused),
         cmocka_unit_test(test_text_holds_all_of_it),
         cmocka_unit_test(test_a_broken_text_is_refused_with_its_place),

@@ -25,6 +25,7 @@ typedef struct {
     int64_t rows, epochs, batch, seed;
     double rate, decay, clip, average, subset, floor, warmup, calibrate;
     amortizer_config_t net;
+    summary_config_t summary; // of every observable
 } probe_t;
 
 static void must(err_t err)
@@ -73,8 +74,7 @@ static bool set_text(const char *arg, const char *key, const char **to)
 static void setting(probe_t *p, const char *arg)
 {
     amortizer_config_t *c = &p->net;
-    int transform = c->inference.transform, batch = (int)p->batch, seed = (int)p->seed;
-    double dropout = (double)c->summary.dropout;
+    int transform = c->inference.flow.transform, batch = (int)p->batch, seed = (int)p->seed;
     bool found =
         set_int(arg, "batch", &batch) || set_int(arg, "seed", &seed) ||
         set_real(arg, "rate", &p->rate) || set_real(arg, "decay", &p->decay) ||
@@ -82,25 +82,25 @@ static void setting(probe_t *p, const char *arg)
         set_real(arg, "subset", &p->subset) || set_real(arg, "floor", &p->floor) ||
         set_real(arg, "warmup", &p->warmup) || set_real(arg, "calibrate", &p->calibrate) ||
         set_text(arg, "people", &p->people) || set_text(arg, "dump", &p->dump) ||
-        set_int(arg, "summary_dim", &c->summary.summary_dim) ||
-        set_int(arg, "embed_dim", &c->summary.embed_dim) ||
-        set_int(arg, "depth", &c->summary.depth) || set_int(arg, "width", &c->summary.width) ||
-        set_int(arg, "n_hidden", &c->summary.n_hidden) ||
-        set_flag(arg, "elements", &c->summary.elements) ||
-        set_flag(arg, "moments", &c->summary.moments) ||
-        set_flag(arg, "quantiles", &c->summary.quantiles) || set_real(arg, "dropout", &dropout) ||
-        set_int(arg, "transform", &transform) || set_int(arg, "layers", &c->inference.depth) ||
-        set_int(arg, "flow_width", &c->inference.width) ||
-        set_int(arg, "flow_hidden", &c->inference.n_hidden) ||
-        set_int(arg, "bins", &c->inference.bins) ||
-        set_real(arg, "half", &c->inference.half_width) ||
-        set_flag(arg, "whiten", &c->inference.whiten);
+        set_int(arg, "summary_dim", &p->summary.summary_dim) ||
+        set_int(arg, "embed_dim", &p->summary.embed_dim) ||
+        set_int(arg, "depth", &p->summary.depth) || set_int(arg, "width", &p->summary.width) ||
+        set_int(arg, "n_hidden", &p->summary.n_hidden) ||
+        set_flag(arg, "elements", &p->summary.elements) ||
+        set_flag(arg, "moments", &p->summary.moments) ||
+        set_flag(arg, "quantiles", &p->summary.quantiles) ||
+        set_real(arg, "dropout", &p->summary.dropout) || set_int(arg, "transform", &transform) ||
+        set_int(arg, "layers", &c->inference.flow.depth) ||
+        set_int(arg, "flow_width", &c->inference.flow.width) ||
+        set_int(arg, "flow_hidden", &c->inference.flow.n_hidden) ||
+        set_int(arg, "bins", &c->inference.flow.bins) ||
+        set_real(arg, "half", &c->inference.flow.half_width) ||
+        set_flag(arg, "whiten", &c->inference.flow.whiten);
     if (!found) {
         fprintf(stderr, "unknown setting %s\n", arg);
         exit(2);
     }
-    c->inference.transform = (flow_transform_t)transform;
-    c->summary.dropout = (float)dropout;
+    c->inference.flow.transform = (flow_transform_t)transform;
     p->batch = batch;
     p->seed = seed;
 }
@@ -128,11 +128,13 @@ static void shapes(probe_t *p, const schema_t *schema)
     c->n_design = schema->n_design;
     c->lower = lower;
     c->upper = upper;
-    c->observables = MEM_NEW(struct amortizer_observable, schema->n_observables);
+    c->observables = MEM_NEW(amortizer_observable_t, schema->n_observables);
     for (int o = 0; o < schema->n_observables; o++)
-        c->observables[o] = (struct amortizer_observable){(int)schema->observables[o].kind,
-                                                          schema->observables[o].dims[0],
-                                                          schema_stride(&schema->observables[o])};
+        c->observables[o] =
+            (amortizer_observable_t){.kind = (observable_kind_t)schema->observables[o].kind,
+                                     .max_length = schema->observables[o].dims[0],
+                                     .features = schema_stride(&schema->observables[o]),
+                                     .summary = p->summary};
 }
 
 typedef struct {
@@ -246,7 +248,8 @@ static double validate(amortizer_t *a, amortizer_work_t *w, adamw_t *o, const ro
         memcpy(params_value(params), adamw_average(o), bytes);
     batch_t batch = {VALIDATION, rows->parameters, rows->design, rows->length,
                      (const float *const *)rows->observables};
-    double loss = amortizer_loss(w, &batch, NULL, NULL) / VALIDATION;
+    rng_t noise = rng_at(1, RNG_VALIDATE, 0);
+    double loss = amortizer_loss(w, &batch, 1.0, &noise, NULL) / VALIDATION;
     memcpy(params_value(params), raw, bytes);
     free(raw);
     return loss;
@@ -263,7 +266,7 @@ static double cpu_seconds(void)
 static void train(const probe_t *p, amortizer_t *a, const rows_t *rows)
 {
     amortizer_work_t *w = amortizer_work_create(a, WORK_TRAIN, SLICE, 0);
-    amortizer_work_t *e = amortizer_work_create(a, WORK_EVALUATE, 1, 1);
+    amortizer_work_t *e = amortizer_work_create(a, WORK_LOSS, VALIDATION, 0);
     adamw_config_t oc = adamw_config_default();
     oc.weight_decay = p->decay;
     oc.clip_norm = p->clip;
@@ -289,7 +292,8 @@ static void train(const probe_t *p, amortizer_t *a, const rows_t *rows)
             memset(sum, 0, (size_t)size * sizeof *sum);
             for (int64_t k = 0; k < p->batch / SLICE; k++) {
                 batch_t b = slice_fill(&slice, p, rows, order + s * p->batch + k * SLICE, &rng);
-                loss += amortizer_loss(w, &b, &rng, gradient);
+                loss += amortizer_loss(w, &b, (double)step / (double)(steps * p->epochs), &rng,
+                                       gradient);
                 flops += amortizer_work_flops(w);
                 for (int64_t i = 0; i < size; i++)
                     sum[i] += gradient[i] / (float)p->batch;
@@ -374,7 +378,9 @@ int main(int argc, char **argv)
     p.model = argv[1];
     p.rows = atol(argv[2]);
     p.epochs = atol(argv[3]);
-    amortizer_config_default(&p.net);
+    amortizer_config_inference(&p.net, INFERENCE_COUPLING_FLOW, SIZE_BASE, false);
+    summary_config_default(SUMMARY_DEEP_SET, SIZE_BASE, &p.summary);
+    p.net.members = 1;
     for (int k = 4; k < argc; k++)
         setting(&p, argv[k]);
     simulator_t *s;

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/study_network.h"
+
+#include "nn/network_fields.h"
+#include "storage/first_pass.h"
+
+#include <string.h>
+
+static const char *const size_words[] = {"small", "base", "large", NULL};
+static const char *const architecture_words[] = {"default", "bayesflow", NULL};
+static const char *const common_keys[] = {"type", "architecture", "size", NULL};
+static const char *const section_keys[] = {"size",      "summary",  "observables",
+                                           "inference", "ensemble", NULL};
+
+// What every network's map may say beside its own fields.
+typedef struct {
+    int type; // -1: not said
+    network_size_t size;
+    bool peer;
+} common_t;
+
+/* ---- words ---- */
+
+static err_t take_word(yaml_node_ref_t node, const char *const *words, int *out)
+{
+    const char *text = yaml_node_text(node), *nearest;
+    int n = 0;
+    if (yaml_node_kind(node) == YAML_KIND_ABSENT)
+        return OK;
+    for (; words[n] != NULL; n++)
+        if (text != NULL && strcmp(text, words[n]) == 0) {
+            *out = n;
+            return OK;
+        }
+    char got[YAML_SHOW_CAP], list[512] = "";
+    for (int k = 0; k < n; k++)
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", k ? ", " : "", words[k]);
+    nearest = text ? yaml_nearest(text, n, words) : NULL;
+    return yaml_node_error(node,
+                           nearest ? "got %s, expected one of %s; did you mean \"%s\"?"
+                                   : "got %s, expected one of %s",
+                           yaml_node_show(node, got), list, nearest);
+}
+
+static err_t take_common(yaml_node_ref_t map, const char *const *types, common_t *out)
+{
+    int peer = out->peer, size = (int)out->size;
+    TRY(take_word(yaml_node_get(map, "type"), types, &out->type));
+    TRY(take_word(yaml_node_get(map, "architecture"), architecture_words, &peer));
+    TRY(take_word(yaml_node_get(map, "size"), size_words, &size));
+    out->peer = peer != 0;
+    out->size = (network_size_t)size;
+    return OK;
+}
+
+static err_t check_keys(yaml_node_ref_t map, const char *const *keys)
+{
+    int n = 0;
+    while (keys[n] != NULL)
+        n++;
+    for (int i = 0; i < yaml_node_count(map); i++) {
+        const char *key = yaml_node_key(map, i), *nearest = yaml_nearest(key, n, keys);
+        bool known = false;
+        for (int k = 0; k < n; k++)
+            known |= strcmp(key, keys[k]) == 0;
+        if (!known)
+            return yaml_node_error(yaml_node_key_ref(map, i), "unknown key; did you mean \"%s\"?",
+                                   nearest ? nearest : keys[0]);
+    }
+    return OK;
+}
+
+static err_t must_be_map(yaml_node_ref_t node)
+{
+    char got[YAML_SHOW_CAP];
+    yaml_kind_t kind = yaml_node_kind(node);
+    if (kind == YAML_KIND_ABSENT || kind == YAML_KIND_MAPPING || yaml_node_null(node))
+        return OK;
+    return yaml_node_error(node, "got %s, expected a map of keys and values",
+                           yaml_node_show(node, got));
+}
+
+/* ---- before the model is known ---- */
+
+static err_t check_one(yaml_node_ref_t map, const network_field_t *fields, const char *const *types)
+{
+    common_t common = {.type = -1};
+    TRY(must_be_map(map));
+    TRY(take_common(map, types, &common));
+    return network_fields_check(map, fields, common_keys);
+}
+
+static err_t take_ensemble(yaml_node_ref_t network, int *out)
+{
+    yaml_node_ref_t node = yaml_node_get(network, "ensemble");
+    int64_t members = 1;
+    char got[YAML_SHOW_CAP];
+    if (yaml_node_kind(node) != YAML_KIND_ABSENT &&
+        (yaml_node_text(node) == NULL || !yaml_parse_integer(yaml_node_text(node), &members) ||
+         members < 1 || members > AMORTIZER_MAX_MEMBERS))
+        return yaml_node_error(node, "got %s, expected a whole number from 1 to %d",
+                               yaml_node_show(node, got), AMORTIZER_MAX_MEMBERS);
+    *out = (int)members;
+    return OK;
+}
+
+err_t study_network_check(yaml_node_ref_t network)
+{
+    int size = 0, members;
+    TRY(must_be_map(network));
+    TRY(check_keys(network, section_keys));
+    TRY(take_word(yaml_node_get(network, "size"), size_words, &size));
+    TRY(take_ensemble(network, &members));
+    TRY(check_one(yaml_node_get(network, "summary"), summary_fields, summary_type_words));
+    TRY(check_one(yaml_node_get(network, "inference"), inference_fields, inference_type_words));
+    yaml_node_ref_t own = yaml_node_get(network, "observables");
+    TRY(must_be_map(own));
+    for (int i = 0; i < yaml_node_count(own); i++)
+        TRY(check_one(yaml_node_item(own, i), summary_fields, summary_type_words));
+    return OK;
+}
+
+/* ---- for a model ---- */
+
+static amortizer_observable_t shape_of(const schema_observable_t *s)
+{
+    amortizer_observable_t x = {.kind = (observable_kind_t)s->kind,
+                                .features = first_pass_features(s)};
+    x.max_length = schema_size(s) / x.features;
+    if (s->kind == KIND_IMAGE) {
+        x.height = s->dims[0];
+        x.width = x.max_length / x.height;
+    }
+    return x;
+}
+
+static void shapes(const schema_t *schema, arena_t *arena, amortizer_config_t *c)
+{
+    double *lower = ARENA_NEW(arena, double, schema->n_parameters);
+    double *upper = ARENA_NEW(arena, double, schema->n_parameters);
+    for (int i = 0; i < schema->n_parameters; i++) {
+        lower[i] = schema->parameters[i].lower;
+        upper[i] = schema->parameters[i].upper;
+    }
+    *c = (amortizer_config_t){.n_parameters = schema->n_parameters,
+                              .n_observables = schema->n_observables,
+                              .n_design = schema->n_design,
+                              .lower = lower,
+                              .upper = upper};
+    c->observables = ARENA_NEW(arena, amortizer_observable_t, schema->n_observables);
+    for (int o = 0; o < schema->n_observables; o++)
+        c->observables[o] = shape_of(&schema->observables[o]);
+}
+
+static bool applies(int type, observable_kind_t kind)
+{
+    return type < 0 || summary_table[type]->kind == kind;
+}
+
+static err_t read_observable(yaml_node_ref_t network, const char *name, network_size_t size,
+                             amortizer_config_t *c, int o, bool *used)
+{
+    yaml_node_ref_t all = yaml_node_get(network, "summary");
+    yaml_node_ref_t own = yaml_node_get(yaml_node_get(network, "observables"), name);
+    observable_kind_t kind = c->observables[o].kind;
+    common_t shared = {.type = -1, .size = size};
+    TRY(take_common(all, summary_type_words, &shared));
+    bool take_all = applies(shared.type, kind);
+    common_t common = take_all ? shared : (common_t){.type = -1, .size = size};
+    TRY(take_common(own, summary_type_words, &common));
+    if (common.type < 0)
+        common.type = (int)summary_type_for(kind);
+    if (!applies(common.type, kind))
+        return yaml_node_error(
+            yaml_node_get(own, "type"), "%s reads a %s, and observable \"%s\" is a %s",
+            summary_type_words[common.type], kind_name((kind_t)summary_table[common.type]->kind),
+            name, kind_name((kind_t)kind));
+    amortizer_config_summary(c, o, (summary_type_t)common.type, common.size, common.peer);
+    *used |= take_all;
+    if (take_all && (shared.type < 0 || shared.type == common.type))
+        TRY(network_fields_read(all, summary_fields, common.type, summary_type_words, common_keys,
+                                &c->observables[o].summary));
+    return network_fields_read(own, summary_fields, common.type, summary_type_words, common_keys,
+                               &c->observables[o].summary);
+}
+
+static err_t read_observables(yaml_node_ref_t network, const schema_t *schema, network_size_t size,
+                              amortizer_config_t *c)
+{
+    yaml_node_ref_t own = yaml_node_get(network, "observables"),
+                    type = yaml_node_get(yaml_node_get(network, "summary"), "type");
+    bool used = false;
+    for (int i = 0; i < yaml_node_count(own); i++)
+        if (schema_find_observable(schema, yaml_node_key(own, i)) < 0)
+            return yaml_node_error(yaml_node_key_ref(own, i),
+                                   "model \"%s\" has no such observable; its first is \"%s\"",
+                                   schema->name, schema->observables[0].name);
+    for (int o = 0; o < schema->n_observables; o++)
+        TRY(read_observable(network, schema->observables[o].name, size, c, o, &used));
+    if (!used)
+        return yaml_node_error(
+            type,
+            "%s reads none of the observables of model \"%s\": \"%s\" is a %s, for which "
+            "there is %s",
+            yaml_node_text(type), schema->name, schema->observables[0].name,
+            kind_name(schema->observables[0].kind),
+            summary_type_words[summary_type_for(c->observables[0].kind)]);
+    return OK;
+}
+
+static err_t read_inference(yaml_node_ref_t network, network_size_t size, amortizer_config_t *c)
+{
+    yaml_node_ref_t map = yaml_node_get(network, "inference");
+    common_t common = {.type = INFERENCE_COUPLING_FLOW, .size = size};
+    TRY(take_common(map, inference_type_words, &common));
+    amortizer_config_inference(c, (inference_type_t)common.type, common.size, common.peer);
+    return network_fields_read(map, inference_fields, common.type, inference_type_words,
+                               common_keys, &c->inference);
+}
+
+err_t study_network_read(yaml_node_ref_t network, const schema_t *schema, arena_t *arena,
+                         amortizer_config_t *out)
+{
+    int size = SIZE_BASE;
+    shapes(schema, arena, out);
+    TRY(take_word(yaml_node_get(network, "size"), size_words, &size));
+    TRY(take_ensemble(network, &out->members));
+    TRY(read_observables(network, schema, (network_size_t)size, out));
+    TRY(read_inference(network, (network_size_t)size, out));
+    amortizer_config_route(out);
+    return amortizer_config_check(out);
+}
+
+/* ---- help ---- */
+
+static void print_line(FILE *out, int indent, const char *key, const char *value, const char *help)
+{
+    int width = indent + (int)strlen(key) + 2 + (int)strlen(value);
+    fprintf(out, "%*s%s: %s%*s# %s\n", indent, "", key, value, width < 30 ? 31 - width : 1, "",
+            help);
+}
+
+static void print_fields(FILE *out, const network_field_t *fields, const char *const *types)
+{
+    for (const network_field_t *f = fields; f->key != NULL; f++) {
+        char help[512];
+        if (f->help[0] == '\0')
+            continue;
+        unsigned read_by = 0;
+        for (const network_field_t *g = fields; g->key != NULL; g++)
+            if (strcmp(g->key, f->key) == 0 && (g == f || g->help[0] == '\0'))
+                read_by |= g->types;
+        int at = snprintf(help, sizeof help, "%s  (", f->help);
+        for (int t = 0, n = 0; types[t] != NULL; t++)
+            if (read_by >> t & 1)
+                at += snprintf(help + at, sizeof help - (size_t)at, "%s%s", n++ ? ", " : "",
+                               types[t]);
+        snprintf(help + at, sizeof help - (size_t)at, ")");
+        print_line(out, 6, f->key, "", help);
+    }
+}
+
+static void join_words(const char *const *words, size_t cap, char *out)
+{
+    out[0] = '\0';
+    for (int k = 0; words[k] != NULL; k++)
+        snprintf(out + strlen(out), cap - strlen(out), "%s%s", k ? ", " : "", words[k]);
+}
+
+static void print_section(FILE *out, const char *key, const char *help, const char *type,
+                          const network_field_t *fields, const char *const *types)
+{
+    char words[512];
+    print_line(out, 4, key, "", help);
+    join_words(types, sizeof words, words);
+    print_line(out, 6, "type", type, words);
+    print_line(out, 6, "architecture", "default", "ours, or that of BayesFlow 2.1: bayesflow");
+    print_line(out, 6, "size", "", "small, base or large: what is not set; default: network.size");
+    print_fields(out, fields, types);
+}
+
+void study_network_print(FILE *out)
+{
+    print_line(out, 2, "network", "",
+               "what is trained; a setting left out is chosen by type and size");
+    print_line(out, 4, "size", "base", "small, base or large");
+    print_line(out, 4, "ensemble", "1", "networks that are trained together and draw in turn");
+    print_section(out, "summary", "observables to summaries", "", summary_fields,
+                  summary_type_words);
+    print_line(out, 4, "observables", "", "the same for one observable: {y: {type: ...}}");
+    print_section(out, "inference", "summaries to posterior", "coupling_flow", inference_fields,
+                  inference_type_words);
+}
