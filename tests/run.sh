@@ -12,7 +12,7 @@ fi
 bash cluster/install.sh test
 
 venv=build-tests/venv
-if [ ! -x "$venv/bin/python" ] || ! "$venv/bin/python" -c 'import h5py, h5netcdf, xarray, arviz, scipy' 2>/dev/null; then
+if [ ! -x "$venv/bin/python" ] || ! "$venv/bin/python" -c 'import h5py, h5netcdf, xarray, arviz, scipy, sklearn' 2>/dev/null; then
     rm -rf "$venv"
     python3 -m venv "$venv"
     "$venv/bin/pip" install -q --disable-pip-version-check -r tests/requirements.txt
