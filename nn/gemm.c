@@ -2,7 +2,7 @@
 //
 // c is made in tiles of up to MOST_ROWS x COLS entries that stay in registers. For a strip of COLS columns the part of b is a
 // panel (depth, COLS) in the first-level cache: where the columns of b are contiguous the first tile copies it while it
-// computes. A b that is contiguous the other way is either transposed into panels, or c' = b' a' is made instead, whichever
+// computes, and asks for the next one, since weights are seldom in a near cache. A b that is contiguous the other way is either transposed into panels, or c' = b' a' is made instead, whichever
 // moves fewer numbers.
 #include "nn/gemm.h"
 
@@ -41,6 +41,7 @@ INLINE void accumulate(int rows, bool copied, const tile_t *t, sums_t *s)
     for (int64_t p = 0; p < t->k; p++, a += t->col, b += t->ldb) {
         __m256 left = _mm256_loadu_ps(b), right = _mm256_loadu_ps(b + 8);
         if (copied) {
+            _mm_prefetch((const char *)(b + COLS), _MM_HINT_T0);
             _mm256_storeu_ps(copy, left);
             _mm256_storeu_ps(copy + 8, right);
             copy += COLS;

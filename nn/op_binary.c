@@ -109,7 +109,10 @@ static void forward_sub(tensor_t *t)
 
 static void forward_mul(tensor_t *t)
 {
-    forward_with(t, vec_mul);
+    if (spread_of(t) == SPREAD_NUMBER)
+        vec_scale_put(tensor_size(t), t->in[1]->value[0], t->in[0]->value, false, t->value);
+    else
+        forward_with(t, vec_mul);
 }
 
 static void forward_div(tensor_t *t)
@@ -141,8 +144,45 @@ static void backward_sub(tensor_t *t)
     collect(spread_of(t), t->rows, t->cols, t->grad, t->in[1]);
 }
 
-/* d/da = dy b, d/db = dy a; the products lie in the scratch. */
-static void backward_mul(tensor_t *t)
+/* d/da = dy b, d/db = dy a, each put or added; in one pass where both are of one shape */
+static VEC_KERNEL void mul_gradients(int64_t n, const float *dy, const float *a, const float *b,
+                                     const bool add[2], float *da, float *db)
+{
+    bool add_a = add[0], add_b = add[1];
+#pragma GCC ivdep
+    for (int64_t i = 0; i < n; i++) {
+        float by_a = dy[i] * b[i], by_b = dy[i] * a[i];
+        da[i] = add_a ? da[i] + by_a : by_a;
+        db[i] = add_b ? db[i] + by_b : by_b;
+    }
+}
+
+static void backward_mul_same(tensor_t *t)
+{
+    bool add[2];
+    float *da = grad_put(t->in[0], &add[0]), *db = grad_put(t->in[1], &add[1]);
+    const float *a = t->in[0]->value, *b = t->in[1]->value;
+    if (da != NULL && db != NULL)
+        mul_gradients(tensor_size(t), t->grad, a, b, add, da, db);
+    else if (da != NULL)
+        vec_mul_put(tensor_size(t), t->grad, b, add[0], da);
+    else if (db != NULL)
+        vec_mul_put(tensor_size(t), t->grad, a, add[1], db);
+}
+
+static void backward_mul_number(tensor_t *t)
+{
+    bool add;
+    float *out = grad_put(t->in[0], &add);
+    if (out != NULL)
+        vec_scale_put(tensor_size(t), t->in[1]->value[0], t->grad, add, out);
+    out = grad_put(t->in[1], &add);
+    if (out != NULL)
+        out[0] = (float)vec_dot_f64(tensor_size(t), t->grad, t->in[0]->value) + (add ? out[0] : 0);
+}
+
+/* The products lie in the scratch. */
+static void backward_mul_spread(tensor_t *t)
 {
     float *product = graph_scratch(t->graph);
     bool add;
@@ -155,6 +195,16 @@ static void backward_mul(tensor_t *t)
         vec_mul(tensor_size(t), t->grad, t->in[0]->value, product);
         collect(spread_of(t), t->rows, t->cols, product, t->in[1]);
     }
+}
+
+static void backward_mul(tensor_t *t)
+{
+    if (spread_of(t) == SPREAD_NUMBER)
+        backward_mul_number(t);
+    else if (spread_of(t) == SPREAD_NONE && t->in[0] != t->in[1])
+        backward_mul_same(t);
+    else
+        backward_mul_spread(t);
 }
 
 /* d/da = dy / b, d/db = -dy y / b */

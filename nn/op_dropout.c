@@ -3,15 +3,14 @@
 
 #include "cluster/err.h"
 #include "nn/fmath.h"
-#include "nn/vec.h"
 
-/* attr.f[0]: rate; attr.i[0]: 0, or 1 + the place of the op whose entries are dropped here too. keep: the factor of each
- * entry, 0 or 1 / (1 - rate). */
+/* attr.f[0]: rate; attr.i[0]: 0, or 1 + the place of the op whose entries are dropped here too. Backward draws
+ * again what forward drew, which is faster than to keep it. */
 static void check_dropout(graph_t *g, tensor_t *t)
 {
+    (void)g;
     CHECK(t->attr.f[0] > 0 && t->attr.f[0] < 1, "dropout: rate %g", t->attr.f[0]);
     tensor_shape_as(t, t->in[0], t->in[0]->cols);
-    t->keep_floats = graph_full_floats(g, t);
 }
 
 /* A bijection of 32-bit words in which each input bit changes each output bit about every second time: the finaliser of
@@ -23,34 +22,59 @@ VEC_INLINE uint32_t mix(uint32_t x)
     return x ^ (x >> 16);
 }
 
-/* Entry i is dropped when its hash under two keys, uniform in [0, 2^31), lies below `threshold`. */
-static VEC_KERNEL void draw_factors(int64_t n, uint32_t key1, uint32_t key2, int32_t threshold,
-                                    float factor, float *out)
-{
-    for (int64_t i = 0; i < n; i++) {
-        uint32_t word = mix(mix((uint32_t)i * 0x9e3779b9u + key1) ^ key2);
-        out[i] = (int32_t)(word >> 1) < threshold ? 0.0f : factor;
-    }
-}
+/* What decides: entry i is dropped when its hash under two keys, uniform in [0, 2^31), lies below `threshold`. */
+typedef struct {
+    uint32_t key1, key2;
+    int32_t threshold;
+    float factor; // of those that stay
+} dropping_t;
 
-static void forward_dropout(tensor_t *t)
+static dropping_t dropping_of(const tensor_t *t)
 {
     double rate = t->attr.f[0];
     int64_t place = t->attr.i[0] > 0 ? t->attr.i[0] - 1 : t->id;
     uint64_t noise = graph_noise(t->graph) + (uint64_t)place * 0x9e3779b97f4a7c15u;
     uint32_t low = mix((uint32_t)noise), high = mix((uint32_t)(noise >> 32) + low);
-    float *factor = t->keep != NULL ? t->keep : t->value;
-    draw_factors(tensor_size(t), high, mix(low ^ high), (int32_t)(rate * 2147483648.0),
-                 (float)(1 / (1 - rate)), factor);
-    vec_mul(tensor_size(t), t->in[0]->value, factor, t->value);
+    return (dropping_t){.key1 = high,
+                        .key2 = mix(low ^ high),
+                        .threshold = (int32_t)(rate * 2147483648.0),
+                        .factor = (float)(1 / (1 - rate))};
+}
+
+VEC_INLINE float factor_of(const dropping_t *d, uint32_t i)
+{
+    uint32_t word = mix(mix(i * 0x9e3779b9u + d->key1) ^ d->key2);
+    return (int32_t)(word >> 1) < d->threshold ? 0.0f : d->factor;
+}
+
+/* y = x or zero, or added to y; n < 2^32 */
+static VEC_KERNEL void drop(uint32_t n, const dropping_t *dropping, const float *x, bool add,
+                            float *y)
+{
+    dropping_t d = *dropping;
+    if (add)
+#pragma GCC ivdep
+        for (uint32_t i = 0; i < n; i++)
+            y[i] += x[i] * factor_of(&d, i);
+    else
+#pragma GCC ivdep
+        for (uint32_t i = 0; i < n; i++)
+            y[i] = x[i] * factor_of(&d, i);
+}
+
+static void forward_dropout(tensor_t *t)
+{
+    dropping_t d = dropping_of(t);
+    drop((uint32_t)tensor_size(t), &d, t->in[0]->value, false, t->value);
 }
 
 static void backward_dropout(tensor_t *t)
 {
+    dropping_t d = dropping_of(t);
     bool add;
     float *out = grad_put(t->in[0], &add);
     if (out != NULL)
-        vec_mul_put(tensor_size(t), t->grad, t->keep, add, out);
+        drop((uint32_t)tensor_size(t), &d, t->grad, add, out);
 }
 
 static tensor_t *example_dropout(gradcheck_t *c, int variant)

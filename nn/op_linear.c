@@ -42,11 +42,13 @@ static void backward_linear(tensor_t *t)
 {
     tensor_t *x = t->in[X], *w = t->in[WEIGHT];
     int64_t n = x->cols, m = t->cols;
-    bool add;
-    if (activation(t) != UNARY_IDENTITY)
-        vec_mul(tensor_size(t), t->grad, t->keep, t->grad);
+    bool add, curved = activation(t) != UNARY_IDENTITY;
     float *out = t->n_in > BIAS ? grad_put(t->in[BIAS], &add) : NULL;
-    if (out != NULL)
+    if (curved && out != NULL)
+        vec_mul_col_sum(t->rows, m, t->keep, t->grad, add, out);
+    else if (curved)
+        vec_mul(tensor_size(t), t->grad, t->keep, t->grad);
+    else if (out != NULL)
         vec_col_sum(t->rows, m, t->grad, add, out);
     out = grad_put(w, &add);
     if (out != NULL)

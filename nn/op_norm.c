@@ -6,6 +6,8 @@
 #include "nn/tangent.h"
 #include "nn/vec.h"
 
+#include <string.h>
+
 /* in: x[, scale[, shift]]; attr.f[0]: epsilon. keep: 1 / root of each row; layer norm: and its mean. */
 enum { X, SCALE, SHIFT };
 
@@ -27,35 +29,48 @@ static void check_norm(graph_t *g, tensor_t *t)
     CHECK(t->attr.f[0] > 0, "%s: epsilon %g", t->kind->name, t->attr.f[0]);
     tensor_shape_as(t, t->in[X], t->in[X]->cols);
     t->keep_floats = 2 * graph_full_floats(g, t) / (size_t)t->cols;
-    t->scratch_floats = graph_full_floats(g, t);
+    t->scratch_floats = 5 * (size_t)t->cols;
 }
 
-/* y = (x - mean) r with r = 1 / sqrt(mean (x - mean)^2 + epsilon), row by row; mean = 0 unless centred (layer norm).
- * keep (rows, 2): r, mean; or NULL. */
-static VEC_KERNEL void normalise(int64_t rows, int64_t cols, bool centred, float epsilon,
-                                 const float *x, float *y, float *keep)
+enum {
+    ROW_BLOCK = 64
+}; // rows whose gradients by the weights are summed before they join the total
+
+/* y = (x - mean) r scale + shift with r = 1 / sqrt(mean (x - mean)^2 + epsilon), row by row; mean = 0 unless centred (layer
+ * norm). scale, shift (cols) or NULL; keep (rows, 2): r, mean; or NULL. */
+VEC_INLINE void normalise_rows(int64_t rows, int64_t cols, bool centred, float epsilon,
+                               const float *x, const float *scale, const float *shift, float *y,
+                               float *keep)
 {
     float n = (float)cols;
     for (int64_t i = 0; i < rows; i++, x += cols, y += cols) {
         float mean = centred ? lanes_sum(cols, x) / n : 0.0f;
-        for (int64_t c = 0; c < cols; c++)
-            y[c] = x[c] - mean;
-        float r = 1.0f / sqrtf(lanes_dot(cols, y, y) / n + epsilon);
-        for (int64_t c = 0; c < cols; c++)
-            y[c] *= r;
+        float squares = centred ? lanes_squares_from(cols, mean, x) : lanes_dot(cols, x, x);
+        float r = 1.0f / sqrtf(squares / n + epsilon);
         if (keep != NULL) {
             keep[2 * i] = r;
             keep[2 * i + 1] = mean;
         }
+        if (scale == NULL)
+            for (int64_t c = 0; c < cols; c++)
+                y[c] = (x[c] - mean) * r;
+        else if (shift == NULL)
+            for (int64_t c = 0; c < cols; c++)
+                y[c] = (x[c] - mean) * r * scale[c];
+        else
+            for (int64_t c = 0; c < cols; c++)
+                y[c] = (x[c] - mean) * r * scale[c] + shift[c];
     }
 }
 
-static VEC_KERNEL void scale_rows(int64_t rows, int64_t cols, const float *scale, float *y)
+static VEC_KERNEL void normalise(int64_t rows, int64_t cols, bool centred, float epsilon,
+                                 const float *x, const float *const weights[2], float *y,
+                                 float *keep)
 {
-    for (int64_t i = 0; i < rows; i++, y += cols)
-#pragma GCC ivdep
-        for (int64_t c = 0; c < cols; c++)
-            y[c] *= scale[c];
+    if (centred)
+        normalise_rows(rows, cols, true, epsilon, x, weights[0], weights[1], y, keep);
+    else
+        normalise_rows(rows, cols, false, epsilon, x, weights[0], NULL, y, keep);
 }
 
 static bool is_centred(const tensor_t *t)
@@ -65,50 +80,97 @@ static bool is_centred(const tensor_t *t)
 
 static void forward_norm(tensor_t *t)
 {
-    normalise(t->rows, t->cols, is_centred(t), (float)t->attr.f[0], t->in[X]->value, t->value,
-              t->keep);
-    if (t->n_in > SCALE)
-        scale_rows(t->rows, t->cols, t->in[SCALE]->value, t->value);
-    if (t->n_in > SHIFT)
-        vec_add_row(t->rows, t->cols, t->in[SHIFT]->value, t->value);
-}
-
-/* z = (x - mean) r again, from what forward kept */
-static VEC_KERNEL void restore(int64_t rows, int64_t cols, const float *x, const float *keep,
-                               float *z)
-{
-    for (int64_t i = 0; i < rows; i++, x += cols, z += cols)
-        for (int64_t c = 0; c < cols; c++)
-            z[c] = (x[c] - keep[2 * i + 1]) * keep[2 * i];
+    const float *weights[] = {t->n_in > SCALE ? t->in[SCALE]->value : NULL,
+                              t->n_in > SHIFT ? t->in[SHIFT]->value : NULL};
+    normalise(t->rows, t->cols, is_centred(t), (float)t->attr.f[0], t->in[X]->value, weights,
+              t->value, t->keep);
 }
 
 /* dx = r (d - mean d - z mean(d z)), without `mean d` in RMS norm; d = d loss / d z. */
-static VEC_KERNEL void slope(int64_t rows, int64_t cols, bool centred, const float *d,
-                             const float *z, const float *keep, bool add, float *dx)
+VEC_INLINE void slope_row(int64_t cols, bool centred, float r, const float *d, const float *z,
+                          bool add, float *dx)
 {
     float n = (float)cols;
-    for (int64_t i = 0; i < rows; i++, d += cols, z += cols, dx += cols) {
-        float mean = centred ? lanes_sum(cols, d) / n : 0.0f, along = lanes_dot(cols, d, z) / n;
-        float r = keep[2 * i];
+    float mean = centred ? lanes_sum(cols, d) / n : 0.0f, along = lanes_dot(cols, d, z) / n;
+    if (add)
 #pragma GCC ivdep
         for (int64_t c = 0; c < cols; c++)
-            dx[c] = r * (d[c] - mean - z[c] * along) + (add ? dx[c] : 0.0f);
+            dx[c] += r * (d[c] - mean - z[c] * along);
+    else
+#pragma GCC ivdep
+        for (int64_t c = 0; c < cols; c++)
+            dx[c] = r * (d[c] - mean - z[c] * along);
+}
+
+static VEC_KERNEL void slope(int64_t rows, int64_t cols, bool centred, const float *d,
+                             const float *z, const float *keep, float *dx)
+{
+    for (int64_t i = 0; i < rows; i++)
+        slope_row(cols, centred, keep[2 * i], d + i * cols, z + i * cols, false, dx + i * cols);
+}
+
+/* What backward works on: a row at a time, and the gradients by the weights of a block of rows. */
+typedef struct {
+    float *z, *d, *scale, *shift; // (cols)
+} row_t;
+
+/* z = (x - mean) r again, d = grad scale; the row's part of the gradients by scale and shift. */
+VEC_INLINE void open_row(int64_t cols, const float *x, const float *keep, const float *scale,
+                         const float *grad, const row_t *w)
+{
+    float r = keep[0], mean = keep[1];
+#pragma GCC ivdep
+    for (int64_t c = 0; c < cols; c++) {
+        float z = (x[c] - mean) * r;
+        w->z[c] = z;
+        w->d[c] = grad[c] * scale[c];
+        w->scale[c] += grad[c] * z;
+        w->shift[c] += grad[c];
     }
+}
+
+static VEC_KERNEL void backward_block(int64_t rows, int64_t cols, bool centred, const float *x,
+                                      const float *keep, const float *scale, const float *grad,
+                                      const row_t *w, bool add, float *dx)
+{
+    for (int64_t i = 0; i < rows; i++) {
+        open_row(cols, x + i * cols, keep + 2 * i, scale, grad + i * cols, w);
+        if (dx == NULL)
+            continue;
+        if (centred)
+            slope_row(cols, true, keep[2 * i], w->d, w->z, add, dx + i * cols);
+        else
+            slope_row(cols, false, keep[2 * i], w->d, w->z, add, dx + i * cols);
+    }
+}
+
+/* sum = part, or sum += part */
+static void join(int64_t n, const float *part, bool add, float *sum)
+{
+    if (sum != NULL)
+        vec_scale_put(n, 1, part, add, sum);
 }
 
 static void backward_norm(tensor_t *t)
 {
-    float *z = graph_scratch(t->graph), *out;
-    bool add;
-    restore(t->rows, t->cols, t->in[X]->value, t->keep, z);
-    if (t->n_in > SHIFT && (out = grad_put(t->in[SHIFT], &add)) != NULL)
-        vec_col_sum(t->rows, t->cols, t->grad, add, out);
-    if (t->n_in > SCALE && (out = grad_put(t->in[SCALE], &add)) != NULL)
-        vec_col_dot(t->rows, t->cols, t->grad, z, add, out);
-    if (t->n_in > SCALE)
-        scale_rows(t->rows, t->cols, t->in[SCALE]->value, t->grad);
-    if ((out = grad_put(t->in[X], &add)) != NULL)
-        slope(t->rows, t->cols, is_centred(t), t->grad, z, t->keep, add, out);
+    int64_t cols = t->cols;
+    float *s = graph_scratch(t->graph), *ones = s + 4 * cols;
+    row_t w = {s, s + cols, s + 2 * cols, s + 3 * cols};
+    const float *scale = t->n_in > SCALE ? t->in[SCALE]->value : ones;
+    bool add_x, add_scale = false, add_shift = false;
+    float *dx = grad_put(t->in[X], &add_x);
+    float *by_scale = t->n_in > SCALE ? grad_put(t->in[SCALE], &add_scale) : NULL;
+    float *by_shift = t->n_in > SHIFT ? grad_put(t->in[SHIFT], &add_shift) : NULL;
+    for (int64_t c = 0; c < cols; c++)
+        ones[c] = 1;
+    for (int64_t r = 0; r < t->rows || r == 0; r += ROW_BLOCK) {
+        int64_t rows = t->rows - r < ROW_BLOCK ? t->rows - r : ROW_BLOCK;
+        memset(w.scale, 0, (size_t)(2 * cols) * sizeof *s);
+        backward_block(rows, cols, is_centred(t), t->in[X]->value + r * cols, t->keep + 2 * r,
+                       scale, t->grad + r * cols, &w, add_x, dx != NULL ? dx + r * cols : NULL);
+        join(cols, w.scale, add_scale || r > 0, by_scale);
+        join(cols, w.shift, add_shift || r > 0, by_shift);
+    }
 }
 
 /* f' dx * scale + z dscale + dshift, z = f(x) */
@@ -204,8 +266,9 @@ static void forward_tangent(tensor_t *t)
 {
     float *keep = graph_scratch(t->graph), *z = keep + 2 * t->rows;
     bool centred = t->attr.i[0] != 0;
-    normalise(t->rows, t->cols, centred, (float)t->attr.f[0], t->in[0]->value, z, keep);
-    slope(t->rows, t->cols, centred, t->in[1]->value, z, keep, false, t->value);
+    const float *none[] = {NULL, NULL};
+    normalise(t->rows, t->cols, centred, (float)t->attr.f[0], t->in[0]->value, none, z, keep);
+    slope(t->rows, t->cols, centred, t->in[1]->value, z, keep, t->value);
 }
 
 /* As example_stop: it is constant in x. */

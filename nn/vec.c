@@ -117,6 +117,18 @@ VEC_KERNEL void vec_col_dot(int64_t rows, int64_t cols, const float *a, const fl
     col_sums(rows, cols, a, b, add, sum);
 }
 
+VEC_KERNEL void vec_mul_col_sum(int64_t rows, int64_t cols, const float *x, float *y, bool add,
+                                float *sum)
+{
+    for (int64_t begin = 0; begin < rows || begin == 0; begin += ROW_BLOCK) {
+        int64_t end = begin + ROW_BLOCK < rows ? begin + ROW_BLOCK : rows;
+#pragma GCC ivdep
+        for (int64_t i = begin * cols; i < end * cols; i++)
+            y[i] *= x[i];
+        col_sums(end - begin, cols, y + begin * cols, NULL, add || begin > 0, sum);
+    }
+}
+
 VEC_KERNEL void vec_softmax(int64_t rows, int64_t cols, const float *x, float *y)
 {
     for (int64_t r = 0; r < rows; r++, x += cols, y += cols) {
@@ -142,29 +154,46 @@ VEC_KERNEL float vec_dot(int64_t n, const float *a, const float *b)
     return lanes_dot(n, a, b);
 }
 
-VEC_INLINE double sum_f64(int64_t n, const float *x, bool squares)
+VEC_INLINE double fold_f64(double *lane)
 {
-    double lane[LANES_F64] = {0};
-    int64_t i = 0;
-    for (; i + LANES_F64 <= n; i += LANES_F64)
-        for (int l = 0; l < LANES_F64; l++)
-            lane[l] += squares ? (double)x[i + l] * (double)x[i + l] : (double)x[i + l];
-    for (int l = 0; i < n; i++, l++)
-        lane[l] += squares ? (double)x[i] * (double)x[i] : (double)x[i];
     for (int width = LANES_F64 / 2; width > 0; width /= 2)
         for (int l = 0; l < width; l++)
             lane[l] += lane[l + width];
     return lane[0];
 }
 
+VEC_INLINE double dot_f64(int64_t n, const float *x, const float *y)
+{
+    double lane[LANES_F64] = {0};
+    int64_t i = 0;
+    for (; i + LANES_F64 <= n; i += LANES_F64)
+        for (int l = 0; l < LANES_F64; l++)
+            lane[l] += (double)x[i + l] * (double)y[i + l];
+    for (int l = 0; i < n; i++, l++)
+        lane[l] += (double)x[i] * (double)y[i];
+    return fold_f64(lane);
+}
+
 VEC_KERNEL double vec_sum_f64(int64_t n, const float *x)
 {
-    return sum_f64(n, x, false);
+    double lane[LANES_F64] = {0};
+    int64_t i = 0;
+    for (; i + LANES_F64 <= n; i += LANES_F64)
+        for (int l = 0; l < LANES_F64; l++)
+            lane[l] += (double)x[i + l];
+    for (int l = 0; i < n; i++, l++)
+        lane[l] += (double)x[i];
+    return fold_f64(lane);
 }
 
 VEC_KERNEL double vec_sum_squares_f64(int64_t n, const float *x)
 {
-    return sum_f64(n, x, true);
+    return dot_f64(n, x, x);
+}
+
+VEC_KERNEL double vec_dot_f64(int64_t n, const float *a, const float *b)
+{
+    return dot_f64(n, a, b);
 }
 
 VEC_KERNEL bool vec_is_finite(int64_t n, const float *x)

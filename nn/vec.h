@@ -21,6 +21,9 @@ void vec_scale_put(int64_t n, float factor, const float *x, bool add, float *y);
 /* y = a b, or y += a b. */
 void vec_mul_put(int64_t n, const float *a, const float *b, bool add, float *y);
 
+/* y = y x, and sum (cols) = its column sums or added to it, as vec_col_sum; y, x (rows, cols). */
+void vec_mul_col_sum(int64_t rows, int64_t cols, const float *x, float *y, bool add, float *sum);
+
 /* y (rows, cols) += row (cols) in each row */
 void vec_add_row(int64_t rows, int64_t cols, const float *row, float *y);
 /* sum (cols) = column sums of x (rows, cols), or added to it. In blocks of 64 rows, so the rounding stays small. */
@@ -36,6 +39,7 @@ float vec_dot(int64_t n, const float *a, const float *b);
 /* In float64, over 8 lanes. */
 double vec_sum_f64(int64_t n, const float *x);
 double vec_sum_squares_f64(int64_t n, const float *x);
+double vec_dot_f64(int64_t n, const float *a, const float *b);
 bool vec_is_finite(int64_t n, const float *x);
 
 /* c (m, n) = alpha op(a) op(b) + beta c in row-major order, with the depth k; a (m, k), or (k, m) where transpose_a, with
