@@ -2,6 +2,7 @@
 #include "nn/summary.h"
 
 #include "cluster/mem.h"
+#include "nn/convolutional.h"
 #include "nn/deep_set.h"
 #include "nn/summary_mlp.h"
 
@@ -12,6 +13,7 @@ const summary_kind_t *const summary_table[SUMMARY_TYPES] = {
     [SUMMARY_IDENTITY] = &summary_kind_identity,
     [SUMMARY_MLP] = &summary_kind_mlp,
     [SUMMARY_DEEP_SET] = &summary_kind_deep_set,
+    [SUMMARY_CONVOLUTIONAL] = &summary_kind_convolutional,
 };
 
 struct summary {
