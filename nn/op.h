@@ -89,9 +89,12 @@ tensor_t *op_segment_sum(graph_t *g, tensor_t *a);
 tensor_t *op_segment_max(graph_t *g, tensor_t *a);
 /* a (elements, c) -> (sets, 2c): means, then 1/2 ln(variance + epsilon), the variance with 1 / n_i. */
 tensor_t *op_segment_moments(graph_t *g, tensor_t *a, double epsilon);
-/* Attention within each set. q (sets * s, E) or (elements or draws, E); k (elements, E), v (elements, V); E and V divisible by
- * `heads`. For each head: softmax(q k' / sqrt(E / heads)) v, heads side by side -> (rows of q, V). A query of an empty
- * set gets zeros. (Vaswani et al. 2017) */
+/* Attention: q (class * s, E), k (class' * p, E), v as k (class' * p, V), both classes ROWS_SETS or finer; E and V divisible by
+ * `heads`. For each head: softmax(q k' / sqrt(E / heads)) v, heads side by side -> (rows of q, V). (Vaswani et al. 2017)
+ * A query sees
+ *     where q and k are of one class and p > 1   the p keys of its own unit (the pixels of its image)
+ *     else                                       all keys of its set: its elements, its draws, or with class' = ROWS_SETS its p keys
+ * and one that sees none gets zeros. */
 tensor_t *op_attention(graph_t *g, tensor_t *q, tensor_t *k, tensor_t *v, int heads);
 
 /* Windows over the time of each series: a (elements, c) -> (graph_derive(stride, 0), kernel * c), row j of a series of n being

@@ -190,33 +190,101 @@ static void segments_are_reduced_and_empty_ones_are_zero(void **state)
     graph_destroy(&g);
 }
 
-/* One entry of one head, by the formula. */
-static double attended(tensor_t *const *in, int64_t row, int64_t set, int64_t head, int64_t col)
+static double score(tensor_t *const *in, int heads, int64_t row, int64_t key, int64_t head)
 {
-    int64_t E = 3, V = 2;
-    double total = 0, sum = 0;
-    for (int64_t r = element_offsets[set]; r < element_offsets[set + 1]; r++) {
-        double score = 0;
-        for (int64_t e = 0; e < E; e++)
-            score += at(in[0], row, head * E + e) * at(in[1], r, head * E + e);
-        double weight = exp(score / sqrt((double)E));
+    int64_t E = in[0]->cols / heads;
+    double sum = 0;
+    for (int64_t e = head * E; e < (head + 1) * E; e++)
+        sum += at(in[0], row, e) * at(in[1], key, e);
+    return sum / sqrt((double)E);
+}
+
+/* One entry of one head over keys [begin, end), by the formula. */
+static double attended(tensor_t *const *in, int heads, int64_t begin, int64_t end, int64_t row,
+                       int64_t col)
+{
+    int64_t head = col / (in[2]->cols / heads);
+    double most = -INFINITY, total = 0, sum = 0;
+    for (int64_t k = begin; k < end; k++)
+        most = fmax(most, score(in, heads, row, k, head));
+    for (int64_t k = begin; k < end; k++) {
+        double weight = exp(score(in, heads, row, k, head) - most);
         total += weight;
-        sum += weight * at(in[2], r, head * V + col);
+        sum += weight * at(in[2], k, col);
     }
     return total > 0 ? sum / total : 0;
 }
 
-static void attention_weighs_the_elements_of_its_set(void **state)
+static const int64_t *offsets_of(int rows_class)
+{
+    static const int64_t each[SETS + 1] = {0, 1, 2, 3, 4};
+    return rows_class == ROWS_SETS    ? each
+           : rows_class == ROWS_DRAWS ? draw_offsets
+                                      : element_offsets;
+}
+
+typedef struct {
+    int queries, keys;
+    int64_t of_q, of_k; // rows a unit
+    int heads;
+    int64_t E, V; // of a head
+} attention_t;
+
+static void check_attention(const attention_t *c)
+{
+    graph_t *g = new_graph(GRAPH_FORWARD);
+    tensor_t *in[] = {graph_input(g, c->queries, c->of_q, c->heads * c->E),
+                      graph_input(g, c->keys, c->of_k, c->heads * c->E),
+                      graph_input(g, c->keys, c->of_k, c->heads * c->V)};
+    tensor_t *y = op_attention(g, in[0], in[1], in[2], c->heads);
+    bool units = c->queries == c->keys && c->of_k > 1;
+    const int64_t *of_q = offsets_of(c->queries), *of_k = offsets_of(c->keys);
+    run(g, y, 3, in);
+    for (int64_t i = 0; i < SETS; i++)
+        for (int64_t row = of_q[i] * c->of_q; row < of_q[i + 1] * c->of_q; row++) {
+            int64_t unit = row / c->of_q;
+            int64_t begin = (units ? unit : of_k[i]) * c->of_k;
+            int64_t end = (units ? unit + 1 : of_k[i + 1]) * c->of_k;
+            for (int64_t col = 0; col < y->cols; col++)
+                assert_close(at(y, row, col), attended(in, c->heads, begin, end, row, col));
+        }
+    graph_destroy(&g);
+}
+
+static void attention_weighs_what_a_query_sees(void **state)
+{
+    (void)state;
+    static const attention_t cases[] = {
+        {ROWS_SETS, ROWS_ELEMENTS, 3, 1, 2, 3, 2},
+        {ROWS_ELEMENTS, ROWS_ELEMENTS, 1, 1, 4, 16, 16},
+        {ROWS_DRAWS, ROWS_ELEMENTS, 1, 1, 1, 8, 12},
+        {ROWS_ELEMENTS, ROWS_SETS, 1, 5, 2, 24, 8},
+        {ROWS_DRAWS, ROWS_DRAWS, 2, 7, 3, 5, 1},
+        {ROWS_SETS, ROWS_SETS, 70, 40, 1, 40, 17},
+        {ROWS_ELEMENTS, ROWS_DRAWS, 2, 3, 2, 17, 9},
+        {ROWS_SETS, ROWS_SETS, 1, 1, 2, 4, 4},
+        {ROWS_DRAWS, ROWS_DRAWS, 1, 1, 2, 4, 4},
+        {ROWS_DRAWS, ROWS_DRAWS, 3, 128, 2, 4, 64},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++)
+        check_attention(&cases[k]);
+}
+
+/* Scores of some hundreds: their exponentials are out of range; rounded to 2^-15, so weights are sure to 1e-4. */
+static void attention_of_large_scores_is_finite(void **state)
 {
     (void)state;
     graph_t *g = new_graph(GRAPH_FORWARD);
-    tensor_t *in[] = {graph_input(g, ROWS_SETS, 3, 6), graph_input(g, ROWS_ELEMENTS, 1, 6),
-                      graph_input(g, ROWS_ELEMENTS, 1, 4)};
-    tensor_t *y = op_attention(g, in[0], in[1], in[2], 2);
-    run(g, y, 3, in);
-    for (int64_t row = 0; row < 3 * SETS; row++)
-        for (int64_t c = 0; c < 4; c++)
-            assert_close(at(y, row, c), attended(in, row, row / 3, c / 2, c % 2));
+    tensor_t *x = graph_input(g, ROWS_ELEMENTS, 1, 2);
+    tensor_t *in[] = {graph_keep(g, op_scale(g, x, 700, 0)), x, x};
+    tensor_t *y = op_attention(g, in[0], x, x, 1);
+    run(g, y, 1, &x);
+    for (int64_t i = 0; i < SETS; i++)
+        for (int64_t r = element_offsets[i]; r < element_offsets[i + 1]; r++)
+            for (int64_t c = 0; c < 2; c++) {
+                double expected = attended(in, 1, element_offsets[i], element_offsets[i + 1], r, c);
+                assert_true(fabs(at(y, r, c) - expected) < 2e-4);
+            }
     graph_destroy(&g);
 }
 
@@ -311,7 +379,8 @@ int main(void)
         cmocka_unit_test(shape_ops_move_entries),
         cmocka_unit_test(expand_repeats_the_row_of_the_set),
         cmocka_unit_test(segments_are_reduced_and_empty_ones_are_zero),
-        cmocka_unit_test(attention_weighs_the_elements_of_its_set),
+        cmocka_unit_test(attention_weighs_what_a_query_sees),
+        cmocka_unit_test(attention_of_large_scores_is_finite),
         cmocka_unit_test(norms_have_unit_rows),
         cmocka_unit_test(reductions_follow_their_formulas),
         cmocka_unit_test(dropout_drops_its_rate_and_keeps_the_mean),
