@@ -5,6 +5,7 @@
 #include "nn/convolutional.h"
 #include "nn/deep_set.h"
 #include "nn/summary_mlp.h"
+#include "nn/time_series_network.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@ const summary_kind_t *const summary_table[SUMMARY_TYPES] = {
     [SUMMARY_MLP] = &summary_kind_mlp,
     [SUMMARY_DEEP_SET] = &summary_kind_deep_set,
     [SUMMARY_CONVOLUTIONAL] = &summary_kind_convolutional,
+    [SUMMARY_TIME_SERIES_NETWORK] = &summary_kind_time_series_network,
 };
 
 struct summary {
