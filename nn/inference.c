@@ -2,11 +2,13 @@
 #include "nn/inference.h"
 
 #include "nn/coupling_network.h"
+#include "nn/point_network.h"
 
 #include <string.h>
 
 const inference_kind_t *const inference_table[INFERENCE_TYPES] = {
     [INFERENCE_COUPLING_FLOW] = &inference_kind_coupling_flow,
+    [INFERENCE_POINT] = &inference_kind_point,
 };
 
 static const inference_kind_t *kind_of(inference_type_t type)

@@ -22,7 +22,7 @@
     X(window) X(gru) X(lstm) X(position) X(append_token) X(last_row)                               \
     X(segment_moments) X(attention) X(rms_norm) X(layer_norm) X(dropout) X(row_sum) X(total)       \
     X(mean) X(softmax) X(gaussian) X(stop) X(affine) X(spline) X(whiten) X(unary_slope)            \
-    X(norm_tangent) X(film) X(transport)                                                           \
+    X(norm_tangent) X(film) X(transport) X(ordered) X(pinball)                             \
     X(conv2d) X(pool2d) X(upsample2d) X(crop2d) X(group_norm) X(unit_mean)
 // clang-format on
 
@@ -159,6 +159,13 @@ tensor_t *op_stop(graph_t *g, tensor_t *a); // a, through which no gradient and 
  * its theta and condition, so there data may repeat or be left out.) No gradient flows. At most 4096 rows. */
 tensor_t *op_transport(graph_t *g, tensor_t *theta, tensor_t *z, tensor_t *uniform,
                        tensor_t *condition);
+
+/* Numbers that rise from level to level: raw (R, q d), columns k d .. (k + 1) d of level k; step (1, q), fixed. y_a = step_a + raw_a at
+ * the anchor a; above it y_k = y_k-1 + step_k softplus(raw_k + ln(e - 1)), below it y_k = y_k+1 - step_k softplus(..). */
+tensor_t *op_ordered(graph_t *g, tensor_t *raw, tensor_t *step, int anchor);
+/* Pinball loss of quantiles (R, q d), laid out as above, at the levels tau (1, q), fixed: the mean over k and j of
+ * (y_kj - x_j) (1[y_kj > x_j] - tau_k), x (R, d) -> (R, 1). (Koenker and Bassett 1978) */
+tensor_t *op_pinball(graph_t *g, tensor_t *quantiles, tensor_t *x, tensor_t *level);
 
 /* For tangents; no gradient flows through them. f'(a) of op_unary's f. */
 tensor_t *op_unary_slope(graph_t *g, tensor_t *a, unary_t kind);
