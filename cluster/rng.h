@@ -28,6 +28,7 @@ typedef enum {
     RNG_DIAGNOSE = 6, // index: free
     RNG_CHECK = 7,    // index: free; tests
     RNG_VALIDATE = 8, // index: block of validation rows (noise and times of their loss)
+    RNG_ADAPTER = 9,  // index: length of a set, or which observable; subsets and noise
 } rng_stream_t;
 
 enum { RNG_WORDS = 4 }; // of one Philox block

@@ -98,10 +98,11 @@ typedef struct {
  * for what has the wrong form, an unknown transform with the nearest right one. */
 err_t adapter_config_read(yaml_node_ref_t list, const char *where, arena_t *arena,
                           adapter_config_t *out) ERR_MUST_CHECK;
-/* The list as YAML text ("[]" where there is none), which adapter_config_parse reads back; the caller frees it. */
+/* "adapter:" and the list as YAML text, which adapter_config_parse reads back; the caller frees it. */
 char *adapter_config_text(const adapter_config_t *config);
 err_t adapter_config_parse(const char *text, const char *where, arena_t *arena,
                            adapter_config_t *out) ERR_MUST_CHECK;
+const char *adapter_kind_word(adapter_kind_t kind); // "log"
 /* Each transform with an example, a line each. */
 void adapter_print_kinds(FILE *out);
 
@@ -180,7 +181,7 @@ void adapter_work_destroy(adapter_work_t **w);
 size_t adapter_work_bytes(const adapter_work_t *w);
 /* The batch in the networks' shapes (parameters as they were); its arrays are borrowed from `in` or live in w, valid until
  * the next call. An observable that no transform changes is not copied. `noise` feeds training's random parts; not used in
- * evaluation. A value that a transform can not take gives NaN: ask adapter_reads before. */
+ * evaluation. A value that a transform can not take gives infinity: ask adapter_reads before. */
 batch_t adapter_batch(adapter_work_t *w, const batch_t *in, adapter_mode_t mode, rng_t *noise);
 /* Whether every value of data set i can go through; where not, `why` names it ("y[3] = -1, expected above 0 (log)"). */
 bool adapter_reads(const adapter_t *a, const batch_t *in, int64_t i, char why[ADAPTER_WHY]);
