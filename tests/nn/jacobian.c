@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jacobian.h"
+#include "tests/nn/jacobian.h"
 
 #include <math.h>
 

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "cluster/mem.h"
-#include "made_adapter.h"
+#include "tests/nn/made_adapter.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -6,8 +6,8 @@
 #include <cmocka.h>
 
 #include "cluster/rng.h"
-#include "jacobian.h"
-#include "made_adapter.h"
+#include "tests/nn/jacobian.h"
+#include "tests/nn/made_adapter.h"
 
 #include <math.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "made_adapter.h"
+#include "tests/nn/made_adapter.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "cluster/rng.h"
-#include "jacobian.h"
+#include "tests/nn/jacobian.h"
 #include "nn/constrained.h"
 
 #include <math.h>
