@@ -4,12 +4,14 @@
 #include "cluster/err.h"
 #include "cluster/mem.h"
 #include "nn/time_mlp.h"
+#include "nn/unet.h"
 
 #include <stdlib.h>
 
 struct time_net {
     time_net_config_t config;
-    time_mlp_t *mlp; // the one that config.subnet names; the others NULL
+    time_mlp_t *mlp; // the one that config.subnet names; the other NULL
+    unet_t *unet;
 };
 
 time_net_t *time_net_make(params_t *params, const char *name, const time_net_config_t *config)
@@ -18,10 +20,12 @@ time_net_t *time_net_make(params_t *params, const char *name, const time_net_con
     n->config = *config;
     if (!n->config.out)
         n->config.out = n->config.parameters;
-    CHECK(config->subnet == SUBNET_TIME_MLP && !config->image_conditions,
-          "%s: network %d with %ld channels of an image", name, (int)config->subnet,
-          (long)config->image_conditions);
-    n->mlp = time_mlp_make(params, name, &n->config);
+    CHECK(config->subnet == SUBNET_UNET || !config->image_conditions,
+          "%s: a time_mlp with %ld channels of an image", name, (long)config->image_conditions);
+    if (config->subnet == SUBNET_UNET)
+        n->unet = unet_make(params, name, &n->config);
+    else
+        n->mlp = time_mlp_make(params, name, &n->config);
     return n;
 }
 
@@ -30,6 +34,7 @@ void time_net_destroy(time_net_t **n)
     if (!*n)
         return;
     time_mlp_destroy(&(*n)->mlp);
+    unet_destroy(&(*n)->unet);
     free(*n);
     *n = NULL;
 }
@@ -42,6 +47,8 @@ const time_net_config_t *time_net_config(const time_net_t *n)
 tensor_t *time_net_record(const time_net_t *n, graph_t *g, tensor_t *x, tensor_t *time,
                           tensor_t *condition, tensor_t *image)
 {
+    if (n->unet)
+        return unet_record(n->unet, g, x, time, condition, image);
     CHECK(!image, "a time_mlp takes no image");
     return time_mlp_record(n->mlp, g, x, time, condition);
 }
