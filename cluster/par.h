@@ -58,14 +58,13 @@ range_t par_share(int64_t n, int rank, int size);
 /* Narrows a count to MPI's int; dies when it does not fit. */
 int par_count(int64_t n);
 
-/* The sum of `leaves` blocks of n floats along one fixed binary tree, so that it is the same bit for bit for every number
+/* The sum of `leaves` blocks of n numbers along one fixed binary tree, so that it is the same bit for bit for every number
  * of ranks. Leaf i belongs to rank par_tree_owner(leaves, i, size): contiguous shares, whole subtrees where the number of
  * ranks is a power of two; ranks beyond the leaves own none. mine[k] is this rank's k-th leaf (ascending) and is
  * overwritten. The total lands in `sum` on every rank; `sum` must not be one of the leaves. Nothing is allocated.
  * Collective. */
 int par_tree_owner(int leaves, int leaf, int size);
 range_t par_tree_share(int leaves, int rank, int size); // the leaves of a rank; not collective
-void par_tree_sum_f32(const par_t *par, int leaves, size_t n, float **mine, float *sum);
 void par_tree_sum_f64(const par_t *par, int leaves, size_t n, double **mine, double *sum);
 
 #endif

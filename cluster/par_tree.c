@@ -10,17 +10,12 @@
 
 enum { TREE_TAG = 7 };
 
-typedef void (*tree_add_t)(size_t n, void *into, const void *other);
-
 typedef struct {
     const par_t *par;
     int leaves;
-    size_t n, width; // values, bytes of one
-    MPI_Datatype type;
-    tree_add_t add;
+    size_t n; // values
     range_t own;
-    void **mine;
-    void *received;
+    double **mine, *received;
 } tree_t;
 
 static int tree_ranks(int leaves, int size)
@@ -40,23 +35,13 @@ range_t par_tree_share(int leaves, int rank, int size)
     return rank < ranks ? par_share(leaves, rank, ranks) : (range_t){leaves, leaves};
 }
 
-static void tree_add_f32(size_t n, void *into, const void *other)
+static void tree_add(size_t n, double *into, const double *other)
 {
-    float *a = into;
-    const float *b = other;
     for (size_t i = 0; i < n; i++)
-        a[i] += b[i];
+        into[i] += other[i];
 }
 
-static void tree_add_f64(size_t n, void *into, const void *other)
-{
-    double *a = into;
-    const double *b = other;
-    for (size_t i = 0; i < n; i++)
-        a[i] += b[i];
-}
-
-static void *tree_buffer(const tree_t *t, int64_t leaf)
+static double *tree_buffer(const tree_t *t, int64_t leaf)
 {
     return t->mine[leaf - t->own.begin];
 }
@@ -68,13 +53,13 @@ static void tree_join(const tree_t *t, int64_t left, int64_t right)
     int from = par_tree_owner(t->leaves, (int)right, t->par->size);
     int count = par_count((int64_t)t->n);
     if (to == from && to == t->par->rank) {
-        t->add(t->n, tree_buffer(t, left), tree_buffer(t, right));
+        tree_add(t->n, tree_buffer(t, left), tree_buffer(t, right));
     } else if (from == t->par->rank) {
-        TRY_MPI(MPI_Send(tree_buffer(t, right), count, t->type, to, TREE_TAG, t->par->comm));
+        TRY_MPI(MPI_Send(tree_buffer(t, right), count, MPI_DOUBLE, to, TREE_TAG, t->par->comm));
     } else if (to == t->par->rank) {
-        TRY_MPI(
-            MPI_Recv(t->received, count, t->type, from, TREE_TAG, t->par->comm, MPI_STATUS_IGNORE));
-        t->add(t->n, tree_buffer(t, left), t->received);
+        TRY_MPI(MPI_Recv(t->received, count, MPI_DOUBLE, from, TREE_TAG, t->par->comm,
+                         MPI_STATUS_IGNORE));
+        tree_add(t->n, tree_buffer(t, left), t->received);
     }
 }
 
@@ -91,25 +76,12 @@ static void tree_node(const tree_t *t, int64_t k, int64_t width)
         tree_join(t, begin, middle);
 }
 
-static void tree_sum(tree_t *t, void *sum)
-{
-    CHECK(t->leaves > 0, "a sum of %d blocks", t->leaves);
-    t->own = par_tree_share(t->leaves, t->par->rank, t->par->size);
-    t->received = sum;
-    tree_node(t, 0, 1);
-    if (t->par->rank == 0 && t->n > 0)
-        memcpy(sum, tree_buffer(t, 0), t->n * t->width);
-    par_broadcast(t->par, 0, t->n * t->width, sum);
-}
-
-void par_tree_sum_f32(const par_t *par, int leaves, size_t n, float **mine, float *sum)
-{
-    tree_t t = {par, leaves, n, sizeof *sum, MPI_FLOAT, tree_add_f32, {0, 0}, (void **)mine, NULL};
-    tree_sum(&t, sum);
-}
-
 void par_tree_sum_f64(const par_t *par, int leaves, size_t n, double **mine, double *sum)
 {
-    tree_t t = {par, leaves, n, sizeof *sum, MPI_DOUBLE, tree_add_f64, {0, 0}, (void **)mine, NULL};
-    tree_sum(&t, sum);
+    CHECK(leaves > 0, "a sum of %d blocks", leaves);
+    tree_t t = {par, leaves, n, par_tree_share(leaves, par->rank, par->size), mine, sum};
+    tree_node(&t, 0, 1);
+    if (par->rank == 0 && n > 0)
+        memcpy(sum, tree_buffer(&t, 0), n * sizeof *sum);
+    par_broadcast(par, 0, n * sizeof *sum, sum);
 }

@@ -231,6 +231,7 @@ static err_t save_checkpoint(loop_t *loop)
     training_t *t = loop->t;
     double now = log_clock(), before = t->seconds;
     t->seconds += now - loop->started;
+    trainer_collect(t->trainer);
     err_t mine = t->job->par->rank == 0 ? checkpoint_save(t, loop->checkpoint) : OK;
     t->seconds = before;
     loop->saved = now;

@@ -2,7 +2,9 @@
 #include "coordinator/trainer.h"
 
 #include "cluster/mem.h"
+#include "coordinator/exchange.h"
 #include "coordinator/subset.h"
+#include "nn/vec.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -22,9 +24,13 @@ struct trainer {
     int n_mine;
     int *mine;        // slices of this rank
     float **gradient; // [n_mine] -> (params_size)
-    double **loss;    // [n_mine] -> (1)
-    float *sum;       // (params_size)
     float *raw;       // (params_size) weights put aside by trainer_use_average
+    exchange_t *exchange;
+    bool last; // the slice at work is this rank's last
+    int *open,
+        *total; // (buckets): weight tensors in it whose gradient is not final yet; all that can be
+    double **loss;   // [slices] -> one of `numbers`
+    double *numbers; // (slices + buckets) of this step: losses, then sums of squares
 };
 
 batch_t batch_of_rows(const rows_t *rows, int64_t begin, int64_t end, const float **fields)
@@ -47,6 +53,37 @@ static void deal_slices(trainer_t *t)
             t->mine[t->n_mine++] = s;
 }
 
+// Buckets that a weight tensor lies in: [begin, end).
+static range_t buckets_of(const trainer_t *t, int id)
+{
+    const param_t *p = params_at(amortizer_params(t->amortizer), id);
+    range_t first = exchange_bucket(t->exchange, 0);
+    int64_t size = first.end - first.begin;
+    return (range_t){p->offset / size, (p->offset + p->rows * p->cols - 1) / size + 1};
+}
+
+static void count_tensors(trainer_t *t)
+{
+    params_t *params = amortizer_params(t->amortizer);
+    t->open = MEM_NEW(int, exchange_buckets(t->exchange) + 1);
+    t->total = MEM_NEW(int, exchange_buckets(t->exchange) + 1);
+    for (int id = 0; id < params_count(params); id++) {
+        range_t in = buckets_of(t, id);
+        for (int64_t b = in.begin; b < in.end && params_at(params, id)->trainable; b++)
+            t->total[b]++;
+    }
+}
+
+// In the last slice of a rank: buckets that are full go on their way while earlier layers still go backward.
+static void gradient_is_final(void *trainer, int id)
+{
+    trainer_t *t = trainer;
+    range_t in = buckets_of(t, id);
+    for (int64_t b = in.begin; b < in.end && t->last; b++)
+        if (--t->open[b] == 0)
+            exchange_ready(t->exchange, (int)b);
+}
+
 trainer_t *trainer_create(const par_t *par, const trainer_config_t *config, const schema_t *schema,
                           amortizer_t *amortizer)
 {
@@ -61,13 +98,14 @@ trainer_t *trainer_create(const par_t *par, const trainer_config_t *config, cons
     t->fields = MEM_NEW(const float *, schema->n_observables);
     deal_slices(t);
     t->gradient = MEM_NEW(float *, t->n_mine + 1);
-    t->loss = MEM_NEW(double *, t->n_mine + 1);
-    for (int k = 0; k < t->n_mine; k++) {
+    for (int k = 0; k < t->n_mine; k++)
         t->gradient[k] = MEM_NEW(float, n);
-        t->loss[k] = MEM_NEW(double, 1);
-    }
-    t->sum = MEM_NEW(float, n);
     t->raw = MEM_NEW(float, n);
+    t->exchange = exchange_create(par, config->slices, (int64_t)n, t->gradient);
+    t->loss = MEM_NEW(double *, config->slices);
+    t->numbers = MEM_NEW(double, config->slices + exchange_buckets(t->exchange));
+    count_tensors(t);
+    amortizer_watch(t->train, gradient_is_final, t);
     return t;
 }
 
@@ -76,14 +114,15 @@ void trainer_destroy(trainer_t **trainer)
     trainer_t *t = *trainer;
     if (t == NULL)
         return;
-    for (int k = 0; k < t->n_mine; k++) {
+    exchange_destroy(&t->exchange);
+    for (int k = 0; k < t->n_mine; k++)
         free(t->gradient[k]);
-        free(t->loss[k]);
-    }
     free(t->gradient);
-    free(t->loss);
     free(t->mine);
-    free(t->sum);
+    free(t->open);
+    free(t->total);
+    free(t->loss);
+    free(t->numbers);
     free(t->raw);
     free(t->fields);
     rows_destroy(&t->cut);
@@ -122,27 +161,74 @@ void trainer_add(trainer_t *t, int64_t step, int k, const rows_t *rows)
     double progress = t->config.schedule.total > 0
                           ? fmin(1.0, (double)step / (double)t->config.schedule.total)
                           : 0.0;
-    *t->loss[k] = amortizer_loss(t->train, &batch, progress, &noise, t->gradient[k]);
+    t->last = k == t->n_mine - 1;
+    memcpy(t->open, t->total, (size_t)exchange_buckets(t->exchange) * sizeof *t->open);
+    t->numbers[t->mine[k]] = amortizer_loss(t->train, &batch, progress, &noise, t->gradient[k]);
+}
+
+// Along the tree of par.h, which every rank walks alone: all have all numbers.
+static double sum_of_losses(trainer_t *t)
+{
+    const par_t alone = par_alone();
+    double sum = 0;
+    for (int i = 0; i < t->config.slices; i++)
+        t->loss[i] = &t->numbers[i];
+    par_tree_sum_f64(&alone, t->config.slices, 1, t->loss, &sum);
+    return sum;
+}
+
+// The mean loss, and the norm of the mean gradient: the same on every rank, since each number has one rank that knows it and
+// all others add zero.
+static void agree_on_numbers(trainer_t *t, double rows, double *loss, double *norm)
+{
+    int slices = t->config.slices, buckets = exchange_buckets(t->exchange);
+    double *squares = t->numbers + slices, sum = 0;
+    range_t share = exchange_share(t->exchange);
+    for (int64_t b = share.begin; b < share.end; b++) {
+        range_t floats = exchange_bucket(t->exchange, (int)b);
+        squares[b] =
+            vec_sum_squares_f64(floats.end - floats.begin, exchange_sum(t->exchange, (int)b));
+    }
+    TRY_MPI(MPI_Allreduce(MPI_IN_PLACE, t->numbers, slices + buckets, MPI_DOUBLE, MPI_SUM,
+                          t->par->comm));
+    for (int b = 0; b < buckets; b++)
+        sum += squares[b];
+    *loss = sum_of_losses(t) / rows;
+    *norm = sqrt(sum) / rows;
+    memset(t->numbers, 0, (size_t)(slices + buckets) * sizeof *t->numbers);
+}
+
+static void step_share(trainer_t *t, float factor)
+{
+    range_t share = exchange_share(t->exchange);
+    for (int64_t b = share.begin; b < share.end; b++) {
+        range_t floats = exchange_bucket(t->exchange, (int)b);
+        adamw_update(t->optimizer, floats.begin, floats.end, factor,
+                     exchange_sum(t->exchange, (int)b));
+    }
+    exchange_spread(t->exchange, params_value(amortizer_params(t->amortizer)));
 }
 
 err_t trainer_finish_step(trainer_t *t, int64_t step, double *loss, double *norm)
 {
-    int64_t n = params_size(amortizer_params(t->amortizer));
-    double total = 0;
-    par_tree_sum_f64(t->par, t->config.slices, 1, t->loss, &total);
-    par_tree_sum_f32(t->par, t->config.slices, (size_t)n, t->gradient, t->sum);
     int64_t rows = t->config.slices * t->config.slice_rows;
-    float share = 1.0f / (float)rows;
-    for (int64_t i = 0; i < n; i++)
-        t->sum[i] *= share;
-    *loss = total / (double)rows;
-    *norm = adamw_step(t->optimizer, schedule_rate(&t->config.schedule, step), t->sum);
+    exchange_finish(t->exchange);
+    agree_on_numbers(t, (double)rows, loss, norm);
     if (!isfinite(*loss) || !isfinite(*norm))
         return err_fail(ERR_DIVERGED,
                         "step %ld: loss %g, gradient norm %g: the last good checkpoint is kept; "
                         "try a smaller train.learning_rate or train.clip_norm",
                         (long)step, *loss, *norm);
+    adamw_begin(t->optimizer, schedule_rate(&t->config.schedule, step), *norm);
+    step_share(t, 1.0f / (float)rows);
     return OK;
+}
+
+void trainer_collect(trainer_t *t)
+{
+    exchange_spread(t->exchange, adamw_moment1(t->optimizer));
+    exchange_spread(t->exchange, adamw_moment2(t->optimizer));
+    exchange_spread(t->exchange, adamw_average(t->optimizer));
 }
 
 static double validate_block(trainer_t *t, const rows_t *rows, int64_t block)
@@ -176,6 +262,7 @@ void trainer_use_average(trainer_t *t)
     params_t *params = amortizer_params(t->amortizer);
     size_t bytes = (size_t)params_size(params) * sizeof(float);
     memcpy(t->raw, params_value(params), bytes);
+    exchange_spread(t->exchange, adamw_average(t->optimizer));
     if (t->config.adamw.average_decay > 0)
         memcpy(params_value(params), adamw_average(t->optimizer), bytes);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One training step over ranks: each slice's loss and gradient alone, summed along a fixed binary tree, then the same
- * AdamW step everywhere. The weights after a step are the same bit for bit for any number of ranks.
+ * One training step over ranks: each slice's loss and gradient alone, summed along a fixed binary tree (exchange.h) while the
+ * last slice still goes backward; then each rank steps its share of the weights with AdamW, and all get them. The weights
+ * after a step are the same bit for bit for any number of ranks.
  */
 #ifndef COORDINATOR_TRAINER_H
 #define COORDINATOR_TRAINER_H
@@ -25,15 +26,18 @@ typedef struct trainer trainer_t;
 /* Borrows par, schema and amortizer. Each rank plans memory for one slice at a time. Collective in that all ranks do it. */
 trainer_t *trainer_create(const par_t *par, const trainer_config_t *config, const schema_t *schema,
                           amortizer_t *amortizer);
-void trainer_destroy(trainer_t **t);
+void trainer_destroy(trainer_t **t); // collective
 adamw_t *trainer_optimizer(trainer_t *t);
+/* Moments and moving average are up to date on the rank whose share they are in; after this on all, as a checkpoint needs
+ * them. Collective. */
+void trainer_collect(trainer_t *t);
 double trainer_rate(const trainer_t *t, int64_t step); // learning rate of a step
 double trainer_flops(const trainer_t *t);              // of the slice added last
 /* Slices of this rank: count, and the number of the k-th. */
 int trainer_slice_count(const trainer_t *t);
 int trainer_slice(const trainer_t *t, int k);
 
-/* Hands in slice k of this rank for the running step. Not collective. */
+/* Hands in slice k of this rank for the running step, k = 0, 1, ... in order. Not collective. */
 void trainer_add(trainer_t *t, int64_t step, int k, const rows_t *rows);
 /* Ends the step: sums, steps the optimizer. `loss` is the batch's mean, `norm` the gradient's. ERR_DIVERGED on every rank
  * when either is not finite; the weights are then as before the step. Collective. */
@@ -42,7 +46,7 @@ err_t trainer_finish_step(trainer_t *t, int64_t step, double *loss, double *norm
 /* Mean loss over these rows (the same on every rank), under the averaged weights, without dropout and with noise that is the
  * same each time, in blocks of fixed size dealt over ranks. Collective. */
 double trainer_validate(trainer_t *t, const rows_t *rows);
-/* Puts the averaged weights into the network and the raw ones aside, and back. Not collective. */
+/* Puts the averaged weights into the network and the raw ones aside: collective. And back: not. */
 void trainer_use_average(trainer_t *t);
 void trainer_use_raw(trainer_t *t);
 

@@ -10,10 +10,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The numbers of one step, in the letters of Loshchilov and Hutter (2019), algorithm 2. */
+typedef struct {
+    float clip; // what the gradient is multiplied with
+    float beta1, beta2;
+    float alpha;          // learning rate / (1 - beta1^t)
+    float root;           // 1 / (1 - beta2^t)
+    float epsilon, decay; // decay: learning rate * weight decay
+    float share;          // of the weights in the moving average
+} step_t;
+
 struct adamw {
     params_t *params;
     adamw_config_t config;
     int64_t steps;
+    step_t step;                        // the running one
     float *moment1, *moment2, *average; // (params_size)
 };
 
@@ -51,17 +62,9 @@ void adamw_destroy(adamw_t **o)
     *o = NULL;
 }
 
-/* The numbers of one step, in the letters of Loshchilov and Hutter (2019), algorithm 2. */
-typedef struct {
-    float clip; // what the gradient is multiplied with
-    float beta1, beta2;
-    float alpha;          // learning rate / (1 - beta1^t)
-    float root;           // 1 / (1 - beta2^t)
-    float epsilon, decay; // decay: learning rate * weight decay
-} step_t;
-
+/* One pass over all that a step reads and writes; a: the moving average. */
 static VEC_KERNEL void update(int64_t n, const step_t *s, const float *g, float *m, float *v,
-                              float *w)
+                              float *w, float *a)
 {
     step_t p = *s;
 #pragma GCC ivdep
@@ -69,52 +72,66 @@ static VEC_KERNEL void update(int64_t n, const step_t *s, const float *g, float 
         float gi = g[i] * p.clip;
         float mi = p.beta1 * m[i] + (1.0f - p.beta1) * gi;
         float vi = p.beta2 * v[i] + (1.0f - p.beta2) * gi * gi;
+        float wi = w[i] - (p.alpha * mi / (sqrtf(vi * p.root) + p.epsilon) + p.decay * w[i]);
         m[i] = mi;
         v[i] = vi;
-        w[i] -= p.alpha * mi / (sqrtf(vi * p.root) + p.epsilon) + p.decay * w[i];
+        w[i] = wi;
+        a[i] = p.share == 1.0f ? wi : a[i] + p.share * (wi - a[i]);
     }
 }
 
-static VEC_KERNEL void follow(int64_t n, float share, const float *w, float *average)
+void adamw_begin(adamw_t *o, double learning_rate, double norm)
 {
-    for (int64_t i = 0; i < n; i++)
-        average[i] += share * (w[i] - average[i]);
+    const adamw_config_t *c = &o->config;
+    CHECK(isfinite(norm), "a step with a gradient of norm %g", norm);
+    o->steps++;
+    double t = (double)o->steps, warm = (1.0 + t) / (10.0 + t);
+    bool clipped = c->clip_norm > 0 && norm > c->clip_norm;
+    o->step = (step_t){.clip = clipped ? (float)(c->clip_norm / norm) : 1,
+                       .beta1 = (float)c->beta1,
+                       .beta2 = (float)c->beta2,
+                       .alpha = (float)(learning_rate / (1 - pow(c->beta1, t))),
+                       .root = (float)(1 / (1 - pow(c->beta2, t))),
+                       .epsilon = (float)c->epsilon,
+                       .decay = (float)(learning_rate * c->weight_decay),
+                       .share = (float)(1 - fmin(warm, c->average_decay))};
 }
 
-static void average_tensor(adamw_t *o, const param_t *t)
+/* Floats [begin, end) of the block, all of one tensor; gradient: of the first of them. */
+static void update_part(adamw_t *o, const param_t *p, int64_t begin, int64_t end, float factor,
+                        const float *gradient)
 {
-    double decay = o->config.average_decay;
-    double warm = (1.0 + (double)o->steps) / (10.0 + (double)o->steps);
-    const float *w = params_value(o->params) + t->offset;
-    int64_t n = t->rows * t->cols;
-    if (t->trainable && decay > 0)
-        follow(n, (float)(1 - (warm < decay ? warm : decay)), w, o->average + t->offset);
+    step_t s = o->step;
+    float *w = params_value(o->params) + begin;
+    s.clip *= factor;
+    s.decay = p->decay ? s.decay : 0;
+    if (p->trainable)
+        update(end - begin, &s, gradient, o->moment1 + begin, o->moment2 + begin, w,
+               o->average + begin);
     else
-        memcpy(o->average + t->offset, w, (size_t)n * sizeof *w);
+        memcpy(o->average + begin, w, (size_t)(end - begin) * sizeof *w);
+}
+
+void adamw_update(adamw_t *o, int64_t begin, int64_t end, float factor, const float *gradient)
+{
+    for (int k = 0; k < params_count(o->params); k++) {
+        const param_t *p = params_at(o->params, k);
+        int64_t first = p->offset, last = p->offset + p->rows * p->cols;
+        first = first > begin ? first : begin;
+        last = last < end ? last : end;
+        if (first < last)
+            update_part(o, p, first, last, factor, gradient + (first - begin));
+    }
 }
 
 double adamw_step(adamw_t *o, double learning_rate, const float *gradient)
 {
-    const adamw_config_t *c = &o->config;
-    double norm = sqrt(vec_sum_squares_f64(params_size(o->params), gradient));
+    int64_t n = params_size(o->params);
+    double norm = sqrt(vec_sum_squares_f64(n, gradient));
     if (!isfinite(norm))
         return norm;
-    o->steps++;
-    double t = (double)o->steps;
-    step_t s = {.clip = c->clip_norm > 0 && norm > c->clip_norm ? (float)(c->clip_norm / norm) : 1,
-                .beta1 = (float)c->beta1,
-                .beta2 = (float)c->beta2,
-                .alpha = (float)(learning_rate / (1 - pow(c->beta1, t))),
-                .root = (float)(1 / (1 - pow(c->beta2, t))),
-                .epsilon = (float)c->epsilon};
-    for (int k = 0; k < params_count(o->params); k++) {
-        const param_t *p = params_at(o->params, k);
-        s.decay = p->decay ? (float)(learning_rate * c->weight_decay) : 0;
-        if (p->trainable)
-            update(p->rows * p->cols, &s, gradient + p->offset, o->moment1 + p->offset,
-                   o->moment2 + p->offset, params_value(o->params) + p->offset);
-        average_tensor(o, p);
-    }
+    adamw_begin(o, learning_rate, norm);
+    adamw_update(o, 0, n, 1, gradient);
     return norm;
 }
 

@@ -24,6 +24,10 @@ adamw_t *adamw_create(params_t *params, const adamw_config_t *config); // borrow
 void adamw_destroy(adamw_t **o);
 /* One step with the mean gradient; returns its norm before clipping. A norm that is not finite changes nothing. */
 double adamw_step(adamw_t *o, double learning_rate, const float *gradient);
+/* The same in parts, which several ranks may share: adamw_begin counts the step, given the norm (finite) of the mean
+ * gradient; then each float of the block is stepped once. gradient: of floats [begin, end), times `factor` the mean's. */
+void adamw_begin(adamw_t *o, double learning_rate, double norm);
+void adamw_update(adamw_t *o, int64_t begin, int64_t end, float factor, const float *gradient);
 /* State for a checkpoint: (params_size) each, and the count of steps. Borrowed; may be written. */
 float *adamw_moment1(adamw_t *o);
 float *adamw_moment2(adamw_t *o);

@@ -16,6 +16,7 @@
 #include "cluster/err.h"
 #include "cluster/rng.h"
 #include "nn/batch.h"
+#include "nn/graph.h"
 #include "nn/inference.h"
 #include "nn/params.h"
 #include "nn/summary.h"
@@ -116,6 +117,8 @@ double amortizer_work_flops(
  * `gradient` (params_size floats); else it may be NULL. A value that is not finite is returned as it is. */
 double amortizer_loss(amortizer_work_t *w, const batch_t *batch, double progress, rng_t *noise,
                       float *gradient);
+/* WORK_TRAIN: from now on amortizer_loss tells `watch` of weights whose gradient is final (graph_backward_watched). */
+void amortizer_watch(amortizer_work_t *w, graph_watch_t *watch, void *user);
 
 /* WORK_EVALUATE, the following. Whether the inference network has a density. */
 bool amortizer_has_density(const amortizer_t *a);

@@ -142,7 +142,14 @@ double amortizer_loss(amortizer_work_t *w, const batch_t *batch, double progress
         kind->fill_noise(w->a->member[k].inference, &w->noise[k], batch->n, progress, noise);
     graph_forward(w->data);
     if (w->mode == WORK_TRAIN)
-        graph_backward(w->data, gradient);
+        graph_backward_watched(w->data, gradient, w->watch, w->watcher);
     w->flops = graph_flops(w->data);
     return (double)w->loss->value[0];
+}
+
+void amortizer_watch(amortizer_work_t *w, graph_watch_t *watch, void *user)
+{
+    CHECK(w->mode == WORK_TRAIN, "gradients are watched in WORK_TRAIN");
+    w->watch = watch;
+    w->watcher = user;
 }

@@ -19,6 +19,8 @@ struct amortizer_work {
     int64_t *offsets[GRAPH_MAX_GROUPS]; // (max_sets + 1)
     float *scratch;
     double *u;
+    graph_watch_t *watch;
+    void *watcher;
     double flops, eval_before; // of the data graph in the last call; of the evaluators before it
     /* WORK_EVALUATE */
     void *eval[AMORTIZER_MAX_MEMBERS];

@@ -23,6 +23,7 @@ struct graph {
     int n, room;
     tensor_t **node; // (n), in the order of recording
     tensor_t **leaf; // [params_count]: the tensor of each weight, or NULL
+    int *last_back;  // [params_count]: the node that adds to its gradient last, or -1
     tensor_t *loss;  // NULL in a forward graph
     bool sealed;
     float *memory, *scratch;
@@ -42,8 +43,10 @@ graph_t *graph_create(graph_mode_t mode, params_t *params, const graph_limits_t 
     g->mode = mode;
     g->params = params;
     g->limits = *limits;
-    if (params != NULL)
+    if (params != NULL) {
         g->leaf = MEM_NEW(tensor_t *, params_count(params) + 1);
+        g->last_back = MEM_NEW(int, params_count(params) + 1);
+    }
     g->each = MEM_NEW(int64_t, limits->sets + 1);
     g->equal = MEM_NEW(int64_t, limits->sets + 1);
     for (int64_t i = 0; i <= limits->sets; i++)
@@ -59,6 +62,7 @@ void graph_destroy(graph_t **g)
         free((*g)->node[i]);
     free((*g)->node);
     free((*g)->leaf);
+    free((*g)->last_back);
     for (int k = 0; k < (*g)->n_derived; k++)
         free((*g)->derived[k].offsets);
     free((*g)->each);
@@ -203,6 +207,16 @@ static void forget_wants(graph_t *g)
     free(reached);
 }
 
+static void find_last_back(graph_t *g)
+{
+    for (int id = 0; g->params != NULL && id < params_count(g->params); id++)
+        g->last_back[id] = -1;
+    for (int i = g->n - 1; i >= 0; i--)
+        for (int k = 0; k < g->node[i]->n_in; k++)
+            if (g->node[i]->wants_grad && g->node[i]->in[k]->param >= 0)
+                g->last_back[g->node[i]->in[k]->param] = i;
+}
+
 void graph_seal(graph_t *g, tensor_t *loss)
 {
     CHECK(!g->sealed, "graph_seal called twice");
@@ -217,6 +231,7 @@ void graph_seal(graph_t *g, tensor_t *loss)
     find_wants(g);
     if (loss != NULL)
         forget_wants(g);
+    find_last_back(g);
     g->memory = graph_plan(g, g->n, g->node, &g->scratch, &g->bytes);
     for (int i = 0; i < g->n; i++)
         if (g->node[i]->param >= 0)
@@ -305,10 +320,36 @@ void graph_forward(graph_t *g)
     graph_forward_from(g, 0);
 }
 
+/* Floats of the block from the end of tensor `id` to the next one. */
+static size_t floats_between(const params_t *p, int id)
+{
+    const param_t *t = params_at(p, id);
+    int64_t next = id + 1 < params_count(p) ? params_at(p, id + 1)->offset : params_size(p);
+    return (size_t)(next - t->offset - t->rows * t->cols);
+}
+
+static void clear_weight(const params_t *p, int id, float *gradient)
+{
+    const param_t *t = params_at(p, id);
+    memset(gradient + t->offset, 0, (size_t)(t->rows * t->cols) * sizeof *gradient);
+}
+
+/* Zeros where no op will put anything: what ops put needs none first. */
+static void begin_weights(graph_t *g, float *gradient)
+{
+    for (int id = 0; id < params_count(g->params); id++) {
+        const param_t *p = params_at(g->params, id);
+        if (!p->trainable)
+            clear_weight(g->params, id, gradient);
+        memset(gradient + p->offset + p->rows * p->cols, 0,
+               floats_between(g->params, id) * sizeof *gradient);
+    }
+}
+
 static void begin_gradients(graph_t *g, float *gradient)
 {
     if (gradient != NULL)
-        memset(gradient, 0, (size_t)params_size(g->params) * sizeof *gradient);
+        begin_weights(g, gradient);
     for (int i = 0; i < g->n; i++) {
         tensor_t *t = g->node[i];
         t->grad_begun = false;
@@ -319,12 +360,35 @@ static void begin_gradients(graph_t *g, float *gradient)
     }
 }
 
-void graph_backward(graph_t *g, float *gradient)
+/* The weights whose gradients are final after the backward of node i. */
+static void tell_final(const graph_t *g, int i, graph_watch_t *watch, void *user)
 {
-    CHECK(g->mode != GRAPH_FORWARD, "graph_backward on a forward graph");
-    begin_gradients(g, gradient);
-    if (!g->loss->wants_grad)
-        return;
+    const tensor_t *t = g->node[i];
+    for (int k = 0; k < t->n_in; k++) {
+        int id = t->in[k]->param;
+        bool again = false;
+        for (int j = 0; j < k; j++)
+            again |= t->in[j] == t->in[k];
+        if (id >= 0 && !again && t->in[k]->grad_begun && g->last_back[id] == i)
+            watch(user, id);
+    }
+}
+
+/* Weights that no gradient reached. */
+static void end_weights(const graph_t *g, float *gradient, graph_watch_t *watch, void *user)
+{
+    for (int id = 0; id < params_count(g->params); id++) {
+        const tensor_t *leaf = g->leaf[id];
+        if (!params_at(g->params, id)->trainable || (leaf != NULL && leaf->grad_begun))
+            continue;
+        clear_weight(g->params, id, gradient);
+        if (watch != NULL)
+            watch(user, id);
+    }
+}
+
+static void backward_nodes(graph_t *g, graph_watch_t *watch, void *user)
+{
     grad_add(g->loss)[0] = 1;
     for (int i = g->n - 1; i >= 0; i--) {
         tensor_t *t = g->node[i];
@@ -332,7 +396,24 @@ void graph_backward(graph_t *g, float *gradient)
             t->kind->backward(t);
         else if (t->kind == NULL && t->param < 0)
             grad_add(t); // an input that the loss does not depend on: zeros
+        if (t->kind != NULL && watch != NULL)
+            tell_final(g, i, watch, user);
     }
+}
+
+void graph_backward_watched(graph_t *g, float *gradient, graph_watch_t *watch, void *user)
+{
+    CHECK(g->mode != GRAPH_FORWARD, "graph_backward on a forward graph");
+    begin_gradients(g, gradient);
+    if (g->loss->wants_grad)
+        backward_nodes(g, watch, user);
+    if (gradient != NULL)
+        end_weights(g, gradient, watch, user);
+}
+
+void graph_backward(graph_t *g, float *gradient)
+{
+    graph_backward_watched(g, gradient, NULL, NULL);
 }
 
 float *grad_add(tensor_t *t)

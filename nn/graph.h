@@ -70,6 +70,10 @@ void graph_forward_from(graph_t *g, int stage);
 /* Gradient of the loss by every weight: overwrites `gradient` (params_size floats, laid out as the params; NULL only
  * without params and in a slope graph). */
 void graph_backward(graph_t *g, float *gradient);
+/* The same, with word of each trainable weight tensor as soon as its gradient is final, once a tensor: `id` in the params.
+ * Fixed weights and the floats between tensors are final (zero) from the start. */
+typedef void graph_watch_t(void *user, int id);
+void graph_backward_watched(graph_t *g, float *gradient, graph_watch_t *watch, void *user);
 
 graph_mode_t graph_mode(const graph_t *g);
 size_t graph_bytes(const graph_t *g); // planned memory

@@ -149,19 +149,7 @@ static double whole_tree(int leaves, int i, int k, int width)
     return whole_tree(leaves, i, 2 * k, 2 * width) + whole_tree(leaves, i, 2 * k + 1, 2 * width);
 }
 
-static float whole_tree_f32(int leaves, int i, int k, int width)
-{
-    int begin = k * leaves / width, end = (k + 1) * leaves / width;
-    if (end - begin == 1)
-        return (float)leaf_value(begin, i);
-    int middle = (2 * k + 1) * leaves / (2 * width);
-    if (middle == begin || middle == end)
-        return whole_tree_f32(leaves, i, middle == begin ? 2 * k + 1 : 2 * k, 2 * width);
-    return whole_tree_f32(leaves, i, 2 * k, 2 * width) +
-           whole_tree_f32(leaves, i, 2 * k + 1, 2 * width);
-}
-
-static void tree_sum_is_the_fixed_tree_in_double(void **state)
+static void tree_sum_is_the_fixed_tree(void **state)
 {
     const par_t *par = ranks(state);
     for (int leaves = 1; leaves <= MAX_LEAVES; leaves++) {
@@ -175,23 +163,6 @@ static void tree_sum_is_the_fixed_tree_in_double(void **state)
         par_tree_sum_f64(par, leaves, N, mine, sum);
         for (int i = 0; i < N; i++)
             assert_true(sum[i] == whole_tree(leaves, i, 0, 1));
-    }
-}
-
-static void tree_sum_is_the_fixed_tree_in_float(void **state)
-{
-    const par_t *par = ranks(state);
-    for (int leaves = 1; leaves <= MAX_LEAVES; leaves++) {
-        range_t own = par_tree_share(leaves, par->rank, par->size);
-        float block[MAX_LEAVES][N], *mine[MAX_LEAVES], sum[N];
-        for (int64_t leaf = own.begin; leaf < own.end; leaf++) {
-            mine[leaf - own.begin] = block[leaf];
-            for (int i = 0; i < N; i++)
-                block[leaf][i] = (float)leaf_value((int)leaf, i);
-        }
-        par_tree_sum_f32(par, leaves, N, mine, sum);
-        for (int i = 0; i < N; i++)
-            assert_true(sum[i] == whole_tree_f32(leaves, i, 0, 1));
     }
 }
 
@@ -211,8 +182,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_prestate(shares_cover_everything_once, &par),
         cmocka_unit_test_prestate(tree_shares_agree_with_owners, &par),
         cmocka_unit_test_prestate(ranks_beyond_the_leaves_own_none, &par),
-        cmocka_unit_test_prestate(tree_sum_is_the_fixed_tree_in_double, &par),
-        cmocka_unit_test_prestate(tree_sum_is_the_fixed_tree_in_float, &par),
+        cmocka_unit_test_prestate(tree_sum_is_the_fixed_tree, &par),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     bool any = par_any(&par, failed != 0);

@@ -2,6 +2,7 @@
 //
 // Steps over all ranks, and the same steps on this rank alone: the weights must be the same in every bit.
 #include "cluster/mem.h"
+#include "coordinator/exchange.h"
 #include "coordinator/study.h"
 #include "coordinator/trainer.h"
 #include "workers/load.h"
@@ -17,6 +18,10 @@
 #include <string.h>
 
 enum { SLICES = 5, SLICE_ROWS = 8, STEPS = 6, VALIDATION = 70 };
+
+/* Weights enough for several buckets of the exchange. */
+static const char STUDY[] = "study: a\nmodel: {builtin: location_scale}\n"
+                            "network: {inference: {type: coupling_flow, width: 192}}\n";
 
 typedef struct {
     par_t world, self;
@@ -77,6 +82,7 @@ static void weights_do_not_depend_on_ranks(void **state)
     assert_int_equal(amortizer_create(&s->config, 1, &alone), OK);
     double a = train(s, &s->world, together), b = train(s, &s->self, alone);
     size_t bytes = (size_t)params_size(amortizer_params(alone)) * sizeof(float);
+    assert_true(bytes > 3 * EXCHANGE_BUCKET * sizeof(float));
     assert_memory_equal(params_value(amortizer_params(together)),
                         params_value(amortizer_params(alone)), bytes);
     assert_true(a == b);
@@ -114,7 +120,7 @@ static int set_up(void **state)
 {
     setup_t *s = *state;
     return simulator_load_builtin("location_scale", &s->simulator) != OK ||
-           study_parse("study: a\nmodel: {builtin: location_scale}\n", "a.yaml", &s->study) != OK ||
+           study_parse(STUDY, "a.yaml", &s->study) != OK ||
            study_network(&s->study, simulator_schema(s->simulator), &s->config) != OK;
 }
 

@@ -117,6 +117,47 @@ static void same_inputs_give_the_same_bits(void **state)
     params_destroy(&n.params);
 }
 
+typedef struct {
+    const params_t *params;
+    const float *gradient;
+    float *seen; // each tensor as it was when it was told of
+    int told[2 * LAYERS + 3];
+} watched_t;
+
+static void see(void *user, int id)
+{
+    watched_t *w = user;
+    const param_t *p = params_at(w->params, id);
+    w->told[id]++;
+    memcpy(w->seen + p->offset, w->gradient + p->offset,
+           (size_t)(p->rows * p->cols) * sizeof(float));
+}
+
+/* The scale is used by every layer and is final after the first; a weight that is not used counts too. */
+static void gradients_are_final_when_told(void **state)
+{
+    (void)state;
+    net_t n = net_create();
+    run_t r = run_create(&n, GRAPH_TRAIN, 4, 40);
+    size_t floats = (size_t)params_size(n.params), bytes = floats * sizeof(float);
+    float *plain = malloc(bytes), *watched = malloc(bytes), *seen = calloc(floats, sizeof(float));
+    watched_t w = {.params = n.params, .gradient = watched, .seen = seen};
+    run_forward(&r, 4, some_sets);
+    graph_backward(r.g, plain);
+    memset(watched, 0x7f, bytes);
+    run_forward(&r, 4, some_sets);
+    graph_backward_watched(r.g, watched, see, &w);
+    for (int id = 0; id < params_count(n.params); id++)
+        assert_int_equal(w.told[id], 1);
+    assert_memory_equal(plain, watched, bytes);
+    assert_memory_equal(plain, seen, bytes);
+    free(plain);
+    free(watched);
+    free(seen);
+    graph_destroy(&r.g);
+    params_destroy(&n.params);
+}
+
 static void gradient_is_written_whole(void **state)
 {
     (void)state;
@@ -418,6 +459,7 @@ int main(void)
         cmocka_unit_test(forward_graph_equals_training_graph),
         cmocka_unit_test(forward_graph_shares_memory),
         cmocka_unit_test(same_inputs_give_the_same_bits),
+        cmocka_unit_test(gradients_are_final_when_told),
         cmocka_unit_test(gradient_is_written_whole),
         cmocka_unit_test(gradient_of_a_whole_network_equals_differences),
         cmocka_unit_test(a_batch_may_be_empty),

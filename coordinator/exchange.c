@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a rank has to do for one bucket is a short program: additions of two of its own arrays, sums to send, sums to
+// receive and add, in the post-order of the tree. It depends on who owns the bucket alone: a node's sum lies with the owner
+// of the bucket where that has a slice below the node, else with one of the two that hold its children, in turn by bucket so
+// that the work is spread. Addition commutes, so it does not matter which of the two adds. Every bucket is a thread of its
+// own with at most one message under way, and all ranks run its program in the same order, so none waits for ever.
+#include "coordinator/exchange.h"
+
+#include "cluster/mem.h"
+#include "nn/vec.h"
+
+#include <stdlib.h>
+
+enum { FIRST_TAG = 100, MOST_BUCKETS = 32000, TURNS = 2 }; // MPI grants tags up to 32767
+
+typedef enum { STEP_ADD, STEP_SEND, STEP_RECEIVE } step_kind_t;
+
+typedef struct {
+    step_kind_t kind;
+    int into, from; // own arrays; STEP_SEND: `from` alone, STEP_RECEIVE: `into` alone
+    int peer;
+} step_t;
+
+typedef struct {
+    int n;
+    step_t *step; // (2 slices)
+    int sum;      // own array that holds the whole sum, on the owner
+} program_t;
+
+typedef struct {
+    bool ready;
+    int next; // step
+    MPI_Request request;
+} bucket_t;
+
+struct exchange {
+    const par_t *par;
+    int slices, owners, buckets;
+    int64_t n, size; // floats of all, of a bucket
+    range_t own;     // slices
+    float *const *mine;
+    float *received;    // (n)
+    program_t *program; // [owner * TURNS + turn]
+    bucket_t *bucket;   // (buckets)
+    int started;        // buckets that are ready
+    int *count, *first; // [rank]: floats of its share, where it begins
+};
+
+// The node's sum lies in array `leaf` of rank `holder`.
+typedef struct {
+    int holder, leaf;
+} place_t;
+
+typedef struct {
+    exchange_t *x;
+    program_t *program;
+    int owner, turn;
+} writer_t;
+
+static void write_join(writer_t *w, place_t into, place_t from)
+{
+    const exchange_t *x = w->x;
+    int rank = x->par->rank;
+    step_t step = {.into = into.leaf - (int)x->own.begin, .from = from.leaf - (int)x->own.begin};
+    if (into.holder != rank && from.holder != rank)
+        return;
+    if (into.holder == from.holder) {
+        step.kind = STEP_ADD;
+    } else {
+        step.kind = into.holder == rank ? STEP_RECEIVE : STEP_SEND;
+        step.peer = into.holder == rank ? from.holder : into.holder;
+    }
+    w->program->step[w->program->n++] = step;
+}
+
+// Node k of a level with `width` nodes (par_tree.c); it has slices.
+static place_t write_node(writer_t *w, int64_t k, int64_t width, int depth)
+{
+    int64_t slices = w->x->slices, begin = k * slices / width, end = (k + 1) * slices / width;
+    int64_t middle = (2 * k + 1) * slices / (2 * width);
+    if (end - begin == 1)
+        return (place_t){par_tree_owner((int)slices, (int)begin, w->x->par->size), (int)begin};
+    if (middle == begin || middle == end)
+        return write_node(w, 2 * k + (middle == begin), 2 * width, depth);
+    place_t left = write_node(w, 2 * k, 2 * width, depth + 1);
+    place_t right = write_node(w, 2 * k + 1, 2 * width, depth + 1);
+    bool to_right = right.holder == w->owner && left.holder != w->owner;
+    if (left.holder != w->owner && right.holder != w->owner)
+        to_right = (depth + w->turn) % TURNS != 0;
+    write_join(w, to_right ? right : left, to_right ? left : right);
+    return to_right ? right : left;
+}
+
+static void write_programs(exchange_t *x)
+{
+    x->program = MEM_NEW(program_t, x->owners * TURNS);
+    for (int owner = 0; owner < x->owners; owner++)
+        for (int turn = 0; turn < TURNS; turn++) {
+            program_t *p = &x->program[owner * TURNS + turn];
+            writer_t w = {x, p, owner, turn};
+            p->step = MEM_NEW(step_t, 2 * x->slices);
+            place_t root = write_node(&w, 0, 1, 0);
+            p->sum = root.leaf - (int)x->own.begin;
+        }
+}
+
+static void measure_shares(exchange_t *x)
+{
+    int size = x->par->size;
+    x->count = MEM_NEW(int, size);
+    x->first = MEM_NEW(int, size);
+    for (int r = 0; r < x->owners; r++) {
+        range_t share = par_share(x->buckets, r, x->owners);
+        int64_t begin = share.begin * x->size, end = share.end * x->size;
+        begin = begin < x->n ? begin : x->n;
+        end = end < x->n ? end : x->n;
+        x->first[r] = par_count(begin);
+        x->count[r] = par_count(end - begin);
+    }
+}
+
+exchange_t *exchange_create(const par_t *par, int slices, int64_t n, float *const *mine)
+{
+    CHECK(slices > 0, "an exchange of %d slices", slices);
+    exchange_t *x = MEM_NEW(exchange_t, 1);
+    *x = (exchange_t){.par = par, .slices = slices, .n = n, .mine = mine, .size = EXCHANGE_BUCKET};
+    while (n / x->size >= MOST_BUCKETS)
+        x->size *= 2;
+    x->buckets = (int)((n + x->size - 1) / x->size);
+    x->owners = par->size < slices ? par->size : slices;
+    x->own = par_tree_share(slices, par->rank, par->size);
+    x->received = MEM_NEW(float, n + 1);
+    x->bucket = MEM_NEW(bucket_t, x->buckets + 1);
+    for (int b = 0; b < x->buckets; b++)
+        x->bucket[b].request = MPI_REQUEST_NULL;
+    write_programs(x);
+    measure_shares(x);
+    return x;
+}
+
+void exchange_destroy(exchange_t **exchange)
+{
+    exchange_t *x = *exchange;
+    if (x == NULL)
+        return;
+    if (par_any(x->par, x->started > 0))
+        exchange_finish(x);
+    for (int k = 0; k < x->owners * TURNS; k++)
+        free(x->program[k].step);
+    free(x->program);
+    free(x->received);
+    free(x->bucket);
+    free(x->count);
+    free(x->first);
+    free(x);
+    *exchange = NULL;
+}
+
+int exchange_buckets(const exchange_t *x)
+{
+    return x->buckets;
+}
+
+range_t exchange_bucket(const exchange_t *x, int bucket)
+{
+    int64_t begin = bucket * x->size, end = begin + x->size;
+    return (range_t){begin, end < x->n ? end : x->n};
+}
+
+range_t exchange_share(const exchange_t *x)
+{
+    return x->par->rank < x->owners ? par_share(x->buckets, x->par->rank, x->owners)
+                                    : (range_t){x->buckets, x->buckets};
+}
+
+// The rank r with [r buckets / owners, (r + 1) buckets / owners) around this bucket.
+static const program_t *program_of(const exchange_t *x, int bucket)
+{
+    int owner = (int)((((int64_t)bucket + 1) * x->owners - 1) / x->buckets);
+    return &x->program[owner * TURNS + bucket % TURNS];
+}
+
+static void begin_message(exchange_t *x, int b, const step_t *s)
+{
+    range_t r = exchange_bucket(x, b);
+    int count = par_count(r.end - r.begin), tag = FIRST_TAG + b;
+    MPI_Request *request = &x->bucket[b].request;
+    if (s->kind == STEP_SEND)
+        TRY_MPI(MPI_Isend(x->mine[s->from] + r.begin, count, MPI_FLOAT, s->peer, tag, x->par->comm,
+                          request));
+    else
+        TRY_MPI(MPI_Irecv(x->received + r.begin, count, MPI_FLOAT, s->peer, tag, x->par->comm,
+                          request));
+}
+
+static void add(exchange_t *x, int b, int into, const float *from)
+{
+    range_t r = exchange_bucket(x, b);
+    vec_add(r.end - r.begin, x->mine[into] + r.begin, from + r.begin, x->mine[into] + r.begin);
+}
+
+// Runs a bucket's program until it has to wait; true at its end.
+static bool advance(exchange_t *x, int b)
+{
+    const program_t *p = program_of(x, b);
+    bucket_t *bucket = &x->bucket[b];
+    for (; bucket->next < p->n; bucket->next++) {
+        const step_t *s = &p->step[bucket->next];
+        int done = 1;
+        if (s->kind == STEP_ADD) {
+            add(x, b, s->into, x->mine[s->from]);
+            continue;
+        }
+        if (bucket->request == MPI_REQUEST_NULL)
+            begin_message(x, b, s);
+        TRY_MPI(MPI_Test(&bucket->request, &done, MPI_STATUS_IGNORE));
+        if (!done)
+            return false;
+        if (s->kind == STEP_RECEIVE)
+            add(x, b, s->into, x->received);
+    }
+    return true;
+}
+
+static bool advance_all(exchange_t *x)
+{
+    bool all = true;
+    for (int b = 0; b < x->buckets; b++)
+        if (x->bucket[b].ready && !advance(x, b))
+            all = false;
+    return all;
+}
+
+void exchange_ready(exchange_t *x, int bucket)
+{
+    CHECK(!x->bucket[bucket].ready, "bucket %d is ready twice", bucket);
+    x->bucket[bucket].ready = true;
+    x->started++;
+    advance_all(x);
+}
+
+void exchange_finish(exchange_t *x)
+{
+    for (int b = 0; b < x->buckets; b++)
+        x->bucket[b].ready = true;
+    while (!advance_all(x))
+        ;
+    for (int b = 0; b < x->buckets; b++)
+        x->bucket[b] = (bucket_t){.request = MPI_REQUEST_NULL};
+    x->started = 0;
+}
+
+const float *exchange_sum(const exchange_t *x, int bucket)
+{
+    range_t share = exchange_share(x);
+    CHECK(bucket >= share.begin && bucket < share.end, "bucket %d is not in this rank's share",
+          bucket);
+    return x->mine[program_of(x, bucket)->sum] + exchange_bucket(x, bucket).begin;
+}
+
+void exchange_spread(const exchange_t *x, float *array)
+{
+    if (x->owners > 1 || x->par->size > 1)
+        TRY_MPI(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, array, x->count, x->first,
+                               MPI_FLOAT, x->par->comm));
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Sums of long arrays over slices and ranks, while the arrays are still being filled. Each slice has an array of n floats,
+ * cut into buckets of EXCHANGE_BUCKET. The sum of a bucket over all slices follows the fixed tree of par.h, so it is the
+ * same bit for bit for every number of ranks, and ends at the rank whose share the bucket is in: shares are whole buckets,
+ * contiguous, dealt to the ranks that have slices. Messages do not block; they move whenever one of these functions is
+ * called.
+ */
+#ifndef COORDINATOR_EXCHANGE_H
+#define COORDINATOR_EXCHANGE_H
+
+#include "cluster/par.h"
+
+#include <stdbool.h>
+
+enum { EXCHANGE_BUCKET = 1 << 16 };
+
+typedef struct exchange exchange_t;
+
+/* mine[k]: the array (n) of this rank's k-th slice, ascending; borrowed, and overwritten by sums. Collective. */
+exchange_t *exchange_create(const par_t *par, int slices, int64_t n, float *const *mine);
+/* Finishes what is under way, whatever the numbers are. Collective. */
+void exchange_destroy(exchange_t **x);
+
+int exchange_buckets(const exchange_t *x);
+range_t exchange_bucket(const exchange_t *x, int bucket); // floats of it
+range_t exchange_share(const exchange_t *x);              // buckets of this rank
+
+/* All arrays of this rank are filled in this bucket, and stay so until exchange_finish. Once a round. Not collective. */
+void exchange_ready(exchange_t *x, int bucket);
+/* Declares the rest ready, waits for all sums of this rank's share, and ends the round. Collective. */
+void exchange_finish(exchange_t *x);
+/* The sum of a bucket of this rank's share, until the arrays are filled again. Not collective. */
+const float *exchange_sum(const exchange_t *x, int bucket);
+
+/* array (n): every rank's share to all ranks. Collective. */
+void exchange_spread(const exchange_t *x, float *array);
+
+#endif
