@@ -40,8 +40,6 @@ void amortizer_config_summary(amortizer_config_t *config, int o, summary_type_t 
 {
     summary_config_t *c = &config->observables[o].summary;
     summary_config_default(type, size, c);
-    if (type == SUMMARY_SET_TRANSFORMER)
-        c->channels = c->moments = c->quantiles = true;
     if (peer)
         make_peers(c);
 }

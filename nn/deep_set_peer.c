@@ -3,11 +3,11 @@
 
 #include "cluster/err.h"
 #include "cluster/mem.h"
-#include "nn/layer.h"
+#include "nn/attention_block.h"
 
 #include <stdlib.h>
 
-enum { SEEDS = 4, HEADS = 4 };
+enum { SEEDS = 4, HEADS = 4, EXPANSION = 4 };
 static const double norm_epsilon = 1e-6;
 
 typedef struct {
@@ -16,17 +16,10 @@ typedef struct {
     mlp_t elements, mean, out;                     // MLP_i, MLP_o, MLP_e
 } layer_t;
 
-typedef struct {
-    linear_t gate, up, down;
-} ffn_t;
-
 struct deep_set_peer {
     int depth;
     layer_t *layer; // (depth)
-    int seeds, gate_elements, gate_seeds;
-    int norm_elements, norm_query, norm_key, norm_seeds;
-    linear_t query, key, value, attended;
-    ffn_t ffn_elements, ffn_seeds;
+    attention_pool_t pool;
     linear_t out;
 };
 
@@ -47,25 +40,6 @@ static mlp_t mlp_below(params_t *p, const char *name, const char *part, int64_t 
 {
     mlp_config_t config = {c->width, c->n_hidden, UNARY_SILU, true, INIT_ORTHOGONAL, c->dropout};
     return mlp_make_below(p, name, part, in, &config);
-}
-
-static ffn_t ffn_make(params_t *p, const char *name, const char *part, int64_t width)
-{
-    ffn_t f;
-    int64_t inner = (width * 8 / 3 + 63) / 64 * 64;
-    char *full = mem_format("%s/%s", name, part);
-    f.gate = linear_make_below(p, full, "gate", width, inner, plain);
-    f.up = linear_make_below(p, full, "up", width, inner, plain);
-    f.down = linear_make_below(p, full, "down", inner, width, plain);
-    free(full);
-    return f;
-}
-
-static tensor_t *ffn_record(const ffn_t *f, graph_t *g, tensor_t *x)
-{
-    tensor_t *gate = linear_record(&f->gate, g, x, UNARY_SILU);
-    tensor_t *up = linear_record(&f->up, g, x, UNARY_IDENTITY);
-    return linear_record(&f->down, g, op_mul(g, gate, up), UNARY_IDENTITY);
 }
 
 static layer_t layer_make(params_t *p, const char *name, int64_t in, const deep_set_config_t *c)
@@ -98,28 +72,12 @@ static tensor_t *layer_record(const layer_t *l, graph_t *g, tensor_t *x)
     return op_add(g, h, mlp_record(&l->out, g, norm(g, both, l->norm_both)));
 }
 
-static void pooling_make(deep_set_peer_t *d, params_t *p, const char *name, int64_t e)
-{
-    d->seeds = add(p, name, "seeds", SEEDS, e, INIT_ORTHOGONAL);
-    d->gate_elements = add(p, name, "gate_elements", 1, 1, INIT_ZERO);
-    d->gate_seeds = add(p, name, "gate_seeds", 1, 1, INIT_ZERO);
-    d->query = linear_make_below(p, name, "query", e, e, plain);
-    d->key = linear_make_below(p, name, "key", e, e, plain);
-    d->value = linear_make_below(p, name, "value", e, e, plain);
-    d->attended = linear_make_below(p, name, "attended", e, e, plain);
-    d->ffn_seeds = ffn_make(p, name, "ffn_seeds", e);
-    d->norm_query = add(p, name, "norm_query/scale", 1, e, INIT_ONE);
-    d->norm_key = add(p, name, "norm_key/scale", 1, e, INIT_ONE);
-    d->norm_seeds = add(p, name, "norm_seeds/scale", 1, e, INIT_ONE);
-    d->norm_elements = add(p, name, "norm_elements/scale", 1, e, INIT_ONE);
-    d->ffn_elements = ffn_make(p, name, "ffn_elements", e);
-}
-
 deep_set_peer_t *deep_set_peer_make(params_t *params, const char *name,
                                     const deep_set_config_t *config)
 {
     deep_set_peer_t *d = MEM_NEW(deep_set_peer_t, 1);
     int64_t e = config->embed_dim;
+    attention_config_t attention = {e, HEADS, EXPANSION, false, config->dropout};
     CHECK(e % HEADS == 0 && config->width == e, "%s: embed_dim %d, width %d", name,
           config->embed_dim, config->width);
     d->depth = config->depth;
@@ -130,7 +88,7 @@ deep_set_peer_t *deep_set_peer_make(params_t *params, const char *name,
         free(layer);
     }
     char *pooling = mem_format("%s/pooling", name);
-    pooling_make(d, params, pooling, e);
+    d->pool = attention_pool_make(params, pooling, SEEDS, &attention);
     free(pooling);
     d->out = linear_make_below(params, name, "out", SEEDS * e, config->summary_dim, with_bias);
     return d;
@@ -145,27 +103,10 @@ void deep_set_peer_destroy(deep_set_peer_t **d)
     *d = NULL;
 }
 
-static tensor_t *pooling_record(const deep_set_peer_t *d, graph_t *g, tensor_t *x)
-{
-    tensor_t *more = ffn_record(&d->ffn_elements, g, norm(g, x, d->norm_elements));
-    tensor_t *y = op_add(g, x, op_mul(g, more, graph_param(g, d->gate_elements)));
-    tensor_t *key = norm(g, y, d->norm_key);
-    tensor_t *seeds = graph_param(g, d->seeds);
-    tensor_t *query = linear_record(&d->query, g, norm(g, seeds, d->norm_query), UNARY_IDENTITY);
-    tensor_t *found = op_attention(g, op_expand(g, query, ROWS_SETS),
-                                   linear_record(&d->key, g, key, UNARY_IDENTITY),
-                                   linear_record(&d->value, g, key, UNARY_IDENTITY), HEADS);
-    tensor_t *s = op_add(g, op_expand(g, seeds, ROWS_SETS),
-                         linear_record(&d->attended, g, found, UNARY_IDENTITY));
-    tensor_t *last = ffn_record(&d->ffn_seeds, g, norm(g, s, d->norm_seeds));
-    return op_add(g, s, op_mul(g, last, graph_param(g, d->gate_seeds)));
-}
-
 tensor_t *deep_set_peer_record(const deep_set_peer_t *d, graph_t *g, tensor_t *elements)
 {
     tensor_t *x = elements;
     for (int k = 0; k < d->depth; k++)
         x = layer_record(&d->layer[k], g, x);
-    tensor_t *pooled = op_reshape(g, pooling_record(d, g, x), 1);
-    return linear_record(&d->out, g, pooled, UNARY_IDENTITY);
+    return linear_record(&d->out, g, attention_pool_record(&d->pool, g, x), UNARY_IDENTITY);
 }

@@ -4,6 +4,7 @@
 #include "cluster/mem.h"
 #include "nn/convolutional.h"
 #include "nn/deep_set.h"
+#include "nn/set_transformer.h"
 #include "nn/summary_mlp.h"
 #include "nn/time_series_network.h"
 
@@ -14,6 +15,7 @@ const summary_kind_t *const summary_table[SUMMARY_TYPES] = {
     [SUMMARY_IDENTITY] = &summary_kind_identity,
     [SUMMARY_MLP] = &summary_kind_mlp,
     [SUMMARY_DEEP_SET] = &summary_kind_deep_set,
+    [SUMMARY_SET_TRANSFORMER] = &summary_kind_set_transformer,
     [SUMMARY_CONVOLUTIONAL] = &summary_kind_convolutional,
     [SUMMARY_TIME_SERIES_NETWORK] = &summary_kind_time_series_network,
 };
