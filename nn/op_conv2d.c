@@ -5,12 +5,13 @@
 #include "nn/conv_tile.h"
 #include "nn/tangent.h"
 #include "nn/vec.h"
+#include "nn/winograd.h"
 
 #include <string.h>
 
 /* in: x, weight[, bias]; attr.i: activation, height, width, size. keep: the activation's slope at each entry.
  *
- * Every product runs over images that were copied into scratch with a border of zeros, as many at once as stay in the
+ * 3 x 3 kernels between enough channels go through winograd.h. Else every product runs over images that were copied into scratch with a border of zeros, as many at once as stay in the
  * second-level cache, in tiles of CONV_ROWS x CONV_COLS (conv_tile.h):
  *     value          a tile is some pixels of the result and a panel of its columns; the sum runs over taps and channels
  *     x's gradient   the same with the result's gradient, the taps turned round and the weights transposed
@@ -93,6 +94,20 @@ static room_t room_of(const tensor_t *t)
     return r;
 }
 
+static bool by_winograd(const tensor_t *t)
+{
+    return t->attr.i[3] == 3 && winograd_fits(t->in[X]->cols, t->cols);
+}
+
+/* `turned`: from the result back to x. */
+static winograd_t winograd_of(const tensor_t *t, bool turned)
+{
+    int64_t in = t->in[X]->cols, out = t->cols;
+    winograd_t w = {
+        t->rows / t->per, {t->attr.i[1], t->attr.i[2]}, turned ? out : in, turned ? in : out};
+    return w;
+}
+
 static void check_conv2d(graph_t *g, tensor_t *t)
 {
     const tensor_t *x = t->in[X], *w = t->in[WEIGHT];
@@ -111,7 +126,9 @@ static void check_conv2d(graph_t *g, tensor_t *t)
     tensor_shape_as(t, x, w->cols);
     if (activation(t) != UNARY_IDENTITY)
         t->keep_floats = graph_full_floats(g, t);
-    t->scratch_floats = images_floats(g, t) + panels_floats(g, t) + (size_t)begin_floats(t);
+    t->scratch_floats = by_winograd(t)
+                            ? winograd_floats(x->cols, t->cols)
+                            : images_floats(g, t) + panels_floats(g, t) + (size_t)begin_floats(t);
 }
 
 /* `n` images (height * width, channels) into the middle of the padded ones, whose borders are zero. */
@@ -244,7 +261,7 @@ static void convolve(const window_t *w, int64_t units, const float *x, const roo
     }
 }
 
-static void forward_conv2d(tensor_t *t)
+static void forward_direct(tensor_t *t)
 {
     const tensor_t *x = t->in[X], *weight = t->in[WEIGHT];
     int64_t units = t->rows / t->per;
@@ -255,17 +272,30 @@ static void forward_conv2d(tensor_t *t)
     if (t->n_in > BIAS)
         memcpy(room.begin, t->in[BIAS]->value, (size_t)t->cols * sizeof(float));
     convolve(&w, units, x->value, &room, t->cols, false, t->value);
+}
+
+static void forward_conv2d(tensor_t *t)
+{
+    if (by_winograd(t)) {
+        winograd_t w = winograd_of(t, false);
+        winograd_convolve(&w, t->in[X]->value, t->in[WEIGHT]->value, false,
+                          t->n_in > BIAS ? t->in[BIAS]->value : NULL, false, t->value,
+                          graph_scratch(t->graph));
+    } else {
+        forward_direct(t);
+    }
     if (activation(t) != UNARY_IDENTITY)
         unary_apply(activation(t), tensor_size(t), t->value, t->value, t->keep);
 }
 
-static void backward_input(tensor_t *t, const room_t *room, bool add, float *out)
+static void backward_input(tensor_t *t, bool add, float *out)
 {
+    room_t room = room_of(t);
     int64_t units = t->rows / t->per, n = t->in[X]->cols;
     window_t w = window_of(t, units, t->cols);
-    pack_turned(w.taps, n, t->cols, t->in[WEIGHT]->value, room->panels);
-    clear(begin_floats(t), room->begin);
-    convolve(&w, units, t->grad, room, n, add, out);
+    pack_turned(w.taps, n, t->cols, t->in[WEIGHT]->value, room.panels);
+    clear(begin_floats(t), room.begin);
+    convolve(&w, units, t->grad, &room, n, add, out);
 }
 
 /* Adds the sums over rows [first, first + rows) of the chunk's images to a panel of the weights' gradient. */
@@ -299,25 +329,44 @@ static void weigh_chunk(const window_t *w, int64_t n, const room_t *room, const 
     }
 }
 
-static void backward_weights(tensor_t *t, const room_t *room, bool add, float *out)
+static void backward_weights(tensor_t *t, bool add, float *out)
 {
+    room_t room = room_of(t);
     int64_t units = t->rows / t->per, n = t->in[X]->cols;
     window_t w = window_of(t, units, n);
-    target_t o = {.value = out, .cols = t->cols, .begin = room->begin, .add = true};
-    clear(begin_floats(t), room->begin);
-    clear(w.chunk * w.image, room->images);
+    target_t o = {.value = out, .cols = t->cols, .begin = room.begin, .add = true};
+    clear(begin_floats(t), room.begin);
+    clear(w.chunk * w.image, room.images);
     if (!add)
         clear(w.taps * n * t->cols, out);
     for (int64_t u = 0; u < units; u += w.chunk) {
         int64_t images = units - u < w.chunk ? units - u : w.chunk;
-        pad(&w, images, t->in[X]->value + u * t->per * n, room->images);
-        weigh_chunk(&w, images, room, t->grad + u * t->per * t->cols, &o);
+        pad(&w, images, t->in[X]->value + u * t->per * n, room.images);
+        weigh_chunk(&w, images, &room, t->grad + u * t->per * t->cols, &o);
     }
+}
+
+static void put_weights(tensor_t *t, bool add, float *out)
+{
+    winograd_t w = winograd_of(t, false);
+    if (by_winograd(t))
+        winograd_weights(&w, t->in[X]->value, t->grad, add, out, graph_scratch(t->graph));
+    else
+        backward_weights(t, add, out);
+}
+
+static void put_input(tensor_t *t, bool add, float *out)
+{
+    winograd_t w = winograd_of(t, true);
+    if (by_winograd(t))
+        winograd_convolve(&w, t->grad, t->in[WEIGHT]->value, true, NULL, add, out,
+                          graph_scratch(t->graph));
+    else
+        backward_input(t, add, out);
 }
 
 static void backward_conv2d(tensor_t *t)
 {
-    room_t room = room_of(t);
     bool add;
     if (activation(t) != UNARY_IDENTITY)
         vec_mul(tensor_size(t), t->grad, t->keep, t->grad);
@@ -326,10 +375,10 @@ static void backward_conv2d(tensor_t *t)
         vec_col_sum(t->rows, t->cols, t->grad, add, out);
     out = grad_put(t->in[WEIGHT], &add);
     if (out != NULL)
-        backward_weights(t, &room, add, out);
+        put_weights(t, add, out);
     out = grad_put(t->in[X], &add);
     if (out != NULL)
-        backward_input(t, &room, add, out);
+        put_input(t, add, out);
 }
 
 static double flops_conv2d(const tensor_t *t, bool backward)
@@ -339,19 +388,17 @@ static double flops_conv2d(const tensor_t *t, bool backward)
     return products * product + (double)tensor_size(t);
 }
 
-/* Fewer pixels than a tile, several panels, units of all kinds, a kernel larger than the image, sums that are added to
- * (a chain of two). */
+/* Fewer pixels than a tile, several panels, units of all kinds, a kernel larger than the image, sums that are added to. */
 static tensor_t *example_conv2d(gradcheck_t *c, int variant)
 {
     static const struct {
         int rows_class;
         int64_t height, width, size, in, out;
         unary_t activation;
-    } of[] = {{ROWS_SETS, 4, 3, 3, 2, 17, UNARY_IDENTITY},
-              {ROWS_ELEMENTS, 2, 2, 3, 1, 3, UNARY_MISH},
-              {ROWS_DRAWS, 1, 3, 5, 2, 2, UNARY_SILU},
-              {ROWS_SETS, 5, 5, 3, 17, 1, UNARY_IDENTITY},
-              {ROWS_ONE, 3, 3, 1, 3, 3, UNARY_TANH}};
+    } of[] = {
+        {ROWS_SETS, 4, 3, 3, 2, 17, UNARY_IDENTITY}, {ROWS_ELEMENTS, 2, 2, 3, 1, 3, UNARY_MISH},
+        {ROWS_DRAWS, 1, 3, 5, 2, 2, UNARY_SILU},     {ROWS_SETS, 5, 5, 3, 17, 1, UNARY_IDENTITY},
+        {ROWS_ONE, 3, 3, 1, 3, 3, UNARY_TANH},       {ROWS_SETS, 3, 4, 3, 16, 16, UNARY_IDENTITY}};
     if (variant >= (int)(sizeof of / sizeof *of))
         return NULL;
     graph_t *g = gradcheck_graph(c);
@@ -362,6 +409,8 @@ static tensor_t *example_conv2d(gradcheck_t *c, int variant)
     tensor_t *b = variant % 2 == 0 ? gradcheck_input(c, ROWS_ONE, 1, out, -1, 1) : NULL;
     image_t image = {height, width};
     tensor_t *y = op_conv2d(g, x, w, b, image, size, of[variant].activation);
+    if (variant == 5)
+        return op_add(g, y, op_conv2d(g, x, w, b, image, size, of[variant].activation));
     return in == out ? op_conv2d(g, y, w, b, image, size, of[variant].activation) : y;
 }
 

@@ -14,12 +14,11 @@ typedef struct {
     int64_t units, height, width, size, in, out;
 } shape_t;
 
-/* One tile or many, one panel or several, fewer channels than a tile has columns, images beyond what is padded at once. */
-static const shape_t shapes[] = {{3, 4, 5, 3, 2, 3},
-                                 {1, 1, 1, 3, 1, 1},
-                                 {2, 7, 7, 3, 16, 32},
-                                 {40, 12, 9, 3, 16, 17},
-                                 {2, 30, 33, 5, 3, 18}};
+/* One tile or many, one panel or several, fewer channels than a tile has columns, images beyond what is at work at once, with and without Winograd's
+ * transforms. */
+static const shape_t shapes[] = {{3, 4, 5, 3, 2, 3},     {1, 1, 1, 3, 1, 1},
+                                 {2, 7, 7, 3, 16, 32},   {5, 13, 10, 3, 48, 32},
+                                 {40, 12, 9, 3, 16, 17}, {2, 30, 33, 5, 3, 18}};
 
 static void fill(tensor_t *t, rng_t *r)
 {
