@@ -22,7 +22,7 @@
     X(window) X(gru) X(lstm) X(position) X(append_token) X(last_row)                               \
     X(segment_moments) X(attention) X(rms_norm) X(layer_norm) X(dropout) X(row_sum) X(total)       \
     X(mean) X(softmax) X(gaussian) X(stop) X(affine) X(spline) X(whiten) X(unary_slope)            \
-    X(norm_tangent) X(film) X(transport) X(ordered) X(pinball)                             \
+    X(norm_tangent) X(film) X(transport) X(ordered) X(pinball) X(group_norm_tangent)                             \
     X(conv2d) X(pool2d) X(upsample2d) X(crop2d) X(group_norm) X(unit_mean)
 // clang-format on
 
@@ -171,5 +171,8 @@ tensor_t *op_pinball(graph_t *g, tensor_t *quantiles, tensor_t *x, tensor_t *lev
 tensor_t *op_unary_slope(graph_t *g, tensor_t *a, unary_t kind);
 /* The tangent of op_layer_norm (centred) or op_rms_norm without weights, at x along `along`. */
 tensor_t *op_norm_tangent(graph_t *g, tensor_t *x, tensor_t *along, bool centred, double epsilon);
+/* The same of op_group_norm without shift and activation, and with scales of one. */
+tensor_t *op_group_norm_tangent(graph_t *g, tensor_t *x, tensor_t *along, int64_t groups,
+                                double epsilon);
 
 #endif

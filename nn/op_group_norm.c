@@ -3,6 +3,7 @@
 
 #include "cluster/err.h"
 #include "nn/fmath.h"
+#include "nn/tangent.h"
 #include "nn/vec.h"
 
 #include <math.h>
@@ -197,7 +198,16 @@ static void forward_group_norm(tensor_t *t)
         forward_unit(t, u, &c);
 }
 
-/* grad (rows, cols) becomes d = d loss / d u; its column sums, and those of d (x - mean), are added to sum and sum_z. */
+/* Column sums of d (rows, cols), and those of d (x - mean), are added to sum and sum_z. */
+static void sum_block(const tensor_t *t, int64_t rows, const float *x, const float *d, columns_t *c)
+{
+    vec_col_sum(rows, t->cols, d, true, c->sum);
+    for (int64_t r = 0; r < rows; r++)
+        vec_sub(t->cols, x + r * t->cols, c->mean, c->block + r * t->cols);
+    vec_col_dot(rows, t->cols, d, c->block, true, c->sum_z);
+}
+
+/* grad (rows, cols) becomes d = d loss / d u, and is summed. */
 static void slope_block(const tensor_t *t, int64_t rows, const float *x, float *grad, columns_t *c)
 {
     int64_t n = rows * t->cols;
@@ -206,10 +216,7 @@ static void slope_block(const tensor_t *t, int64_t rows, const float *x, float *
         unary_apply(activation(t), n, c->block, c->block, c->slope);
         vec_mul(n, grad, c->slope, grad);
     }
-    vec_col_sum(rows, t->cols, grad, true, c->sum);
-    for (int64_t r = 0; r < rows; r++)
-        vec_sub(t->cols, x + r * t->cols, c->mean, c->block + r * t->cols);
-    vec_col_dot(rows, t->cols, grad, c->block, true, c->sum_z);
+    sum_block(t, rows, x, grad, c);
 }
 
 /* dx = factor d - even - slant (x - mean) */
@@ -225,7 +232,8 @@ static VEC_KERNEL void put_slope(int64_t rows, int64_t cols, const float *x, con
 }
 
 /* With z = (x - mean) root and d_z = d scale:  dx = root (d_z - mean(d_z) - z mean(d_z z)), means over the group. */
-static void put_input(const tensor_t *t, int64_t unit, columns_t *c, bool add, float *out)
+static void put_input(const tensor_t *t, int64_t unit, const float *d, columns_t *c, bool add,
+                      float *out)
 {
     int64_t begin = unit * t->per * t->cols;
     float *even = c->term, *slant = c->block;
@@ -233,7 +241,7 @@ static void put_input(const tensor_t *t, int64_t unit, columns_t *c, bool add, f
     over_group(t, c->sum_z, c->factor, entries(t), slant);
     vec_mul(t->cols, slant, c->root, slant);
     vec_mul(t->cols, slant, c->root, slant);
-    put_slope(t->per, t->cols, t->in[X]->value + begin, t->grad + begin, c, even, slant, add,
+    put_slope(t->per, t->cols, t->in[X]->value + begin, d + begin, c, even, slant, add,
               out + begin);
 }
 
@@ -261,7 +269,7 @@ static void backward_unit(const tensor_t *t, int64_t unit, columns_t *c, const o
     if (o->added != NULL)
         vec_scale_put(t->cols, 1, c->sum, o->add_added, o->added + unit * t->cols);
     if (o->x != NULL)
-        put_input(t, unit, c, o->add_x, o->x);
+        put_input(t, unit, t->grad, c, o->add_x, o->x);
 }
 
 static void backward_group_norm(tensor_t *t)
@@ -274,6 +282,31 @@ static void backward_group_norm(tensor_t *t)
     o.added = added > 0 ? grad_put(t->in[added], &o.add_added) : NULL;
     for (int64_t u = 0; u < t->rows / t->per; u++)
         backward_unit(t, u, &c, &o);
+}
+
+/* act'(u) (f' dx scale + z dscale + dshift + dadded), u the activation's argument and z = f(x). Zeros normalised are zeros,
+ * which spreads dadded, one row a unit, over the rows of its unit. */
+static tensor_t *tangent_group_norm(graph_t *g, tensor_t *t, tensor_t *const *in)
+{
+    int64_t groups = t->attr.i[0], shift = t->attr.i[2], added = t->attr.i[3];
+    double epsilon = t->attr.f[0];
+    tensor_t *x = t->in[X], *scale = t->in[SCALE], *sum = NULL;
+    if (in[X] != NULL)
+        sum = op_mul(g, op_group_norm_tangent(g, x, in[X], groups, epsilon), scale);
+    if (in[SCALE] != NULL)
+        sum = tangent_sum(
+            g, sum, op_group_norm(g, x, groups, in[SCALE], NULL, NULL, epsilon, UNARY_IDENTITY));
+    if (shift > 0 && in[shift] != NULL)
+        sum = op_add(g, tangent_or_zero(g, x, sum), in[shift]);
+    if (added > 0 && in[added] != NULL)
+        sum = tangent_sum(g, sum,
+                          op_group_norm(g, op_scale(g, x, 0, 0), groups, scale, NULL, in[added],
+                                        epsilon, UNARY_IDENTITY));
+    if (activation(t) == UNARY_IDENTITY)
+        return sum;
+    tensor_t *argument = op_group_norm(g, x, groups, scale, shift > 0 ? t->in[shift] : NULL,
+                                       added > 0 ? t->in[added] : NULL, epsilon, UNARY_IDENTITY);
+    return op_mul(g, sum, op_unary_slope(g, argument, activation(t)));
 }
 
 static tensor_t *example_group_norm(gradcheck_t *c, int variant)
@@ -303,7 +336,8 @@ const op_kind_t op_kind_group_norm = {.name = "group_norm",
                                       .check = check_group_norm,
                                       .forward = forward_group_norm,
                                       .backward = backward_group_norm,
-                                      .example = example_group_norm};
+                                      .example = example_group_norm,
+                                      .tangent = tangent_group_norm};
 
 tensor_t *op_group_norm(graph_t *g, tensor_t *x, int64_t groups, tensor_t *scale, tensor_t *shift,
                         tensor_t *added, double epsilon, unary_t kind)
@@ -320,4 +354,64 @@ tensor_t *op_group_norm(graph_t *g, tensor_t *x, int64_t groups, tensor_t *scale
         in[n++] = added;
     }
     return graph_record(g, &op_kind_group_norm, n, in, &attr);
+}
+
+/* in: x, the direction; attr as above without shift and added. The Jacobian of the normalised numbers is symmetric, so that
+ * its product with a direction is what backward does to a gradient. */
+static void check_tangent(graph_t *g, tensor_t *t)
+{
+    const tensor_t *x = t->in[0], *along = t->in[1];
+    int64_t groups = t->attr.i[0];
+    (void)g;
+    CHECK(tensor_same_rows(x, along) && x->cols == along->cols && groups > 0 &&
+              x->cols % groups == 0,
+          "group_norm_tangent: %ld columns in %ld groups, a direction of %ld", (long)x->cols,
+          (long)groups, (long)along->cols);
+    tensor_shape_as(t, x, x->cols);
+    t->scratch_floats = (size_t)(COLUMN_ARRAYS * t->cols + 2 * block_rows(t) * t->cols);
+}
+
+static void tangent_unit(const tensor_t *t, int64_t unit, columns_t *c)
+{
+    int64_t begin = unit * t->per * t->cols;
+    const float *x = t->in[0]->value + begin, *along = t->in[1]->value + begin;
+    measure(t, x, c);
+    memcpy(c->factor, c->root, (size_t)t->cols * sizeof(float));
+    memset(c->sum, 0, (size_t)(2 * t->cols) * sizeof(float)); // and sum_z, which follows
+    for (int64_t r = 0; r < t->per; r += block_rows(t)) {
+        int64_t rows = t->per - r < block_rows(t) ? t->per - r : block_rows(t);
+        sum_block(t, rows, x + r * t->cols, along + r * t->cols, c);
+    }
+    put_input(t, unit, t->in[1]->value, c, false, t->value);
+}
+
+static void forward_tangent(tensor_t *t)
+{
+    columns_t c = columns_of(t);
+    for (int64_t u = 0; u < t->rows / t->per; u++)
+        tangent_unit(t, u, &c);
+}
+
+/* As example_stop: it is constant in x. */
+static tensor_t *example_tangent(gradcheck_t *c, int variant)
+{
+    if (variant > 0)
+        return NULL;
+    graph_t *g = gradcheck_graph(c);
+    tensor_t *x = gradcheck_input(c, ROWS_SETS, 2, 4, -1, 1), *fixed = op_scale(g, x, 0, 0.5);
+    return op_mul(g, x, op_group_norm_tangent(g, fixed, fixed, 2, 1e-2));
+}
+
+const op_kind_t op_kind_group_norm_tangent = {.name = "group_norm_tangent",
+                                              .skips =
+                                                  BACKWARD_SKIPS_INPUTS | BACKWARD_SKIPS_RESULT,
+                                              .check = check_tangent,
+                                              .forward = forward_tangent,
+                                              .example = example_tangent};
+
+tensor_t *op_group_norm_tangent(graph_t *g, tensor_t *x, tensor_t *along, int64_t groups,
+                                double epsilon)
+{
+    op_attr_t attr = {.i = {groups, UNARY_IDENTITY}, .f = {epsilon}};
+    return graph_record(g, &op_kind_group_norm_tangent, 2, (tensor_t *[]){x, along}, &attr);
 }

@@ -47,10 +47,10 @@ static void test_each_tangent_equals_differences(void **state)
 /* What the networks inside consistency models are made of. */
 static void test_the_ops_of_time_networks_have_tangents(void **state)
 {
-    static const char *const needed[] = {"linear",     "matmul", "add",     "sub",     "mul",
-                                         "div",        "scale",  "unary",   "concat",  "slice",
-                                         "expand",     "stop",   "permute", "reshape", "rms_norm",
-                                         "layer_norm", "dropout"};
+    static const char *const needed[] = {
+        "linear",   "matmul",     "add",     "sub",    "mul",       "div",     "scale",
+        "unary",    "concat",     "slice",   "expand", "stop",      "permute", "reshape",
+        "rms_norm", "layer_norm", "dropout", "film",   "group_norm"};
     (void)state;
     for (size_t j = 0; j < sizeof needed / sizeof *needed; j++) {
         int k = 0;
