@@ -22,7 +22,8 @@
     X(window) X(gru) X(lstm) X(position) X(append_token) X(last_row)                               \
     X(segment_moments) X(attention) X(rms_norm) X(layer_norm) X(dropout) X(row_sum) X(total)       \
     X(mean) X(softmax) X(gaussian) X(stop) X(affine) X(spline) X(whiten) X(unary_slope)            \
-    X(norm_tangent) X(film) X(transport) X(ordered) X(pinball) X(group_norm_tangent)                             \
+    X(norm_tangent) X(film) X(transport) X(ordered) X(pinball) X(group_norm_tangent)               \
+    X(attention_tangent)                                                                           \
     X(conv2d) X(pool2d) X(upsample2d) X(crop2d) X(group_norm) X(unit_mean)
 // clang-format on
 
@@ -174,5 +175,7 @@ tensor_t *op_norm_tangent(graph_t *g, tensor_t *x, tensor_t *along, bool centred
 /* The same of op_group_norm without shift and activation, and with scales of one. */
 tensor_t *op_group_norm_tangent(graph_t *g, tensor_t *x, tensor_t *along, int64_t groups,
                                 double epsilon);
+/* That of op_attention at (q, k, v) along (dq, dk, dv): in holds these six. */
+tensor_t *op_attention_tangent(graph_t *g, tensor_t *const in[6], int heads);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "cluster/err.h"
 #include "nn/attention_kernel.h"
+#include "nn/tangent.h"
 
 #include <math.h>
 #include <string.h>
@@ -257,16 +258,111 @@ static tensor_t *example_attention(gradcheck_t *c, int variant)
     return op_attention(gradcheck_graph(c), q, k, v, heads);
 }
 
+static tensor_t *tangent_attention(graph_t *g, tensor_t *t, tensor_t *const *in)
+{
+    tensor_t *both[OP_MAX_INPUTS];
+    for (int k = QUERY; k <= VALUE; k++) {
+        both[k] = t->in[k];
+        both[k + VALUE + 1] = tangent_or_zero(g, t->in[k], in[k]);
+    }
+    return op_attention_tangent(g, both, (int)t->attr.i[0]);
+}
+
 const op_kind_t op_kind_attention = {.name = "attention",
                                      .skips = BACKWARD_SKIPS_RESULT,
                                      .check = check_attention,
                                      .forward = forward_attention,
                                      .backward = backward_attention,
                                      .flops = flops_attention,
-                                     .example = example_attention};
+                                     .example = example_attention,
+                                     .tangent = tangent_attention};
 
 tensor_t *op_attention(graph_t *g, tensor_t *q, tensor_t *k, tensor_t *v, int heads)
 {
     op_attr_t attr = {.i = {heads}};
     return graph_record(g, &op_kind_attention, 3, (tensor_t *[]){q, k, v}, &attr);
+}
+
+/* in: q, k, v, and their tangents. With the weights W of a head and S' = dq k' + q dk':
+ *     dy = f W o (S' - sum_j W_j S'_j) v + W dv,  f = 1 / sqrt(E)
+ * Scratch: that of attention, then dk transposed (E, row), and dv where a product can not read it in place. */
+enum { ALONG_QUERY = VALUE + 1, ALONG_KEY, ALONG_VALUE, ALONG_INPUTS };
+
+static void check_tangent(graph_t *g, tensor_t *t)
+{
+    check_attention(g, t);
+    for (int k = QUERY; k <= VALUE; k++) {
+        const tensor_t *a = t->in[k], *along = t->in[k + ALONG_QUERY];
+        CHECK(tensor_same_rows(a, along) && a->cols == along->cols,
+              "attention_tangent: input %d has another shape than its direction", k);
+    }
+    int64_t n = most_keys(g, t), heads = t->attr.i[0];
+    int64_t E = t->in[QUERY]->cols / heads, V = t->cols / heads;
+    t->keep_floats = 0;
+    t->scratch_floats += (size_t)(E * attention_row(n) + n * attention_row(V));
+}
+
+static void rows_tangent(tensor_t *t, const head_t *h, int64_t first, int64_t rows,
+                         strided_t along_k, strided_t v, strided_t along_v)
+{
+    int64_t at_q = h->at_q + first * h->q_row, width = attention_width(h->n);
+    strided_t q = {t->in[QUERY]->value + at_q, h->q_row, 1};
+    strided_t along_q = {t->in[ALONG_QUERY]->value + at_q, h->q_row, 1};
+    strided_t keys = {h->keys, h->row, 1}, w = {h->weight, h->row, 1}, d = {h->slope, h->row, 1};
+    float *out = t->value + h->at_out + first * h->v_row;
+    weigh(t, h, first, rows, h->weight);
+    attention_product(rows, width, h->E, along_q, keys, false, h->slope, h->row);
+    attention_product(rows, width, h->E, q, along_k, true, h->slope, h->row);
+    attention_slope(rows, h->n, 1.0f / sqrtf((float)h->E), h->weight, h->slope);
+    attention_product(rows, h->V, h->n, d, v, false, out, h->v_row);
+    attention_product(rows, h->V, h->n, w, along_v, true, out, h->v_row);
+}
+
+static void head_tangent(tensor_t *t, const head_t *h)
+{
+    float *along_keys = graph_scratch(t->graph) + scratch_floats(h->n, h->E, h->V);
+    strided_t along_k = {t->in[ALONG_KEY]->value + h->at_k, 1, h->q_row};
+    pack_keys(t, h);
+    attention_pack(h->E, h->n, along_k, along_keys);
+    strided_t v = right_side(h->n, h->V, t->in[VALUE]->value + h->at_v, h->v_row, h->wide_values);
+    strided_t along_v = right_side(h->n, h->V, t->in[ALONG_VALUE]->value + h->at_v, h->v_row,
+                                   along_keys + h->E * h->row);
+    for (int64_t r = 0; r < h->m; r += BLOCK_ROWS)
+        rows_tangent(t, h, r, smaller(BLOCK_ROWS, h->m - r), (strided_t){along_keys, h->row, 1}, v,
+                     along_v);
+}
+
+static void forward_tangent(tensor_t *t)
+{
+    memset(t->value, 0, (size_t)tensor_size(t) * sizeof *t->value); // for queries without keys
+    each_head(t, head_tangent);
+}
+
+static double flops_tangent(const tensor_t *t, bool backward)
+{
+    return 2 * flops_attention(t, backward);
+}
+
+/* As example_stop (op_unary.c): it is constant in x. */
+static tensor_t *example_tangent(gradcheck_t *c, int variant)
+{
+    if (variant > 0)
+        return NULL;
+    graph_t *g = gradcheck_graph(c);
+    tensor_t *x = gradcheck_input(c, ROWS_ELEMENTS, 1, 4, -1, 1), *fixed = op_scale(g, x, 0, 0.5);
+    tensor_t *both[] = {fixed, fixed, fixed, fixed, fixed, fixed};
+    return op_mul(g, x, op_attention_tangent(g, both, 2));
+}
+
+const op_kind_t op_kind_attention_tangent = {.name = "attention_tangent",
+                                             .skips = BACKWARD_SKIPS_INPUTS | BACKWARD_SKIPS_RESULT,
+                                             .check = check_tangent,
+                                             .forward = forward_tangent,
+                                             .flops = flops_tangent,
+                                             .example = example_tangent};
+
+tensor_t *op_attention_tangent(graph_t *g, tensor_t *const in[6], int heads)
+{
+    op_attr_t attr = {.i = {heads}};
+    return graph_record(g, &op_kind_attention_tangent, ALONG_INPUTS, in, &attr);
 }

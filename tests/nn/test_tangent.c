@@ -48,9 +48,10 @@ static void test_each_tangent_equals_differences(void **state)
 static void test_the_ops_of_time_networks_have_tangents(void **state)
 {
     static const char *const needed[] = {
-        "linear",   "matmul",     "add",     "sub",    "mul",       "div",     "scale",
-        "unary",    "concat",     "slice",   "expand", "stop",      "permute", "reshape",
-        "rms_norm", "layer_norm", "dropout", "film",   "group_norm"};
+        "linear",     "matmul",    "add",      "sub",        "mul",        "div",
+        "scale",      "unary",     "concat",   "slice",      "expand",     "stop",
+        "permute",    "reshape",   "rms_norm", "layer_norm", "dropout",    "film",
+        "group_norm", "attention", "conv2d",   "pool2d",     "upsample2d", "crop2d"};
     (void)state;
     for (size_t j = 0; j < sizeof needed / sizeof *needed; j++) {
         int k = 0;
