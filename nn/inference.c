@@ -3,11 +3,13 @@
 
 #include "nn/coupling_network.h"
 #include "nn/point_network.h"
+#include "nn/flow_matching.h"
 
 #include <string.h>
 
 const inference_kind_t *const inference_table[INFERENCE_TYPES] = {
     [INFERENCE_COUPLING_FLOW] = &inference_kind_coupling_flow,
+    [INFERENCE_FLOW_MATCHING] = &inference_kind_flow_matching,
     [INFERENCE_POINT] = &inference_kind_point,
 };
 
@@ -29,4 +31,13 @@ void inference_config_default(inference_type_t type, network_size_t size,
 err_t inference_config_check(const inference_shape_t *shape, const inference_config_t *config)
 {
     return kind_of(config->type)->check(shape, config);
+}
+
+time_net_config_t inference_net(const inference_shape_t *shape, const inference_config_t *config)
+{
+    time_net_config_t net = config->net;
+    net.parameters = net.out = shape->parameters;
+    net.conditions = shape->conditions;
+    net.image_conditions = shape->image_conditions;
+    return net;
 }

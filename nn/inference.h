@@ -132,6 +132,8 @@ extern const inference_kind_t *const inference_table[INFERENCE_TYPES];
 
 void inference_config_default(inference_type_t type, network_size_t size,
                               inference_config_t *config);
+/* config->net for this shape: its parameters, its conditions and as many columns as parameters. */
+time_net_config_t inference_net(const inference_shape_t *shape, const inference_config_t *config);
 err_t inference_config_check(const inference_shape_t *shape,
                              const inference_config_t *config) ERR_MUST_CHECK;
 

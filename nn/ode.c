@@ -109,6 +109,11 @@ void ode_destroy(ode_t **o)
     *o = NULL;
 }
 
+size_t ode_bytes(const ode_t *o)
+{
+    return (size_t)(o->room * (MOST_STAGES + 3)) * sizeof(double);
+}
+
 static void reserve(ode_t *o, int64_t numbers)
 {
     if (numbers <= o->room)

@@ -16,6 +16,7 @@
 #define NN_ODE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef enum { ODE_EULER, ODE_MIDPOINT, ODE_RK4, ODE_DOPRI5, ODE_TSIT5, ODE_METHODS } ode_method_t;
@@ -42,6 +43,7 @@ typedef struct ode ode_t;
 /* A solver's memory, which grows to what ode_solve needs. */
 ode_t *ode_create(void);
 void ode_destroy(ode_t **o);
+size_t ode_bytes(const ode_t *o);
 /* Moves x (n, d) from `from` to `to`, which may lie on either side; n may be 0. */
 ode_count_t ode_solve(ode_t *o, const ode_config_t *config, ode_field_t field, void *user,
                       int64_t n, int64_t d, double from, double to, double *x);

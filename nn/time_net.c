@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nn/time_net.h"
 
-#include "cluster/err.h"
 #include "cluster/mem.h"
 #include "nn/time_mlp.h"
 #include "nn/unet.h"
@@ -13,6 +12,21 @@ struct time_net {
     time_mlp_t *mlp; // the one that config.subnet names; the other NULL
     unet_t *unet;
 };
+
+err_t time_net_check(const time_net_config_t *c)
+{
+    if (c->subnet != SUBNET_TIME_MLP)
+        return err_fail(ERR_USAGE, "inference.subnet: got unet, expected time_mlp");
+    if (c->image_conditions)
+        return err_fail(ERR_USAGE, "inference.subnet: a time_mlp reads no image");
+    if (c->time_embed < 2 || c->time_embed % 2)
+        return err_fail(ERR_USAGE, "inference.time_embed: %d is not an even number above 0",
+                        c->time_embed);
+    if (c->depth < 1 || c->width < 1)
+        return err_fail(ERR_USAGE, "inference.depth, inference.width: %d and %d, expected above 0",
+                        c->depth, c->width);
+    return OK;
+}
 
 time_net_t *time_net_make(params_t *params, const char *name, const time_net_config_t *config)
 {

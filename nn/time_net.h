@@ -12,6 +12,7 @@
 #ifndef NN_TIME_NET_H
 #define NN_TIME_NET_H
 
+#include "cluster/err.h"
 #include "nn/op.h"
 #include "nn/params.h"
 
@@ -46,6 +47,8 @@ typedef struct {
 
 typedef struct time_net time_net_t;
 
+/* ERR_USAGE that names the field of a study which is out of range. */
+err_t time_net_check(const time_net_config_t *config) ERR_MUST_CHECK;
 time_net_t *time_net_make(params_t *params, const char *name, const time_net_config_t *config);
 void time_net_destroy(time_net_t **n);
 const time_net_config_t *time_net_config(const time_net_t *n);
