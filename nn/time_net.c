@@ -15,8 +15,8 @@ struct time_net {
 
 err_t time_net_check(const time_net_config_t *c)
 {
-    if (c->subnet != SUBNET_TIME_MLP)
-        return err_fail(ERR_USAGE, "inference.subnet: got unet, expected time_mlp");
+    if (c->subnet == SUBNET_UNET)
+        return unet_check(c);
     if (c->image_conditions)
         return err_fail(ERR_USAGE, "inference.subnet: a time_mlp reads no image");
     if (c->time_embed < 2 || c->time_embed % 2)
