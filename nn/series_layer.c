@@ -106,10 +106,3 @@ tensor_t *time2vec_record(const time2vec_t *l, graph_t *g, tensor_t *x)
     tensor_t *waves = op_unary(g, op_slice(g, time, 1, l->map.out - 1), UNARY_SIN);
     return op_concat(g, 3, (tensor_t *[]){x, trend, waves});
 }
-
-err_t series_check_range(const char *field, double got, double low, double high)
-{
-    if (got >= low && got <= high)
-        return OK;
-    return err_fail(ERR_USAGE, "%s: %g is out of range, expected %g to %g", field, got, low, high);
-}

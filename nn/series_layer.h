@@ -6,7 +6,6 @@
 #ifndef NN_SERIES_LAYER_H
 #define NN_SERIES_LAYER_H
 
-#include "cluster/err.h"
 #include "nn/layer.h"
 
 /* A convolution over time with "same" padding (op_window): a linear map of windows of `kernel` elements, one in `stride`. */
@@ -54,8 +53,5 @@ typedef struct {
 time2vec_t time2vec_make(params_t *p, const char *name, const char *part, int64_t columns);
 /* -> (elements, x's columns + columns) */
 tensor_t *time2vec_record(const time2vec_t *l, graph_t *g, tensor_t *x);
-
-/* ERR_USAGE that names the field unless low <= got <= high. */
-err_t series_check_range(const char *field, double got, double low, double high) ERR_MUST_CHECK;
 
 #endif

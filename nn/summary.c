@@ -4,9 +4,11 @@
 #include "cluster/mem.h"
 #include "nn/convolutional.h"
 #include "nn/deep_set.h"
+#include "nn/fusion_transformer.h"
 #include "nn/set_transformer.h"
 #include "nn/summary_mlp.h"
 #include "nn/time_series_network.h"
+#include "nn/time_series_transformer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +20,8 @@ const summary_kind_t *const summary_table[SUMMARY_TYPES] = {
     [SUMMARY_SET_TRANSFORMER] = &summary_kind_set_transformer,
     [SUMMARY_CONVOLUTIONAL] = &summary_kind_convolutional,
     [SUMMARY_TIME_SERIES_NETWORK] = &summary_kind_time_series_network,
+    [SUMMARY_TIME_SERIES_TRANSFORMER] = &summary_kind_time_series_transformer,
+    [SUMMARY_FUSION_TRANSFORMER] = &summary_kind_fusion_transformer,
 };
 
 struct summary {

@@ -2,6 +2,7 @@
 #include "nn/time_series_network.h"
 
 #include "cluster/mem.h"
+#include "nn/series_config.h"
 #include "nn/series_layer.h"
 
 #include <stdlib.h>
@@ -30,10 +31,10 @@ static void fill(network_size_t size, summary_config_t *config)
 static err_t check(const summary_shape_t *shape, const summary_config_t *config)
 {
     (void)shape;
-    TRY(series_check_range("summary_dim", config->summary_dim, 1, 4096));
-    TRY(series_check_range("filters", config->filters, 1, 4096));
-    TRY(series_check_range("recurrent", config->recurrent, 1, 4096));
-    return series_check_range("dropout", config->dropout, 0, 0.9);
+    TRY(series_check_width("summary_dim", config->summary_dim));
+    TRY(series_check_width("filters", config->filters));
+    TRY(series_check_width("recurrent", config->recurrent));
+    return series_check_dropout(config->dropout);
 }
 
 static void *make(params_t *params, const char *name, const summary_shape_t *shape,

@@ -93,22 +93,48 @@ void golden_load(const golden_t *g, params_t *params)
     assert_ptr_equal(from, g->weights + g->n);
 }
 
-void golden_load_one(const golden_t *g, params_t *params, const char *name, int number,
-                     int64_t first)
+static golden_array_t read_weight(const golden_t *g, int number)
 {
     char *path = mem_format("weights/%03d", number);
     golden_array_t a = golden_read(g, path);
+    free(path);
+    return a;
+}
+
+static int find(const params_t *params, const char *name)
+{
     int id = params_find(params, name);
     if (id < 0)
         fail_msg("no weights %s", name);
-    const param_t *p = params_at(params, id);
-    int64_t n = p->rows * p->cols;
-    if (first + n > h5_shape_values(&a.shape))
-        fail_msg("%s has %ld numbers, %s %ld", name, (long)n, path,
-                 (long)h5_shape_values(&a.shape));
+    return id;
+}
+
+static int64_t size_of(const params_t *params, int id)
+{
+    return params_at(params, id)->rows * params_at(params, id)->cols;
+}
+
+void golden_load_one(const golden_t *g, params_t *params, const char *name, int number,
+                     int64_t first)
+{
+    golden_array_t a = read_weight(g, number);
+    int id = find(params, name);
+    int64_t n = size_of(params, id), there = h5_shape_values(&a.shape);
+    if (first + n > there)
+        fail_msg("%s has %ld numbers, weights/%03d %ld", name, (long)n, number, (long)there);
     memcpy(params_tensor(params, id), a.value + first, (size_t)n * sizeof(float));
     free(a.value);
-    free(path);
+}
+
+void golden_load_part(const golden_t *g, params_t *params, const char *name, int64_t at, int number)
+{
+    golden_array_t a = read_weight(g, number);
+    int id = find(params, name);
+    int64_t n = size_of(params, id), there = h5_shape_values(&a.shape);
+    if (at + there > n)
+        fail_msg("%s has %ld numbers, weights/%03d %ld", name, (long)n, number, (long)there);
+    memcpy(params_tensor(params, id) + at, a.value, (size_t)there * sizeof(float));
+    free(a.value);
 }
 
 void golden_assert_close(int64_t n, const float *got, const float *expected)

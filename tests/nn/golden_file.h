@@ -31,6 +31,9 @@ void golden_load(const golden_t *g, params_t *params);
 /* The tensor `name` from weights/NNN, NNN being `number`, from its float `first` on. */
 void golden_load_one(const golden_t *g, params_t *params, const char *name, int number,
                      int64_t first);
+/* All of weights/NNN into the tensor `name`, from its float `at` on. */
+void golden_load_part(const golden_t *g, params_t *params, const char *name, int64_t at,
+                      int number);
 
 /* Relative 1e-4: both sides are float32 networks. Below 1e-3 absolute 1e-7. */
 void golden_assert_close(int64_t n, const float *got, const float *expected);
