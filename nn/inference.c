@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nn/inference.h"
 
+#include "nn/consistency.h"
 #include "nn/coupling_network.h"
-#include "nn/point_network.h"
 #include "nn/flow_matching.h"
+#include "nn/point_network.h"
+#include "nn/stable_consistency.h"
 
 #include <string.h>
 
 const inference_kind_t *const inference_table[INFERENCE_TYPES] = {
     [INFERENCE_COUPLING_FLOW] = &inference_kind_coupling_flow,
     [INFERENCE_FLOW_MATCHING] = &inference_kind_flow_matching,
+    [INFERENCE_CONSISTENCY] = &inference_kind_consistency,
+    [INFERENCE_STABLE_CONSISTENCY] = &inference_kind_stable_consistency,
     [INFERENCE_POINT] = &inference_kind_point,
 };
 

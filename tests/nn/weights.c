@@ -63,10 +63,18 @@ static void check_tensor(line_t *l, const param_t *p, int k, const float *gradie
 void weights_check_gradient(params_t *params, weights_loss_t loss, void *user,
                             const float *gradient, double h, double tolerance)
 {
+    weights_check_gradient_of(params, "", loss, user, gradient, h, tolerance);
+}
+
+void weights_check_gradient_of(params_t *params, const char *prefix, weights_loss_t loss,
+                               void *user, const float *gradient, double h, double tolerance)
+{
+    int checked = 0;
     for (int k = 0; k < params_count(params); k++) {
         const param_t *p = params_at(params, k);
-        if (!p->trainable)
+        if (!p->trainable || strncmp(p->name, prefix, strlen(prefix)) != 0)
             continue;
+        checked++;
         line_t l = {
             .n = p->rows * p->cols, .at = params_tensor(params, k), .loss = loss, .user = user};
         l.start = mem_alloc((size_t)l.n, sizeof(float));
@@ -76,4 +84,5 @@ void weights_check_gradient(params_t *params, weights_loss_t loss, void *user,
         free(l.v);
         free(l.start);
     }
+    assert_true(checked > 0);
 }

@@ -17,5 +17,8 @@ void weights_perturb(params_t *params, uint64_t seed, double sd);
 typedef double (*weights_loss_t)(void *user);
 void weights_check_gradient(params_t *params, weights_loss_t loss, void *user,
                             const float *gradient, double h, double tolerance);
+/* Of the tensors alone whose names begin with `prefix`; there must be some. */
+void weights_check_gradient_of(params_t *params, const char *prefix, weights_loss_t loss,
+                               void *user, const float *gradient, double h, double tolerance);
 
 #endif
