@@ -4,6 +4,7 @@
 #include "cluster/mem.h"
 #include "nn/flow_ode.h"
 #include "nn/time_eval.h"
+#include "nn/unet.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -33,6 +34,7 @@ static void fill(network_size_t size, inference_config_t *c)
     c->net.time_embed = 32;
     c->net.fourier_scale = 16.0;
     c->net.film_scale = c->net.persistent = true;
+    unet_default(size, &c->net);
     c->matching.alpha = -0.5;
     c->solver = SOLVER_TSIT5;
     c->steps = 1000;

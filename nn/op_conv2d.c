@@ -11,8 +11,9 @@
 
 /* in: x, weight[, bias]; attr.i: activation, height, width, size. keep: the activation's slope at each entry.
  *
- * 3 x 3 kernels between enough channels go through winograd.h. Else every product runs over images that were copied into scratch with a border of zeros, as many at once as stay in the
- * second-level cache, in tiles of CONV_ROWS x CONV_COLS (conv_tile.h):
+ * 3 x 3 kernels between enough channels go through winograd.h. For the others every product runs over images that were
+ * copied into scratch with a border of zeros, as many at once as stay in the second-level cache, in tiles of CONV_ROWS x
+ * CONV_COLS (conv_tile.h):
  *     value          a tile is some pixels of the result and a panel of its columns; the sum runs over taps and channels
  *     x's gradient   the same with the result's gradient, the taps turned round and the weights transposed
  *     the weights'   a tile is some rows of the weights and a panel of columns; the sum runs over pixels
@@ -388,7 +389,8 @@ static double flops_conv2d(const tensor_t *t, bool backward)
     return products * product + (double)tensor_size(t);
 }
 
-/* Fewer pixels than a tile, several panels, units of all kinds, a kernel larger than the image, sums that are added to. */
+/* Fewer pixels than a tile, several panels, units of all kinds, a kernel larger than the image, gradients that are added
+ * to, Winograd's transforms. */
 static tensor_t *example_conv2d(gradcheck_t *c, int variant)
 {
     static const struct {

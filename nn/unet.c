@@ -42,6 +42,20 @@ typedef struct {
 static const linear_init_t he_normal = {INIT_HE_NORMAL, 1.0, true};
 static const linear_init_t zeros = {INIT_ZERO, 0.0, true};
 
+void unet_default(network_size_t size, time_net_config_t *config)
+{
+    static const int width[] = {[SIZE_SMALL] = 16, [SIZE_BASE] = 32, [SIZE_LARGE] = 64};
+    config->stages = 3;
+    for (int k = 0; k < config->stages; k++) {
+        config->stage_width[k] = width[size] << k;
+        config->stage_attention[k] = k > 0;
+    }
+    config->blocks = 2;
+    config->groups = 8;
+    config->heads = 1;
+    config->channels = 1;
+}
+
 static err_t check_shape(const time_net_config_t *c)
 {
     if (c->height < 1 || c->image_width < 1 || c->channels < 1 ||

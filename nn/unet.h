@@ -22,9 +22,14 @@
 #define NN_UNET_H
 
 #include "cluster/err.h"
+#include "nn/summary.h"
 #include "nn/time_net.h"
 
 typedef struct unet unet_t;
+
+/* The fields that a unet alone reads, but for the image's sides: stages of 16, 32, 64 (small), 32, 64, 128 (base) or 64, 128,
+ * 256 channels (large), attention in the last two, one channel of the image. */
+void unet_default(network_size_t size, time_net_config_t *config);
 
 /* ERR_USAGE that names the field which is out of range. */
 err_t unet_check(const time_net_config_t *config) ERR_MUST_CHECK;

@@ -188,6 +188,17 @@ static void assert_refused(time_net_config_t config, const char *field)
         fail_msg("%s: not in \"%s\"", field, err_text());
 }
 
+static void test_each_size_is_in_range(void **state)
+{
+    (void)state;
+    for (int size = SIZE_SMALL; size <= SIZE_LARGE; size++) {
+        time_net_config_t config = config_of(28, 28);
+        config.parameters = 28 * 28;
+        unet_default((network_size_t)size, &config);
+        assert_int_equal(unet_check(&config), OK);
+    }
+}
+
 static void test_settings_out_of_range_are_named(void **state)
 {
     (void)state;
@@ -231,6 +242,7 @@ int main(void)
         cmocka_unit_test(test_gradient_with_odd_sides_and_without_conditions),
         cmocka_unit_test(test_sides_of_any_length),
         cmocka_unit_test(test_a_draw_sees_itself_and_its_data_set_alone),
+        cmocka_unit_test(test_each_size_is_in_range),
         cmocka_unit_test(test_settings_out_of_range_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
