@@ -2,8 +2,7 @@
 #include "coordinator/amortizer_file.h"
 
 #include "cluster/mem.h"
-#include "coordinator/study.h"
-#include "storage/first_pass.h"
+#include "coordinator/study_adapter.h"
 #include "storage/named_arrays.h"
 
 #include <stdio.h>
@@ -11,7 +10,7 @@
 #include <string.h>
 
 static const char FORMAT[] = "infermill amortizer";
-enum { FORMAT_VERSION = 2 };
+enum { FORMAT_VERSION = 3 };
 
 /* One call for each stored array, whether it goes to the file or comes from it. */
 typedef struct {
@@ -57,7 +56,7 @@ static err_t pass_weights(file_t *f, params_t *params)
     return OK;
 }
 
-static err_t pass_scaling(file_t *f, const schema_t *s, const scaling_t *c)
+static err_t pass_scaling(file_t *f, const adapter_shape_t *s, const scaling_t *c)
 {
     TRY(pass_vector(f, "scaling/parameter_mean", s->n_parameters, c->parameter_mean));
     TRY(pass_vector(f, "scaling/parameter_sd", s->n_parameters, c->parameter_sd));
@@ -65,7 +64,7 @@ static err_t pass_scaling(file_t *f, const schema_t *s, const scaling_t *c)
     TRY(pass_vector(f, "scaling/design_sd", s->n_design, c->design_sd));
     for (int o = 0; o < s->n_observables; o++) {
         char name[256];
-        int64_t features = first_pass_features(&s->observables[o]);
+        int64_t features = s->observables[o].features;
         snprintf(name, sizeof name, "scaling/observable_mean/%s", s->observables[o].name);
         TRY(pass_vector(f, name, features, c->observable_mean[o]));
         snprintf(name, sizeof name, "scaling/observable_sd/%s", s->observables[o].name);
@@ -115,17 +114,21 @@ static char *hash_of(amortizer_t *a)
 static err_t save_all(file_t *f, trained_t *t)
 {
     char *model = schema_text(&t->schema),
+         *adapter = adapter_config_text(adapter_config(amortizer_adapter(t->amortizer))),
          *network = amortizer_config_text(amortizer_config(t->amortizer));
     err_t err;
     TRY_TO(done, pass_text(f, "model", &model));
+    TRY_TO(done, pass_text(f, "adapter", &adapter));
     TRY_TO(done, pass_text(f, "network", &network));
     TRY_TO(done, pass_texts(f, t));
     TRY_TO(done, pass_history(f, t));
-    TRY_TO(done, pass_scaling(f, &t->schema, amortizer_scaling(t->amortizer)));
+    TRY_TO(done, pass_scaling(f, adapter_after(amortizer_adapter(t->amortizer)),
+                              amortizer_scaling(t->amortizer)));
     TRY_TO(done, pass_distance(f, &t->distance));
     TRY_TO(done, pass_weights(f, amortizer_params(t->amortizer)));
 done:
     free(model);
+    free(adapter);
     free(network);
     return err;
 }
@@ -145,25 +148,63 @@ err_t trained_save(trained_t *t, const char *path)
 
 /* ---- reading ---- */
 
+void trained_set_schema(trained_t *t, schema_t schema)
+{
+    const int *which;
+    int n = adapter_kept(amortizer_adapter(t->amortizer), &which);
+    schema_free(&t->schema);
+    schema_free(&t->inferred);
+    t->schema = schema;
+    t->inferred = schema_with_parameters(&schema, n, which);
+}
+
+static err_t make_amortizer(trained_t *t, const amortizer_config_t *config, adapter_t **adapter,
+                            const char *path)
+{
+    amortizer_config_t shapes;
+    arena_t *arena = arena_create();
+    amortizer_config_adapt(&shapes, *adapter, arena);
+    arena_destroy(&arena);
+    if (shapes.n_parameters != config->n_parameters || shapes.n_design != config->n_design ||
+        shapes.n_observables != config->n_observables)
+        return err_fail(ERR_FORMAT,
+                        "%s: the adapter gives %d parameters, %d observables, %d design variables, "
+                        "the network has %d, %d, %d",
+                        path, shapes.n_parameters, shapes.n_observables, shapes.n_design,
+                        config->n_parameters, config->n_observables, config->n_design);
+    TRY(amortizer_create(config, 0, &t->amortizer));
+    amortizer_set_adapter(t->amortizer, adapter);
+    return OK;
+}
+
 static err_t load_network(file_t *f, trained_t *t, const char *path)
 {
-    char *model = NULL, *network = NULL;
+    char *model = NULL, *network = NULL, *list = NULL;
     arena_t *arena = arena_create();
+    adapter_t *adapter = NULL;
+    schema_t schema = {0};
     amortizer_config_t config;
     err_t err;
     TRY_TO(done, pass_text(f, "model", &model));
+    TRY_TO(done, pass_text(f, "adapter", &list));
     TRY_TO(done, pass_text(f, "network", &network));
-    TRY_TO(done, schema_parse(model, path, &t->schema));
+    TRY_TO(done, schema_parse(model, path, &schema));
+    TRY_TO(done, study_adapter_parse(list, path, &schema, &adapter));
     TRY_TO(done, amortizer_config_parse(network, path, arena, &config));
-    TRY_TO(done, amortizer_create(&config, 0, &t->amortizer));
+    TRY_TO(done, make_amortizer(t, &config, &adapter, path));
+    trained_set_schema(t, schema);
+    schema = (schema_t){0};
 done:
+    schema_free(&schema);
+    adapter_destroy(&adapter);
     arena_destroy(&arena);
     free(model);
+    free(list);
     free(network);
     return err;
 }
 
-static scaling_t empty_scaling(arena_t *arena, const schema_t *s)
+static scaling_t empty_scaling(arena_t *arena, const adapter_shape_t *s)
 {
     scaling_t c = {.parameter_mean = ARENA_NEW(arena, double, s->n_parameters),
                    .parameter_sd = ARENA_NEW(arena, double, s->n_parameters),
@@ -172,8 +213,8 @@ static scaling_t empty_scaling(arena_t *arena, const schema_t *s)
                    .observable_mean = ARENA_NEW(arena, double *, s->n_observables),
                    .observable_sd = ARENA_NEW(arena, double *, s->n_observables)};
     for (int o = 0; o < s->n_observables; o++) {
-        c.observable_mean[o] = ARENA_NEW(arena, double, first_pass_features(&s->observables[o]));
-        c.observable_sd[o] = ARENA_NEW(arena, double, first_pass_features(&s->observables[o]));
+        c.observable_mean[o] = ARENA_NEW(arena, double, s->observables[o].features);
+        c.observable_sd[o] = ARENA_NEW(arena, double, s->observables[o].features);
     }
     return c;
 }
@@ -181,8 +222,9 @@ static scaling_t empty_scaling(arena_t *arena, const schema_t *s)
 static err_t load_scaling(file_t *f, trained_t *t)
 {
     arena_t *arena = arena_create();
-    scaling_t scaling = empty_scaling(arena, &t->schema);
-    err_t err = pass_scaling(f, &t->schema, &scaling);
+    const adapter_shape_t *shape = adapter_after(amortizer_adapter(t->amortizer));
+    scaling_t scaling = empty_scaling(arena, shape);
+    err_t err = pass_scaling(f, shape, &scaling);
     if (err == OK)
         amortizer_set_scaling(t->amortizer, &scaling);
     arena_destroy(&arena);
@@ -261,6 +303,7 @@ err_t trained_load(const char *path, trained_t *out)
 void trained_free(trained_t *t)
 {
     schema_free(&t->schema);
+    schema_free(&t->inferred);
     amortizer_destroy(&t->amortizer);
     distance_free(&t->distance);
     free(t->study);

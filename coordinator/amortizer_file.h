@@ -5,7 +5,7 @@
  *     scaling/parameter_mean ... standardisation of the first pass, f64
  *     distance/mean, cholesky, reference   summaries of the validation rows, for "does this data set look like training?"
  *     history/training_loss, validation_loss          of each epoch
- *     texts: model (declaration), study (the whole study file), network, training (settings), software, weights_hash
+ *     texts: model (declaration), study (the whole study file), adapter, network, training (settings), software, weights_hash
  */
 #ifndef COORDINATOR_AMORTIZER_FILE_H
 #define COORDINATOR_AMORTIZER_FILE_H
@@ -17,6 +17,7 @@
 
 typedef struct {
     schema_t schema;
+    schema_t inferred; // the same with the parameters alone that are inferred
     amortizer_t *amortizer;
     distance_t distance;      // of the summaries of validation rows
     char *study, *study_path; // text of the study it was made by
@@ -31,6 +32,8 @@ typedef struct {
     double *training_loss, *validation_losses; // (epochs)
 } trained_t;
 
+/* Takes the model over from a schema, for the amortizer that is there. */
+void trained_set_schema(trained_t *t, schema_t schema);
 /* Fills in the hash, writes beside and renames. Not collective: one rank writes. */
 err_t trained_save(trained_t *t, const char *path) ERR_MUST_CHECK;
 /* ERR_MISSING, ERR_FORMAT (torn, foreign, made by a newer infermill). Not collective: each rank reads. */

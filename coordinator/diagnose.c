@@ -53,6 +53,18 @@ static const char **names_of(const schema_t *schema)
     return names;
 }
 
+/* True values of the parameters that are inferred: (n, R). */
+static double *inferred_truth(const trained_t *trained, const rows_t *rows)
+{
+    const int *which;
+    int n = adapter_kept(amortizer_adapter(trained->amortizer), &which);
+    double *truth = MEM_NEW(double, rows->n *n + 1);
+    for (int64_t i = 0; i < rows->n; i++)
+        for (int r = 0; r < n; r++)
+            truth[i * n + r] = rows->parameters[i * rows->schema->n_parameters + which[r]];
+    return truth;
+}
+
 static void print_metrics(const gate_record_t *record)
 {
     printf("%-14s %11s %10s %9s %9s %9s %11s %8s\n", "parameter", "calibration", "ECDF dev.",
@@ -74,7 +86,8 @@ static err_t judge(job_t *job, const trained_t *trained, const rows_t *held_out,
 {
     const study_t *s = &job->study;
     metrics_t metrics;
-    const char **names = names_of(job->schema);
+    const char **names = names_of(&trained->inferred);
+    double *truth = inferred_truth(trained, held_out);
     char *csv = job_file(job, "metrics.csv"), *gate = job_file(job, "gate.json");
     gate_limits_t limits = {s->diagnose.calibration_error, s->diagnose.ecdf_deviation,
                             s->diagnose.minimum_datasets};
@@ -83,17 +96,18 @@ static err_t judge(job_t *job, const trained_t *trained, const rows_t *held_out,
                               .bank = trained->bank,
                               .seed = (uint64_t)s->diagnose.seed,
                               .first_row = 0};
-    err_t err = metrics_compute(held_out->n, s->diagnose.draws, job->schema->n_parameters, draws,
-                                held_out->parameters, s->diagnose.band_level, &metrics);
+    err_t err = metrics_compute(held_out->n, s->diagnose.draws, trained->inferred.n_parameters,
+                                draws, truth, s->diagnose.band_level, &metrics);
     if (err == OK) {
         *record = gate_judge(&metrics, names, &limits, &subject);
         TRY_TO(done, metrics_write_csv(&metrics, names, csv));
-        TRY_TO(done, pictures_of_diagnosis(job, trained, held_out, draws, names, &metrics));
+        TRY_TO(done, pictures_of_diagnosis(job, trained, truth, draws, names, &metrics));
         TRY_TO(done, study_report(job->par, job->folder, s->name, trained, record, NULL));
         TRY_TO(done, gate_write(gate, record));
     }
 done:
     metrics_free(&metrics);
+    free(truth);
     free(names);
     free(gate);
     free(csv);

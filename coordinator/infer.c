@@ -67,11 +67,11 @@ static err_t ask_gate(inference_t *f)
 static void make_head(inference_t *f)
 {
     const infer_request_t *r = f->request;
-    int P = f->trained.schema.n_parameters;
+    int P = f->trained.inferred.n_parameters;
     char *data = real_data_hash(&f->data);
     f->names = MEM_NEW(const char *, P);
     for (int p = 0; p < P; p++)
-        f->names[p] = f->trained.schema.parameters[p].name;
+        f->names[p] = f->trained.inferred.parameters[p].name;
     f->stamp =
         mem_format("weights %s data %s draws %" PRId64 " seed %" PRId64 "%s", f->trained.hash, data,
                    r->draws, r->seed, f->gate.passed ? "" : " unverified");
@@ -135,7 +135,7 @@ static err_t my_blocks(inference_t *f)
 {
     infer_config_t config = {.amortizer = f->trained.amortizer,
                              .distance = &f->trained.distance,
-                             .schema = &f->trained.schema,
+                             .schema = &f->trained.inferred,
                              .seed = (uint64_t)f->request->seed,
                              .draws = f->head.draws};
     infer_t *infer = infer_create(&config);

@@ -26,14 +26,14 @@ static const struct {
     {"z_contraction.png", "Contraction and z-score", figure_contraction},
 };
 
-err_t pictures_of_diagnosis(const job_t *job, const trained_t *trained, const rows_t *held_out,
+err_t pictures_of_diagnosis(const job_t *job, const trained_t *trained, const double *truth,
                             const double *draws, const char *const *names, const metrics_t *metrics)
 {
-    samples_t samples = {.n = held_out->n,
+    samples_t samples = {.n = metrics->n,
                          .s = metrics->s,
-                         .d = job->schema->n_parameters,
+                         .d = trained->inferred.n_parameters,
                          .draws = draws,
-                         .truth = held_out->parameters,
+                         .truth = truth,
                          .names = names};
     for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++) {
         char *path = job_file(job, pictures[i].file);

@@ -9,10 +9,10 @@
 #include "coordinator/job.h"
 #include "diagnostics/gate.h"
 #include "diagnostics/metrics.h"
-#include "storage/rows.h"
 
-/* Each picture of a diagnosis, into the folder of results. draws (N, S, P). */
-err_t pictures_of_diagnosis(const job_t *job, const trained_t *trained, const rows_t *held_out,
+/* Each picture of a diagnosis, into the folder of results. truth (N, R) and draws (N, S, R) of the parameters that are
+ * inferred. */
+err_t pictures_of_diagnosis(const job_t *job, const trained_t *trained, const double *truth,
                             const double *draws, const char *const *names,
                             const metrics_t *metrics) ERR_MUST_CHECK;
 

@@ -21,7 +21,7 @@ static void draw_block(amortizer_work_t *work, const rows_t *rows, range_t range
 double *posterior_draws(const par_t *par, amortizer_t *a, const rows_t *rows, int64_t draws,
                         uint64_t seed, const char *what)
 {
-    int64_t n = rows->n, row_values = draws * rows->schema->n_parameters;
+    int64_t n = rows->n, row_values = draws * adapter_kept(amortizer_adapter(a), NULL);
     double *out = mem_alloc((size_t)(n * row_values), sizeof *out);
     const float **fields = MEM_NEW(const float *, rows->schema->n_observables);
     amortizer_work_t *work =

@@ -2,6 +2,7 @@
 #include "coordinator/study.h"
 
 #include "cluster/mem.h"
+#include "coordinator/study_adapter.h"
 #include "coordinator/study_network.h"
 #include "coordinator/study_settings.h"
 
@@ -186,6 +187,7 @@ static err_t study_fill(study_t *study, yaml_node_ref_t root)
     TRY(yaml_fill(root, study_fields, study->arena, &target));
     *study = target.study;
     study->slug = slug_of(study->arena, study->name);
+    TRY(adapter_config_read(target.adapter, study->path, study->arena, &study->adapter));
     TRY(study_network_check(target.network));
     TRY(columns_read(study, target.columns));
     TRY(prior_read(target.parameters, study->path, study->arena, &study->parameters));
@@ -303,29 +305,26 @@ err_t study_simulator(const study_t *study, simulator_t **out)
     TRY(load_model(study, out));
     simulator_stop_on_failure(*out, study->model.on_failure == FAILURE_STOP);
     err_t err = give_prior(study, *out);
+    if (err == OK)
+        err = study_adapter_missing(study, *out);
     if (err != OK)
         simulator_close(out);
     return err;
 }
 
-static err_t check_density(const study_t *study)
-{
-    const prior_line_t *line = prior_on_a_plane(&study->parameters);
-    return line == NULL ? OK
-                        : err_fail(ERR_USAGE,
-                                   "%s: %s: these parameters sum to 1, so they have no joint "
-                                   "density to learn: let the simulator take all of them but one, "
-                                   "which is what remains, and leave its name out here",
-                                   line->where, line->text);
-}
-
 err_t study_network(const study_t *study, const schema_t *schema, amortizer_config_t *out)
 {
     yaml_doc_t *doc = NULL;
-    TRY(check_density(study));
-    TRY(yaml_read_text(study->text, study->path, &doc));
-    err_t err =
-        study_network_read(yaml_node_get(yaml_root(doc), "network"), schema, study->arena, out);
+    adapter_t *adapter = NULL;
+    err_t err;
+    TRY_TO(done, study_adapter(study, schema, &adapter));
+    TRY_TO(done, yaml_read_text(study->text, study->path, &doc));
+    amortizer_config_adapt(out, adapter, study->arena);
+    err = err_context(
+        study_network_read(yaml_node_get(yaml_root(doc), "network"), adapter, schema->name, out),
+        "%s: network", study->path);
+done:
     yaml_close(&doc);
-    return err_context(err, "%s: network", study->path);
+    adapter_destroy(&adapter);
+    return err;
 }

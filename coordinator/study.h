@@ -43,6 +43,7 @@ typedef struct {
         int on_failure; // failure_t
     } model;
     prior_lines_t parameters; // priors that replace those of the simulator; none: n is 0
+    adapter_config_t adapter; // transforms between simulator and networks; none: n is 0
     struct {
         char *path; // full
         int64_t rows, seed, shard_rows;
@@ -75,8 +76,8 @@ void study_free(study_t *study);
 
 /* Loads the simulator that `model:` names, with the priors of `parameters:`. */
 err_t study_simulator(const study_t *study, simulator_t **out) ERR_MUST_CHECK;
-/* Networks for this model: shapes from its declaration, the rest from the study (study_network.h). The arrays live in the
- * study's arena. */
+/* Networks for this model: shapes from its declaration behind the study's adapter (study_adapter.h), the rest from the study
+ * (study_network.h). The arrays live in the study's arena. */
 err_t study_network(const study_t *study, const schema_t *schema,
                     amortizer_config_t *out) ERR_MUST_CHECK;
 /* What training depends on, a line each ("train.epochs: 40"): equal texts mean equal weights. The caller frees it. */

@@ -2,7 +2,6 @@
 #include "coordinator/study_network.h"
 
 #include "nn/network_fields.h"
-#include "storage/first_pass.h"
 
 #include <string.h>
 
@@ -122,36 +121,6 @@ err_t study_network_check(yaml_node_ref_t network)
 
 /* ---- for a model ---- */
 
-static amortizer_observable_t shape_of(const schema_observable_t *s)
-{
-    amortizer_observable_t x = {.kind = (observable_kind_t)s->kind,
-                                .features = first_pass_features(s)};
-    x.max_length = schema_size(s) / x.features;
-    if (s->kind == KIND_IMAGE) {
-        x.height = s->dims[0];
-        x.width = x.max_length / x.height;
-    }
-    return x;
-}
-
-static void shapes(const schema_t *schema, arena_t *arena, amortizer_config_t *c)
-{
-    double *lower = ARENA_NEW(arena, double, schema->n_parameters);
-    double *upper = ARENA_NEW(arena, double, schema->n_parameters);
-    for (int i = 0; i < schema->n_parameters; i++) {
-        lower[i] = schema->parameters[i].lower;
-        upper[i] = schema->parameters[i].upper;
-    }
-    *c = (amortizer_config_t){.n_parameters = schema->n_parameters,
-                              .n_observables = schema->n_observables,
-                              .n_design = schema->n_design,
-                              .lower = lower,
-                              .upper = upper};
-    c->observables = ARENA_NEW(arena, amortizer_observable_t, schema->n_observables);
-    for (int o = 0; o < schema->n_observables; o++)
-        c->observables[o] = shape_of(&schema->observables[o]);
-}
-
 static bool applies(int type, observable_kind_t kind)
 {
     return type < 0 || summary_table[type]->kind == kind;
@@ -184,27 +153,35 @@ static err_t read_observable(yaml_node_ref_t network, const char *name, network_
                                &c->observables[o].summary);
 }
 
-static err_t read_observables(yaml_node_ref_t network, const schema_t *schema, network_size_t size,
-                              amortizer_config_t *c)
+static bool has_observable(const adapter_shape_t *shape, const char *name)
+{
+    for (int o = 0; o < shape->n_observables; o++)
+        if (strcmp(shape->observables[o].name, name) == 0)
+            return true;
+    return false;
+}
+
+static err_t read_observables(yaml_node_ref_t network, const adapter_shape_t *shape,
+                              const char *model, network_size_t size, amortizer_config_t *c)
 {
     yaml_node_ref_t own = yaml_node_get(network, "observables"),
                     type = yaml_node_get(yaml_node_get(network, "summary"), "type");
+    const adapter_observable_t *first = &shape->observables[0];
     bool used = false;
     for (int i = 0; i < yaml_node_count(own); i++)
-        if (schema_find_observable(schema, yaml_node_key(own, i)) < 0)
+        if (!has_observable(shape, yaml_node_key(own, i)))
             return yaml_node_error(yaml_node_key_ref(own, i),
                                    "model \"%s\" has no such observable; its first is \"%s\"",
-                                   schema->name, schema->observables[0].name);
-    for (int o = 0; o < schema->n_observables; o++)
-        TRY(read_observable(network, schema->observables[o].name, size, c, o, &used));
+                                   model, first->name);
+    for (int o = 0; o < shape->n_observables; o++)
+        TRY(read_observable(network, shape->observables[o].name, size, c, o, &used));
     if (!used)
         return yaml_node_error(
             type,
             "%s reads none of the observables of model \"%s\": \"%s\" is a %s, for which "
             "there is %s",
-            yaml_node_text(type), schema->name, schema->observables[0].name,
-            kind_name(schema->observables[0].kind),
-            summary_type_words[summary_type_for(c->observables[0].kind)]);
+            yaml_node_text(type), model, first->name, kind_name((kind_t)first->kind),
+            summary_type_words[summary_type_for(first->kind)]);
     return OK;
 }
 
@@ -218,14 +195,13 @@ static err_t read_inference(yaml_node_ref_t network, network_size_t size, amorti
                                common_keys, &c->inference);
 }
 
-err_t study_network_read(yaml_node_ref_t network, const schema_t *schema, arena_t *arena,
+err_t study_network_read(yaml_node_ref_t network, const adapter_t *adapter, const char *model,
                          amortizer_config_t *out)
 {
     int size = SIZE_BASE;
-    shapes(schema, arena, out);
     TRY(take_word(yaml_node_get(network, "size"), size_words, &size));
     TRY(take_ensemble(network, &out->members));
-    TRY(read_observables(network, schema, (network_size_t)size, out));
+    TRY(read_observables(network, adapter_after(adapter), model, (network_size_t)size, out));
     TRY(read_inference(network, (network_size_t)size, out));
     amortizer_config_route(out);
     return amortizer_config_check(out);

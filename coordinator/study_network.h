@@ -22,9 +22,9 @@
 
 /* Whether the section (absent: yes) makes sense before the model is known: its keys, kinds of values, ranges. */
 err_t study_network_check(yaml_node_ref_t network) ERR_MUST_CHECK;
-/* Networks for this model. Arrays live in `arena`. ERR_USAGE with file and line for a setting that its network does not
- * read, and for a network that can not read its observable. */
-err_t study_network_read(yaml_node_ref_t network, const schema_t *schema, arena_t *arena,
+/* Networks for what the adapter makes of this model, whose shapes `out` has (amortizer_config_adapt). ERR_USAGE with file and
+ * line for a setting that its network does not read, and for a network that can not read its observable. */
+err_t study_network_read(yaml_node_ref_t network, const adapter_t *adapter, const char *model,
                          amortizer_config_t *out) ERR_MUST_CHECK;
 /* The settings with their help, as in `infermill study`. */
 void study_network_print(FILE *out);

@@ -76,6 +76,7 @@ const yaml_field_t study_fields[] = {
     {.key = "model", .type = YAML_MAP, .fields = model_fields, .required = true, .help = "the simulator"},
     {.key = "parameters", .type = YAML_NODE, .offset = offsetof(study_target_t, parameters), .help = "priors instead of the simulator's: {beta: lognormal(-0.9, 0.5), ...}"},
     {.key = "bank", .type = YAML_MAP, .fields = bank_fields, .help = "simulations on disk"},
+    {.key = "adapter", .type = YAML_NODE, .offset = offsetof(study_target_t, adapter), .help = "transforms between the simulator and the networks, in order"},
     {.key = "network", .type = YAML_NODE, .offset = offsetof(study_target_t, network), .help = "what is trained"},
     {.key = "train", .type = YAML_MAP, .fields = train_fields, .help = "how it is trained"},
     {.key = "diagnose", .type = YAML_MAP, .fields = diagnose_fields, .help = "how it is checked"},
@@ -137,6 +138,16 @@ static void print_networks(FILE *out, const amortizer_config_t *network)
     free(text);
 }
 
+// A line "adapter.log: [sigma]" for each transform.
+static void print_adapter(FILE *out, const adapter_config_t *adapter)
+{
+    char *text = adapter_config_text(adapter), *rest = text;
+    for (char *line; (line = strsep(&rest, "\n")) != NULL;)
+        if (strncmp(line, "  - ", 4) == 0)
+            fprintf(out, "adapter.%s\n", line + 4);
+    free(text);
+}
+
 char *study_training_text(const study_t *s, const amortizer_config_t *network)
 {
     char *text = NULL;
@@ -144,6 +155,7 @@ char *study_training_text(const study_t *s, const amortizer_config_t *network)
     FILE *out = open_memstream(&text, &size);
     CHECK(out != NULL, "out of memory");
     fprintf(out, "bank.rows: %ld\nbank.seed: %ld\n", (long)s->bank.rows, (long)s->bank.seed);
+    print_adapter(out, &s->adapter);
     print_networks(out, network);
     print_values(out, "train", train_fields, (const char *)s);
     fclose(out);
@@ -185,4 +197,6 @@ void study_print_settings(FILE *out)
 {
     print_fields(out, study_fields, 2);
     print_priors(out);
+    fprintf(out, "\n  Transforms of `adapter:`, each an item of its list:\n");
+    adapter_print_kinds(out);
 }

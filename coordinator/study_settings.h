@@ -14,6 +14,7 @@ typedef struct {
     yaml_node_ref_t columns;    /* infer.columns */
     yaml_node_ref_t parameters; /* their priors */
     yaml_node_ref_t network;    /* study_network.h */
+    yaml_node_ref_t adapter;    /* study_adapter.h */
 } study_target_t;
 
 extern const yaml_field_t study_fields[];

@@ -7,6 +7,7 @@
 #include "cluster/stop.h"
 #include "coordinator/collect.h"
 #include "coordinator/run_folder.h"
+#include "coordinator/study_adapter.h"
 #include "coordinator/training.h"
 #include "storage/reader.h"
 
@@ -69,13 +70,13 @@ static err_t read_validation(training_t *t)
     int64_t n;
     const int64_t *row = shuffle_validation(t->shuffle, &n);
     t->validation = rows_create(t->job->schema, n);
-    return reader_gather(t->bank, t->shuffle, n, row, &t->validation);
-}
-
-static void to_unbounded(void *amortizer, const double *parameters, double *out)
-{
-    double jacobian;
-    amortizer_unbound(amortizer, parameters, out, &jacobian);
+    TRY(reader_gather(t->bank, t->shuffle, n, row, &t->validation));
+    adapted_rows_t *adapted = adapted_rows_create(amortizer_adapter(t->trained.amortizer));
+    err_t err = OK;
+    for (int64_t i = 0; i < n && err == OK; i++)
+        err = adapted_rows_check(adapted, &t->validation, i);
+    adapted_rows_destroy(&adapted);
+    return err_context(err, "%s", t->job->study.path);
 }
 
 /* Every rank reads its parts of the bank; all have the same numbers after. Collective. */
@@ -103,11 +104,15 @@ static err_t pass_over_bank(const par_t *par, const first_pass_config_t *config,
 
 static err_t standardise(training_t *t)
 {
+    adapted_rows_t *adapted = adapted_rows_create(amortizer_adapter(t->trained.amortizer));
     first_pass_config_t config = {.bank = t->bank,
                                   .shuffle = t->shuffle,
-                                  .transform = to_unbounded,
-                                  .user = t->trained.amortizer};
-    TRY(pass_over_bank(t->job->par, &config, &t->pass));
+                                  .transform = adapted_rows_transform,
+                                  .user = adapted,
+                                  .shape = adapted_rows_shape(adapted)};
+    err_t err = pass_over_bank(t->job->par, &config, &t->pass);
+    adapted_rows_destroy(&adapted);
+    TRY(err_context(err, "%s", t->job->study.path));
     scaling_t scaling = {.parameter_mean = t->pass.parameter_mean,
                          .parameter_sd = t->pass.parameter_sd,
                          .design_mean = t->pass.design_mean,
@@ -177,8 +182,11 @@ static err_t make_amortizer(training_t *t)
     take_blas_buffer();
     TRY(bank_of_study(t));
     TRY(plan_order(t));
+    adapter_t *adapter = NULL;
     TRY(study_network(study, t->job->schema, &config));
     TRY(amortizer_create(&config, (uint64_t)study->train.seed, &t->trained.amortizer));
+    TRY(study_adapter(study, t->job->schema, &adapter));
+    amortizer_set_adapter(t->trained.amortizer, &adapter);
     return OK;
 }
 
@@ -187,7 +195,7 @@ static err_t prepare_here(training_t *t)
     const study_t *study = &t->job->study;
     TRY(calibrate(t));
     TRY(read_validation(t));
-    t->trained.schema = schema_copy(t->job->schema);
+    trained_set_schema(&t->trained, schema_copy(t->job->schema));
     t->trained.study = mem_copy_text(study->text);
     t->trained.study_path = mem_copy_text(study->path);
     t->trained.training = study_training_text(study, amortizer_config(t->trained.amortizer));

@@ -179,13 +179,15 @@ typedef struct adapter_work adapter_work_t;
 adapter_work_t *adapter_work_create(const adapter_t *a, int64_t max_sets);
 void adapter_work_destroy(adapter_work_t **w);
 size_t adapter_work_bytes(const adapter_work_t *w);
+/* Data set i of a batch alone, as it is; valid until the next call. */
+batch_t adapter_one(adapter_work_t *w, const batch_t *in, int64_t i);
 /* The batch in the networks' shapes (parameters as they were); its arrays are borrowed from `in` or live in w, valid until
  * the next call. An observable that no transform changes is not copied. `noise` feeds training's random parts; not used in
  * evaluation. A value that a transform can not take gives infinity: ask adapter_reads before. */
 batch_t adapter_batch(adapter_work_t *w, const batch_t *in, adapter_mode_t mode, rng_t *noise);
 /* Whether every value of data set i can go through; where not, `why` names it ("y[3] = -1, expected above 0 (log)"). */
 bool adapter_reads(const adapter_t *a, const batch_t *in, int64_t i, char why[ADAPTER_WHY]);
-/* Whether values of this observable (of adapter_before) may be NaN. */
-bool adapter_takes_nan(const adapter_t *a, int observable);
+/* Whether this observable (of adapter_before) is read, and NaN in it always masked. */
+bool adapter_masks_nan(const adapter_t *a, int observable);
 
 #endif

@@ -15,6 +15,7 @@ struct adapter_work {
     bool same;      // nothing but noise stands between the batches
     float **values; // [O'] -> (max_sets, padded size), NULL where the observable is only borrowed
     const float **fields; // (O')
+    const float **one;    // (O)
     int32_t *length;      // (max_sets, O')
     double *design;       // (max_sets, D')
     int64_t *order;       // (longest set) which elements a subset takes, first ones first
@@ -55,6 +56,7 @@ adapter_work_t *adapter_work_create(const adapter_t *a, int64_t max_sets)
     *w = (adapter_work_t){.a = a, .max_sets = max_sets, .same = is_same(a)};
     w->values = take(w, after->n_observables, sizeof *w->values);
     w->fields = take(w, after->n_observables, sizeof *w->fields);
+    w->one = take(w, a->before.n_observables, sizeof *w->one);
     w->length = take(w, max_sets * after->n_observables, sizeof *w->length);
     w->design = take(w, max_sets * after->n_design, sizeof *w->design);
     for (int o = 0; o < after->n_observables; o++) {
@@ -76,6 +78,7 @@ void adapter_work_destroy(adapter_work_t **w)
         free((*w)->values[o]);
     free((*w)->values);
     free((*w)->fields);
+    free((*w)->one);
     free((*w)->length);
     free((*w)->design);
     free((*w)->order);
@@ -124,10 +127,11 @@ static void run_column(const column_t *c, int64_t stride, const float *from, int
     }
 }
 
-// Numbers of a vector beyond its length are 0 and stay 0.
+// Numbers of a vector beyond a length that varies are 0 and stay 0.
 static bool is_beyond(const adapter_t *a, const batch_t *in, int64_t i, const column_t *c)
 {
-    return a->before.observables[c->source].kind == OBSERVABLE_VECTOR &&
+    const adapter_observable_t *o = &a->before.observables[c->source];
+    return o->kind == OBSERVABLE_VECTOR && o->length_design >= 0 &&
            c->column >= length_before(a, in, i, c->source);
 }
 
@@ -205,6 +209,18 @@ static void adapt_design(adapter_work_t *w, const batch_t *in, int64_t i)
         for (int64_t c = 0; c < a->design[d].n_columns; c++)
             *to++ = adapter_column_value(&a->design[d].columns[c],
                                          in->design[i * a->before.n_design + a->design[d].source]);
+}
+
+batch_t adapter_one(adapter_work_t *w, const batch_t *in, int64_t i)
+{
+    const adapter_shape_t *s = &w->a->before;
+    for (int o = 0; o < s->n_observables; o++)
+        w->one[o] = in->observables[o] + i * padded(&s->observables[o]);
+    return (batch_t){.n = 1,
+                     .parameters = in->parameters ? in->parameters + i * s->n_parameters : NULL,
+                     .design = in->design ? in->design + i * s->n_design : NULL,
+                     .length = in->length + i * s->n_observables,
+                     .observables = w->one};
 }
 
 // Whether an observable is made anew in this mode; else it is borrowed.

@@ -355,15 +355,19 @@ err_t adapter_end_data(adapter_t *a)
                     a->config.where ? a->config.where : "the study");
 }
 
-bool adapter_takes_nan(const adapter_t *a, int observable)
+bool adapter_masks_nan(const adapter_t *a, int observable)
 {
+    bool read = false;
     for (int o = 0; o < a->n_fields; o++)
         for (int64_t c = 0; c < a->fields[o].n_columns; c++) {
             const column_t *column = &a->fields[o].columns[c];
-            if (column->source == observable && isnan(adapter_column_value(column, NAN)))
+            if (column->source != observable)
+                continue;
+            read = true;
+            if (isnan(adapter_column_value(column, NAN)))
                 return false;
         }
-    return true;
+    return read;
 }
 
 void adapter_set_noise_scale(adapter_t *a, const double *const *observable_sd)

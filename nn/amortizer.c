@@ -2,7 +2,6 @@
 #include "nn/amortizer_impl.h"
 
 #include "cluster/mem.h"
-#include "nn/bounds.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -113,10 +112,44 @@ static void begin_standardisation(amortizer_t *a)
     }
 }
 
+// The adapter without transforms.
+static err_t plain_adapter(const amortizer_config_t *c, adapter_t **out)
+{
+    arena_t *arena = arena_create();
+    adapter_shape_t s = {.n_parameters = c->n_parameters,
+                         .n_design = c->n_design,
+                         .n_observables = c->n_observables,
+                         .parameters = ARENA_NEW(arena, adapter_parameter_t, c->n_parameters + 1),
+                         .design = ARENA_NEW(arena, adapter_design_t, c->n_design + 1),
+                         .observables =
+                             ARENA_NEW(arena, adapter_observable_t, c->n_observables + 1)};
+    for (int p = 0; p < c->n_parameters; p++)
+        s.parameters[p] = (adapter_parameter_t){"parameter", c->lower[p], c->upper[p], true};
+    for (int d = 0; d < c->n_design; d++)
+        s.design[d] = (adapter_design_t){"design", -INFINITY, INFINITY, true};
+    for (int o = 0; o < c->n_observables; o++) {
+        const amortizer_observable_t *x = &c->observables[o];
+        s.observables[o] = (adapter_observable_t){.name = "observable",
+                                                  .kind = x->kind,
+                                                  .length = x->max_length,
+                                                  .features = x->features,
+                                                  .height = x->height,
+                                                  .width = x->width,
+                                                  .length_design = -1,
+                                                  .standardize = true};
+    }
+    err_t err = adapter_create(NULL, &s, out);
+    arena_destroy(&arena);
+    return err;
+}
+
 err_t amortizer_create(const amortizer_config_t *config, uint64_t seed, amortizer_t **out)
 {
+    adapter_t *adapter = NULL;
     TRY(amortizer_config_check(config));
+    TRY(plain_adapter(config, &adapter));
     amortizer_t *a = MEM_NEW(amortizer_t, 1);
+    a->adapter = adapter;
     copy_config(a, config);
     unit_scaling(a);
     a->params = params_create();
@@ -165,30 +198,61 @@ void amortizer_destroy(amortizer_t **a)
     for (int k = 0; k < (*a)->config.members; k++)
         free_member(*a, &(*a)->member[k]);
     free_arrays(*a);
+    adapter_destroy(&(*a)->adapter);
     params_destroy(&(*a)->params);
     free(*a);
     *a = NULL;
 }
 
-static void take_scaling(int64_t n, const double *mean, const double *sd, double *to_mean,
-                         double *to_sd)
+/* ---- adapter and scaling ---- */
+
+static bool is_behind(const amortizer_config_t *c, const adapter_shape_t *s)
 {
-    for (int64_t i = 0; i < n; i++) {
-        to_mean[i] = mean[i];
-        to_sd[i] = sd[i] > 0.0 ? sd[i] : 1.0;
-    }
+    bool same = c->n_parameters == s->n_parameters && c->n_design == s->n_design &&
+                c->n_observables == s->n_observables;
+    for (int o = 0; o < c->n_observables && same; o++)
+        same = c->observables[o].kind == s->observables[o].kind &&
+               c->observables[o].max_length == s->observables[o].length &&
+               c->observables[o].features == s->observables[o].features;
+    return same;
+}
+
+void amortizer_set_adapter(amortizer_t *a, adapter_t **adapter)
+{
+    CHECK(is_behind(&a->config, adapter_after(*adapter)),
+          "the adapter's shapes are not those of the networks");
+    adapter_destroy(&a->adapter);
+    a->adapter = *adapter;
+    *adapter = NULL;
+}
+
+const adapter_t *amortizer_adapter(const amortizer_t *a)
+{
+    return a->adapter;
+}
+
+static void take_column(bool standardize, double mean, double sd, double *to_mean, double *to_sd)
+{
+    *to_mean = standardize ? mean : 0.0;
+    *to_sd = standardize && sd > 0.0 ? sd : 1.0;
 }
 
 void amortizer_set_scaling(amortizer_t *a, const scaling_t *s)
 {
-    const amortizer_config_t *c = &a->config;
+    const adapter_shape_t *x = adapter_after(a->adapter);
     scaling_t *to = &a->scaling;
-    take_scaling(c->n_parameters, s->parameter_mean, s->parameter_sd, to->parameter_mean,
-                 to->parameter_sd);
-    take_scaling(c->n_design, s->design_mean, s->design_sd, to->design_mean, to->design_sd);
-    for (int o = 0; o < c->n_observables; o++)
-        take_scaling(c->observables[o].features, s->observable_mean[o], s->observable_sd[o],
-                     to->observable_mean[o], to->observable_sd[o]);
+    for (int j = 0; j < x->n_parameters; j++)
+        take_column(x->parameters[j].standardize, s->parameter_mean[j], s->parameter_sd[j],
+                    &to->parameter_mean[j], &to->parameter_sd[j]);
+    for (int d = 0; d < x->n_design; d++)
+        take_column(x->design[d].standardize, s->design_mean[d], s->design_sd[d],
+                    &to->design_mean[d], &to->design_sd[d]);
+    for (int o = 0; o < x->n_observables; o++)
+        for (int64_t c = 0; c < x->observables[o].features; c++)
+            take_column(x->observables[o].standardize, s->observable_mean[o][c],
+                        s->observable_sd[o][c], &to->observable_mean[o][c],
+                        &to->observable_sd[o][c]);
+    adapter_set_noise_scale(a->adapter, (const double *const *)s->observable_sd);
 }
 
 const scaling_t *amortizer_scaling(const amortizer_t *a)
@@ -211,43 +275,18 @@ bool amortizer_has_density(const amortizer_t *a)
     return amortizer_inference(a)->has_density;
 }
 
-bool amortizer_supports(const amortizer_t *a, const double *parameters)
-{
-    for (int j = 0; j < a->config.n_parameters; j++)
-        if (!bounds_hold(a->config.lower[j], a->config.upper[j], parameters[j]))
-            return false;
-    return true;
-}
-
-void amortizer_unbound(const amortizer_t *a, const double *parameters, double *u,
-                       double *log_jacobian)
-{
-    double sum = 0.0;
-    for (int j = 0; j < a->config.n_parameters; j++)
-        u[j] = bounds_free(a->config.lower[j], a->config.upper[j], parameters[j], &sum);
-    if (log_jacobian)
-        *log_jacobian = sum;
-}
-
-void amortizer_bound(const amortizer_t *a, const double *u, double *parameters)
-{
-    for (int j = 0; j < a->config.n_parameters; j++)
-        parameters[j] = bounds_restore(a->config.lower[j], a->config.upper[j], u[j]);
-}
-
-double amortizer_standardise(const amortizer_t *a, int64_t n, const double *parameters,
+double amortizer_standardise(const amortizer_t *a, int64_t n, const double *parameters, double *u,
                              float *theta)
 {
-    const amortizer_config_t *c = &a->config;
     const scaling_t *s = &a->scaling;
-    double sum = 0.0;
-    for (int64_t k = 0; k < n * c->n_parameters; k++) {
-        int64_t j = k % c->n_parameters;
-        if (j == 0)
-            sum = 0.0;
-        double u = bounds_free(c->lower[j], c->upper[j], parameters[k], &sum);
-        theta[k] = (float)((u - s->parameter_mean[j]) / s->parameter_sd[j]);
-        sum -= log(s->parameter_sd[j]);
+    int64_t q = a->config.n_parameters, p = adapter_before(a->adapter)->n_parameters;
+    double log_jacobian = 0.0;
+    for (int64_t i = 0; i < n; i++) {
+        adapter_free(a->adapter, parameters + i * p, u, &log_jacobian);
+        for (int64_t j = 0; j < q; j++) {
+            theta[i * q + j] = (float)((u[j] - s->parameter_mean[j]) / s->parameter_sd[j]);
+            log_jacobian -= log(s->parameter_sd[j]);
+        }
     }
-    return sum;
+    return log_jacobian;
 }

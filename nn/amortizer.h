@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The amortizer: q(parameters | observables, design), as summary network(s) + inference network + scaling.
+ * The amortizer: q(parameters | observables, design), as adapter + scaling + summary network(s) + inference network.
  *
- *     observables --standardise--> summary network --+
- *     design -------standardise----------------------+--> inference network <--> standardised, unbounded parameters
+ *     observables --adapter--standardise--> summary network --+
+ *     design -------adapter--standardise----------------------+--> inference network <--> standardised free numbers
+ *     parameters <--adapter--standardise-------------------------------------------------------------+
  *
- * Parameters with bounds are trained and drawn on the unbounded scale u (both bounds: logit; one bound: log; none:
- * identity), standardised by the first pass; draws are back on the user's scale, inside the support by construction, and
- * log densities are those of the user's scale (all log determinants counted). Knows no files and no MPI.
+ * Parameters are trained and drawn as free numbers of the adapter (without transforms the declared bounds alone: logit, log
+ * or identity), standardised by the first pass; draws are back on the user's scale, inside the support by construction,
+ * and log densities are those of the user's scale (all log determinants counted). Knows no files and no MPI.
  */
 #ifndef NN_AMORTIZER_H
 #define NN_AMORTIZER_H
@@ -15,6 +16,7 @@
 #include "cluster/arena.h"
 #include "cluster/err.h"
 #include "cluster/rng.h"
+#include "nn/adapter.h"
 #include "nn/batch.h"
 #include "nn/graph.h"
 #include "nn/inference.h"
@@ -36,8 +38,8 @@ typedef struct {
 
 enum { AMORTIZER_MAX_MEMBERS = 64 };
 
-/* Shapes come from the model's declaration, the rest from the study; amortizer_config_default() fills what the study
- * leaves out. */
+/* Shapes are what the networks see: the model's declaration, or what an adapter makes of it (amortizer_config_adapt). The
+ * rest comes from the study; amortizer_config_default() fills what the study leaves out. */
 typedef struct {
     int n_parameters, n_observables, n_design;
     const double *lower,
@@ -47,6 +49,8 @@ typedef struct {
     int members; // of an ensemble: so many networks, trained together, that draw in turn
 } amortizer_config_t;
 
+/* The shapes behind an adapter; arrays live in the arena. */
+void amortizer_config_adapt(amortizer_config_t *config, const adapter_t *adapter, arena_t *arena);
 /* Networks for these shapes: of each observable by its kind, and this inference network. The peer's: the architecture of
  * BayesFlow 2.1 in place of ours. */
 void amortizer_config_default(amortizer_config_t *config, inference_type_t inference,
@@ -66,10 +70,10 @@ char *amortizer_config_text(const amortizer_config_t *config);
 err_t amortizer_config_parse(const char *text, const char *where, arena_t *arena,
                              amortizer_config_t *out) ERR_MUST_CHECK;
 
-/* Column means and standard deviations of the first pass: parameters on the unbounded scale, elements of each observable
- * by feature (padding left out), design. */
+/* Column means and standard deviations of the first pass, behind the adapter: free numbers, elements of each observable by
+ * feature (padding left out), design. */
 typedef struct {
-    double *parameter_mean, *parameter_sd;     // (P)
+    double *parameter_mean, *parameter_sd;     // (Q)
     double *design_mean, *design_sd;           // (D)
     double **observable_mean, **observable_sd; // [O] -> (features)
 } scaling_t;
@@ -79,7 +83,12 @@ typedef struct amortizer amortizer_t;
 err_t amortizer_create(const amortizer_config_t *config, uint64_t seed,
                        amortizer_t **out) ERR_MUST_CHECK;
 void amortizer_destroy(amortizer_t **a);
-/* Until it is set, every mean is 0 and every standard deviation 1. A deviation that is not positive counts as 1. */
+/* Puts an adapter before the networks, which takes it over; its shapes behind it are those of the configuration. To be called
+ * before any work is made. Without it there is one that maps by the bounds of the configuration and leaves data alone. */
+void amortizer_set_adapter(amortizer_t *a, adapter_t **adapter);
+const adapter_t *amortizer_adapter(const amortizer_t *a); // borrowed
+/* Until it is set, every mean is 0 and every standard deviation 1. A deviation that is not positive counts as 1;
+ * what the adapter leaves out of the standardisation keeps 0 and 1. */
 void amortizer_set_scaling(amortizer_t *a, const scaling_t *scaling); // copied
 const scaling_t *amortizer_scaling(const amortizer_t *a);             // borrowed
 /* Fits means and sizes of the features of sets (set_features.h) to some data sets, a few thousand: to be called once, after
@@ -90,10 +99,7 @@ const amortizer_config_t *amortizer_config(const amortizer_t *a); // borrowed
 /* Weights: named tensors in one flat block. Borrowed; may be written (loading, the optimizer). */
 params_t *amortizer_params(amortizer_t *a);
 
-/* The unbounded scale and back, for one data set. jacobian (may be NULL) gets log |d u / d parameters|, summed. */
-void amortizer_unbound(const amortizer_t *a, const double *parameters, double *u,
-                       double *log_jacobian);
-void amortizer_bound(const amortizer_t *a, const double *u, double *parameters);
+/* Batches below hold data sets as the model has them, before the adapter. */
 
 /* Memory and graphs; one for each thread of work. All memory is planned here, none is taken later. It reads the
  * amortizer's weights.
@@ -112,7 +118,7 @@ double amortizer_work_flops(
     const amortizer_work_t *w); // of the last call: multiply and add counted as two
 
 /* WORK_TRAIN and WORK_LOSS: the sum over the batch of the inference network's loss (-log q in the standardised, unbounded
- * space for coupling flows), averaged over the members. `noise` feeds dropout, noise and times, a function of it alone;
+ * space for coupling flows), averaged over the members. `noise` feeds the adapter's random parts, dropout, noise and times, a function of it alone;
  * `progress` of training, from 0 to 1, is what some networks shift their times by. WORK_TRAIN writes the gradient by every weight to
  * `gradient` (params_size floats); else it may be NULL. A value that is not finite is returned as it is. */
 double amortizer_loss(amortizer_work_t *w, const batch_t *batch, double progress, rng_t *noise,
@@ -129,7 +135,7 @@ void amortizer_log_density(amortizer_work_t *w, const batch_t *batch, double *ou
  * and standard deviation of each channel. */
 int amortizer_summary_width(const amortizer_t *a);
 void amortizer_summaries(amortizer_work_t *w, const batch_t *batch, float *out);
-/* Draws for each data set: out (n, draws, P) on the user's scale, strictly inside the support and
+/* Draws for each data set: out (n, draws, R) of the parameters that the adapter keeps, on the user's scale, strictly inside the support and
  * within 10 standard deviations of the prior (unbounded scale; about one draw in a million is made anew for it). Noise of data set i is
  * rng[i]'s alone; log_density (n, draws) may be NULL, and must be where there is no density. Draws of an ensemble come from
  * its members by chance, in equal shares. */

@@ -260,7 +260,7 @@ static void fit_columns(int64_t n, int64_t cols, const float *x, float *mean, fl
     }
 }
 
-void amortizer_calibrate(amortizer_t *a, const batch_t *batch)
+static void calibrate(amortizer_t *a, const batch_t *batch)
 {
     for (int o = 0; o < a->config.n_observables; o++) {
         int64_t cols = set_features_set_columns(&a->features[o]);
@@ -274,4 +274,12 @@ void amortizer_calibrate(amortizer_t *a, const batch_t *batch)
         free(raw);
         free(scratch);
     }
+}
+
+void amortizer_calibrate(amortizer_t *a, const batch_t *batch)
+{
+    adapter_work_t *work = adapter_work_create(a->adapter, batch->n);
+    batch_t adapted = adapter_batch(work, batch, ADAPTER_EVALUATION, NULL);
+    calibrate(a, &adapted);
+    adapter_work_destroy(&work);
 }

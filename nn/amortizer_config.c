@@ -6,6 +6,31 @@
 #include <math.h>
 #include <string.h>
 
+/* ---- shapes ---- */
+
+void amortizer_config_adapt(amortizer_config_t *config, const adapter_t *adapter, arena_t *arena)
+{
+    const adapter_shape_t *s = adapter_after(adapter);
+    double *lower = ARENA_NEW(arena, double, s->n_parameters);
+    double *upper = ARENA_NEW(arena, double, s->n_parameters);
+    for (int p = 0; p < s->n_parameters; p++) {
+        lower[p] = s->parameters[p].lower;
+        upper[p] = s->parameters[p].upper;
+    }
+    *config = (amortizer_config_t){.n_parameters = s->n_parameters,
+                                   .n_observables = s->n_observables,
+                                   .n_design = s->n_design,
+                                   .lower = lower,
+                                   .upper = upper};
+    config->observables = ARENA_NEW(arena, amortizer_observable_t, s->n_observables);
+    for (int o = 0; o < s->n_observables; o++)
+        config->observables[o] = (amortizer_observable_t){.kind = s->observables[o].kind,
+                                                          .max_length = s->observables[o].length,
+                                                          .features = s->observables[o].features,
+                                                          .height = s->observables[o].height,
+                                                          .width = s->observables[o].width};
+}
+
 /* ---- defaults ---- */
 
 // The peer's, where ours differs in more than what the peer lacks.

@@ -19,7 +19,9 @@ static void begin_call(amortizer_work_t *w)
 
 static void make_condition(amortizer_work_t *w, const batch_t *batch, int64_t i)
 {
-    amortizer_begin(w->a, w->data, &w->inputs, batch, i, 1, 0, w->offsets, w->scratch);
+    batch_t one = adapter_one(w->adapter, batch, i);
+    batch_t adapted = adapter_batch(w->adapter, &one, ADAPTER_EVALUATION, NULL);
+    amortizer_begin(w->a, w->data, &w->inputs, &adapted, 0, 1, 0, w->offsets, w->scratch);
     graph_forward(w->data);
     w->flops += graph_flops(w->data);
 }
@@ -57,17 +59,17 @@ static void members_density(amortizer_work_t *w, int64_t n, const float *theta, 
 
 void amortizer_log_density(amortizer_work_t *w, const batch_t *batch, double *out)
 {
-    int64_t p = w->a->config.n_parameters;
+    int64_t p = adapter_before(w->a->adapter)->n_parameters;
     begin_call(w);
     CHECK(amortizer_has_density(w->a), "this inference network has no density");
     for (int64_t i = 0; i < batch->n; i++) {
         const double *parameters = batch->parameters + i * p;
         out[i] = -INFINITY;
-        if (!amortizer_supports(w->a, parameters))
+        if (!adapter_supports(w->a->adapter, parameters))
             continue;
         make_condition(w, batch, i);
         give_condition(w);
-        double log_jacobian = amortizer_standardise(w->a, 1, parameters, w->drawn);
+        double log_jacobian = amortizer_standardise(w->a, 1, parameters, w->u, w->drawn);
         members_density(w, 1, w->drawn, &out[i]);
         out[i] += log_jacobian;
     }
@@ -110,18 +112,15 @@ void amortizer_summaries(amortizer_work_t *w, const batch_t *batch, float *out)
 
 /* ---- draws ---- */
 
-// Back to the user's scale; returns ln |d theta / d parameters| where it is wanted.
-static double restore(amortizer_work_t *w, const float *theta, bool wanted, double *parameters)
+// Back to the user's scale; returns ln |d theta / d parameters|.
+static double restore(amortizer_work_t *w, const float *theta, double *kept)
 {
     const amortizer_config_t *c = &w->a->config;
     const scaling_t *s = &w->a->scaling;
     double log_jacobian = 0.0;
     for (int j = 0; j < c->n_parameters; j++)
         w->u[j] = s->parameter_mean[j] + s->parameter_sd[j] * (double)theta[j];
-    amortizer_bound(w->a, w->u, parameters);
-    if (!wanted)
-        return 0.0;
-    amortizer_unbound(w->a, parameters, w->u, &log_jacobian);
+    adapter_restore(w->a->adapter, w->u, kept, &log_jacobian);
     for (int j = 0; j < c->n_parameters; j++)
         log_jacobian -= log(s->parameter_sd[j]);
     return log_jacobian;
@@ -202,12 +201,12 @@ static void draw_again(amortizer_work_t *w, int64_t n, rng_t *rng, double *log_q
 static void sample_some(amortizer_work_t *w, int64_t n, rng_t *rng, double *out,
                         double *log_density)
 {
-    int64_t p = w->a->config.n_parameters;
+    int64_t p = w->a->config.n_parameters, kept = adapter_kept(w->a->adapter, NULL);
     double *log_q = log_density ? w->log_q : NULL;
     draw(w, n, rng, w->drawn, log_q);
     draw_again(w, n, rng, log_q);
     for (int64_t k = 0; k < n; k++) {
-        double log_jacobian = restore(w, w->drawn + k * p, log_density != NULL, out + k * p);
+        double log_jacobian = restore(w, w->drawn + k * p, out + k * kept);
         if (log_density)
             log_density[k] = log_q[k] + log_jacobian;
     }
@@ -216,7 +215,7 @@ static void sample_some(amortizer_work_t *w, int64_t n, rng_t *rng, double *out,
 void amortizer_sample(amortizer_work_t *w, const batch_t *batch, int64_t draws, rng_t *rng,
                       double *out, double *log_density)
 {
-    int64_t p = w->a->config.n_parameters;
+    int64_t kept = adapter_kept(w->a->adapter, NULL);
     begin_call(w);
     CHECK(log_density == NULL || amortizer_has_density(w->a),
           "this inference network has no density");
@@ -226,7 +225,7 @@ void amortizer_sample(amortizer_work_t *w, const batch_t *batch, int64_t draws, 
         for (int64_t done = 0; done < draws; done += w->max_draws) {
             int64_t some = draws - done < w->max_draws ? draws - done : w->max_draws;
             int64_t at = i * draws + done;
-            sample_some(w, some, &rng[i], out + at * p, log_density ? log_density + at : NULL);
+            sample_some(w, some, &rng[i], out + at * kept, log_density ? log_density + at : NULL);
         }
     }
 }

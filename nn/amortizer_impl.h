@@ -17,6 +17,7 @@ typedef struct {
 
 struct amortizer {
     amortizer_config_t config; // owns its arrays
+    adapter_t *adapter;        // owned
     params_t *params;
     set_features_t *features; // (O); of sets
     struct {
@@ -57,11 +58,9 @@ void amortizer_begin(const amortizer_t *a, graph_t *g, const condition_t *c, con
                      int64_t first, int64_t n, uint64_t noise, int64_t *const *offsets,
                      float *scratch);
 int64_t amortizer_fill_scratch(const amortizer_t *a, int64_t n);
-/* theta (n, P) on the standardised, unbounded scale, from the user's; returns the sum of ln |d theta / d parameters| of the
- * last row. Rows must be inside the support. */
-double amortizer_standardise(const amortizer_t *a, int64_t n, const double *parameters,
+/* theta (n, Q), standardised free numbers, from the user's scale (n, P); returns the sum of ln |d theta / d parameters| of
+ * the last row. Rows must be inside the support. u (Q) is scratch. */
+double amortizer_standardise(const amortizer_t *a, int64_t n, const double *parameters, double *u,
                              float *theta);
-/* Whether a parameter vector is inside the support. */
-bool amortizer_supports(const amortizer_t *a, const double *parameters);
 
 #endif

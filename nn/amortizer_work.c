@@ -75,6 +75,7 @@ amortizer_work_t *amortizer_work_create(amortizer_t *a, work_mode_t mode, int64_
         w->offsets[o] = MEM_NEW(int64_t, w->max_sets + 1);
     w->scratch = MEM_NEW(float, amortizer_fill_scratch(a, w->max_sets));
     w->u = MEM_NEW(double, a->config.n_parameters);
+    w->adapter = adapter_work_create(a->adapter, w->max_sets);
     if (mode == WORK_EVALUATE)
         plan_evaluation(w);
     else
@@ -102,13 +103,14 @@ void amortizer_work_destroy(amortizer_work_t **w)
     free((*w)->far);
     free((*w)->scratch);
     free((*w)->u);
+    adapter_work_destroy(&(*w)->adapter);
     free(*w);
     *w = NULL;
 }
 
 size_t amortizer_work_bytes(const amortizer_work_t *w)
 {
-    size_t bytes = graph_bytes(w->data);
+    size_t bytes = graph_bytes(w->data) + adapter_work_bytes(w->adapter);
     for (int k = 0; k < w->a->config.members && w->mode == WORK_EVALUATE; k++)
         bytes += amortizer_inference(w->a)->eval_bytes(w->eval[k]);
     return bytes;
@@ -135,9 +137,11 @@ double amortizer_loss(amortizer_work_t *w, const batch_t *batch, double progress
     CHECK(w->mode != WORK_EVALUATE, "a loss needs WORK_TRAIN or WORK_LOSS");
     CHECK(batch->n <= w->max_sets, "%ld data sets, planned for %ld", (long)batch->n,
           (long)w->max_sets);
-    amortizer_begin(w->a, w->data, &w->inputs, batch, 0, batch->n, rng_u64(noise), w->offsets,
+    batch_t adapted = adapter_batch(
+        w->adapter, batch, w->mode == WORK_TRAIN ? ADAPTER_TRAINING : ADAPTER_EVALUATION, noise);
+    amortizer_begin(w->a, w->data, &w->inputs, &adapted, 0, batch->n, rng_u64(noise), w->offsets,
                     w->scratch);
-    amortizer_standardise(w->a, batch->n, batch->parameters, w->theta->value);
+    amortizer_standardise(w->a, batch->n, batch->parameters, w->u, w->theta->value);
     for (int k = 0; k < w->a->config.members && kind->fill_noise != NULL; k++)
         kind->fill_noise(w->a->member[k].inference, &w->noise[k], batch->n, progress, noise);
     graph_forward(w->data);

@@ -18,7 +18,8 @@ struct amortizer_work {
     inference_noise_t noise[AMORTIZER_MAX_MEMBERS];
     int64_t *offsets[GRAPH_MAX_GROUPS]; // (max_sets + 1)
     float *scratch;
-    double *u;
+    adapter_work_t *adapter;
+    double *u; // (Q)
     graph_watch_t *watch;
     void *watcher;
     double flops, eval_before; // of the data graph in the last call; of the evaluators before it

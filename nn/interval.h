@@ -15,7 +15,7 @@
 #include <stdbool.h>
 
 typedef enum { INTERVAL_LOG, INTERVAL_SQRT, INTERVAL_NARROW } interval_step_t;
-enum { INTERVAL_MAX_STEPS = 8 };
+enum { INTERVAL_MAX_STEPS = 4 };
 
 typedef struct {
     int n;

@@ -32,11 +32,27 @@ int64_t first_pass_features(const schema_observable_t *o)
     return 0;
 }
 
-static int64_t column_count(const schema_t *s)
+// The shape of the pass; `features` (O) has room for those of the schema.
+static first_pass_shape_t shape_of(const first_pass_config_t *config, int64_t *features)
+{
+    const schema_t *s = bank_schema(config->bank);
+    if (config->transform)
+        return config->shape;
+    for (int o = 0; o < s->n_observables; o++)
+        features[o] = first_pass_features(&s->observables[o]);
+    return (first_pass_shape_t){s->n_parameters, s->n_design, s->n_observables, features};
+}
+
+static int64_t *room_for_features(const first_pass_config_t *config)
+{
+    return MEM_NEW(int64_t, bank_schema(config->bank)->n_observables + 1);
+}
+
+static int64_t column_count(const first_pass_shape_t *s)
 {
     int64_t n = s->n_parameters + s->n_design;
     for (int o = 0; o < s->n_observables; o++)
-        n += first_pass_features(&s->observables[o]);
+        n += s->features[o];
     return n;
 }
 
@@ -81,63 +97,102 @@ static int64_t values_present(const schema_observable_t *o, int32_t length)
     return o->n_dims == 1 ? length : length * schema_stride(o);
 }
 
-static void add_observable(const schema_observable_t *o, const float *x, int32_t length,
-                           column_t *columns)
+static void add_observable(int64_t features, int64_t end, const float *x, column_t *columns)
 {
-    int64_t features = first_pass_features(o), end = values_present(o, length);
     for (int64_t f = 0; f < features; f++)
         if (f < end)
             merge(&columns[f], column_of_f32(x + f, features, end - f));
 }
 
+/* A pass at work. */
 typedef struct {
-    int64_t n;          // usable rows of the block
-    double *parameters; // (READ_ROWS, P) transformed
-    double *design;     // (READ_ROWS, D)
-} block_t;
+    const first_pass_config_t *config;
+    first_pass_shape_t shape;
+    int64_t *features;           // room for those of the schema
+    rows_t rows;                 // (READ_ROWS)
+    int64_t n;                   // usable rows of the block
+    double *parameters, *design; // (READ_ROWS, P), (READ_ROWS, D)
+    const float **observables;   // (O)
+    int64_t *values;             // (O)
+    column_t *columns;
+} pass_t;
 
-static void add_row(const first_pass_config_t *config, const rows_t *rows, int64_t row,
-                    block_t *block, column_t *columns)
+static void plain_row(const rows_t *rows, int64_t at, first_pass_row_t *out)
 {
     const schema_t *s = rows->schema;
-    const double *parameters = rows->parameters + row * s->n_parameters;
-    double *to = block->parameters + block->n * s->n_parameters;
-    if (config->transform)
-        config->transform(config->user, parameters, to);
-    else
-        memcpy(to, parameters, (size_t)s->n_parameters * sizeof *to);
+    memcpy(out->parameters, rows->parameters + at * s->n_parameters,
+           (size_t)s->n_parameters * sizeof(double));
     if (s->n_design > 0)
-        memcpy(block->design + block->n * s->n_design, rows->design + row * s->n_design,
-               (size_t)s->n_design * sizeof(double));
-    block->n++;
-    columns += s->n_parameters + s->n_design;
+        memcpy(out->design, rows->design + at * s->n_design, (size_t)s->n_design * sizeof(double));
     for (int o = 0; o < s->n_observables; o++) {
         const schema_observable_t *observable = &s->observables[o];
-        const float *x = rows->observables[o] + row * schema_size(observable);
-        add_observable(observable, x, rows->length[row * s->n_observables + o], columns);
-        columns += first_pass_features(observable);
+        out->observables[o] = rows->observables[o] + at * schema_size(observable);
+        out->values[o] = values_present(observable, rows->length[at * s->n_observables + o]);
     }
 }
 
-static void add_block(const schema_t *s, const block_t *block, column_t *columns)
+static err_t add_row(pass_t *p, int64_t at)
 {
-    int P = s->n_parameters, D = s->n_design;
-    for (int p = 0; p < P; p++)
-        merge(&columns[p], column_of_f64(block->parameters + p, P, block->n * P - p));
-    for (int d = 0; d < D; d++)
-        merge(&columns[P + d], column_of_f64(block->design + d, D, block->n * D - d));
+    const first_pass_shape_t *s = &p->shape;
+    first_pass_row_t row = {.parameters = p->parameters + p->n * s->n_parameters,
+                            .design = p->design + p->n * s->n_design,
+                            .observables = p->observables,
+                            .values = p->values};
+    if (p->config->transform)
+        TRY(p->config->transform(p->config->user, &p->rows, at, &row));
+    else
+        plain_row(&p->rows, at, &row);
+    p->n++;
+    column_t *columns = p->columns + s->n_parameters + s->n_design;
+    for (int o = 0; o < s->n_observables; o++) {
+        add_observable(s->features[o], row.values[o], row.observables[o], columns);
+        columns += s->features[o];
+    }
+    return OK;
 }
 
-static err_t read_block(const first_pass_config_t *config, int64_t begin, int64_t end, rows_t *rows,
-                        block_t *block, column_t *columns)
+static void add_block(pass_t *p)
 {
-    block->n = 0;
-    TRY(bank_read(config->bank, begin, end, rows));
+    int P = p->shape.n_parameters, D = p->shape.n_design;
+    for (int k = 0; k < P; k++)
+        merge(&p->columns[k], column_of_f64(p->parameters + k, P, p->n * P - k));
+    for (int k = 0; k < D; k++)
+        merge(&p->columns[P + k], column_of_f64(p->design + k, D, p->n * D - k));
+}
+
+static err_t read_block(pass_t *p, int64_t begin, int64_t end)
+{
+    p->n = 0;
+    TRY(bank_read(p->config->bank, begin, end, &p->rows));
     for (int64_t row = begin; row < end; row++)
-        if (shuffle_is_usable(config->shuffle, row))
-            add_row(config, rows, row - begin, block, columns);
-    add_block(rows->schema, block, columns);
+        if (shuffle_is_usable(p->config->shuffle, row))
+            TRY(add_row(p, row - begin));
+    add_block(p);
     return OK;
+}
+
+static pass_t pass_create(const first_pass_config_t *config)
+{
+    pass_t p = {.config = config, .features = room_for_features(config)};
+    p.shape = shape_of(config, p.features);
+    p.rows = rows_create(bank_schema(config->bank), READ_ROWS);
+    p.parameters = MEM_NEW(double, READ_ROWS *p.shape.n_parameters + 1);
+    p.design = MEM_NEW(double, READ_ROWS *p.shape.n_design + 1);
+    p.observables = MEM_NEW(const float *, p.shape.n_observables + 1);
+    p.values = MEM_NEW(int64_t, p.shape.n_observables + 1);
+    p.columns = MEM_NEW(column_t, column_count(&p.shape) + 1);
+    return p;
+}
+
+static void pass_destroy(pass_t *p)
+{
+    rows_destroy(&p->rows);
+    free(p->features);
+    free(p->parameters);
+    free(p->design);
+    free(p->observables);
+    free(p->values);
+    free(p->columns);
 }
 
 static int64_t least(int64_t a, int64_t b)
@@ -152,26 +207,23 @@ int64_t first_pass_parts(const first_pass_config_t *config)
 
 int64_t first_pass_part_size(const first_pass_config_t *config)
 {
-    return column_count(bank_schema(config->bank)) * (int64_t)(sizeof(column_t) / sizeof(double));
+    int64_t *features = room_for_features(config);
+    first_pass_shape_t shape = shape_of(config, features);
+    int64_t size = column_count(&shape) * (int64_t)(sizeof(column_t) / sizeof(double));
+    free(features);
+    return size;
 }
 
 err_t first_pass_part(const first_pass_config_t *config, int64_t part, double *out)
 {
-    const schema_t *s = bank_schema(config->bank);
-    column_t *columns = MEM_NEW(column_t, column_count(s) + 1);
-    rows_t rows = rows_create(s, READ_ROWS);
-    block_t block = {.parameters = MEM_NEW(double, READ_ROWS * s->n_parameters + 1),
-                     .design = MEM_NEW(double, READ_ROWS * s->n_design + 1)};
+    pass_t p = pass_create(config);
     int64_t begin = part * FIRST_PASS_ROWS;
     int64_t end = least(begin + FIRST_PASS_ROWS, shuffle_config(config->shuffle)->rows);
     err_t err = OK;
     for (; begin < end && err == OK; begin += READ_ROWS)
-        err = read_block(config, begin, least(begin + READ_ROWS, end), &rows, &block, columns);
-    memcpy(out, columns, (size_t)first_pass_part_size(config) * sizeof *out);
-    free(block.parameters);
-    free(block.design);
-    free(columns);
-    rows_destroy(&rows);
+        err = read_block(&p, begin, least(begin + READ_ROWS, end));
+    memcpy(out, p.columns, (size_t)first_pass_part_size(config) * sizeof *out);
+    pass_destroy(&p);
     return err;
 }
 
@@ -189,7 +241,7 @@ static const column_t *put_columns(const column_t *columns, int64_t n, double **
     return columns + n;
 }
 
-static void put_all(const schema_t *s, const column_t *columns, first_pass_t *out)
+static void put_all(const first_pass_shape_t *s, const column_t *columns, first_pass_t *out)
 {
     *out = (first_pass_t){.n_observables = s->n_observables, .rows = (int64_t)columns[0].n};
     columns = put_columns(columns, s->n_parameters, &out->parameter_mean, &out->parameter_sd);
@@ -198,7 +250,7 @@ static void put_all(const schema_t *s, const column_t *columns, first_pass_t *ou
     out->observable_mean = MEM_NEW(double *, s->n_observables + 1);
     out->observable_sd = MEM_NEW(double *, s->n_observables + 1);
     for (int o = 0; o < s->n_observables; o++) {
-        out->features[o] = first_pass_features(&s->observables[o]);
+        out->features[o] = s->features[o];
         columns = put_columns(columns, out->features[o], &out->observable_mean[o],
                               &out->observable_sd[o]);
     }
@@ -206,16 +258,18 @@ static void put_all(const schema_t *s, const column_t *columns, first_pass_t *ou
 
 void first_pass_merge(const first_pass_config_t *config, const double *parts, first_pass_t *out)
 {
-    const schema_t *s = bank_schema(config->bank);
-    int64_t n_columns = column_count(s), n_parts = first_pass_parts(config);
+    int64_t *features = room_for_features(config);
+    first_pass_shape_t shape = shape_of(config, features);
+    int64_t n_columns = column_count(&shape), n_parts = first_pass_parts(config);
     column_t *total = MEM_NEW(column_t, n_columns + 1);
     for (int64_t part = 0; part < n_parts; part++)
         for (int64_t c = 0; c < n_columns; c++) {
-            const double *at = parts + part * first_pass_part_size(config) + 3 * c;
+            const double *at = parts + 3 * (part * n_columns + c);
             merge(&total[c], (column_t){at[0], at[1], at[2]});
         }
-    put_all(s, total, out);
+    put_all(&shape, total, out);
     free(total);
+    free(features);
 }
 
 err_t first_pass_run(const first_pass_config_t *config, first_pass_t *out)

@@ -65,6 +65,20 @@ schema_t schema_copy(const schema_t *schema)
     return copy;
 }
 
+schema_t schema_with_parameters(const schema_t *schema, int n, const int *which)
+{
+    schema_t copy = schema_copy(schema);
+    int kept = 0;
+    for (int i = 0; i < schema->n_parameters; i++) {
+        if (kept < n && which[kept] == i)
+            copy.parameters[kept++] = copy.parameters[i];
+        else
+            free_parameter(&copy.parameters[i]);
+    }
+    copy.n_parameters = kept;
+    return copy;
+}
+
 /* ---- sizes and names ---- */
 
 int64_t schema_stride(const schema_observable_t *o)
@@ -215,6 +229,9 @@ static char *differ_observable(const schema_observable_t *a, const schema_observ
     if (a->lower != b->lower || a->upper != b->upper)
         return mem_format("observable %s: bounds (%g, %g) against (%g, %g)", a->name, a->lower,
                           a->upper, b->lower, b->upper);
+    if (a->missing != b->missing)
+        return mem_format("observable %s: values %s be missing against %s", a->name,
+                          a->missing ? "may" : "must not", b->missing ? "may" : "must not");
     return NULL;
 }
 

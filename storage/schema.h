@@ -43,6 +43,7 @@ typedef struct {
     int64_t dims[SCHEMA_MAX_DIMS]; // the largest sizes
     int length_design;   // the design variable that gives dims[0], or -1 where dims[0] is fixed
     double lower, upper; // real data outside is refused
+    bool missing;        // NaN stands for a value that is not there; else it is a failure
 } schema_observable_t;
 
 typedef struct {
@@ -55,6 +56,8 @@ typedef struct {
 
 void schema_free(schema_t *schema); // frees what it holds, clears it; not the struct itself
 schema_t schema_copy(const schema_t *schema);
+/* A copy with n of the parameters alone, those of `which` (ascending). */
+schema_t schema_with_parameters(const schema_t *schema, int n, const int *which);
 const char *kind_name(kind_t kind); // "set"
 
 int64_t schema_size(const schema_observable_t *o); // values of one row, padded: the product of dims

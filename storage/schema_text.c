@@ -54,6 +54,7 @@ static void put_observable(text_t *w, const schema_t *s, const schema_observable
         put_text(w, "    length: ", s->design[o->length_design].name);
     put_real(w, "    lower: ", o->lower);
     put_real(w, "    upper: ", o->upper);
+    text_add(w, o->missing ? "    missing: true\n" : "");
 }
 
 // `all`: also what makes no other model of it, the description and the units.
@@ -112,7 +113,7 @@ typedef struct {
     int kind;
     yaml_reals_t dims;
     double lower, upper;
-    bool integer;
+    bool integer, missing;
 } item_t;
 
 #define FIELD(type_name, struct_name, member, ...)                                                 \
@@ -155,6 +156,8 @@ static const yaml_field_t observable_fields[] = {
     FIELD(YAML_TEXT, item_t, length, .help = "design variable that gives the first size"),
     FIELD(YAML_REAL, item_t, lower, .fallback = "-.inf", .help = "real data below is refused"),
     FIELD(YAML_REAL, item_t, upper, .fallback = ".inf", .help = "real data above is refused"),
+    FIELD(YAML_BOOL, item_t, missing, .fallback = "false",
+          .help = "NaN stands for a value that is not there"),
     UNIT_FIELD,
     {.key = NULL}};
 
@@ -198,7 +201,8 @@ static err_t read_observable(yaml_node_ref_t node, arena_t *arena, schema_t *s, 
                                .n_dims = item.dims.n,
                                .length_design = -1,
                                .lower = item.lower,
-                               .upper = item.upper};
+                               .upper = item.upper,
+                               .missing = item.missing};
     for (int d = 0; d < item.dims.n; d++) {
         if (!(item.dims.at[d] >= 1 && item.dims.at[d] <= INT32_MAX &&
               item.dims.at[d] == floor(item.dims.at[d])))

@@ -141,7 +141,7 @@ static err_t settle_observable(settling_t *s, int k)
     int64_t used = s->rows->length[s->at * m->n_observables + k] * schema_stride(o);
     float *x = s->rows->observables[k] + s->at * size;
     for (int64_t i = 0; i < used; i++) {
-        s->finite = s->finite && isfinite(x[i]);
+        s->finite = s->finite && (isfinite(x[i]) || (o->missing && isnan(x[i])));
         if (!s->failed && isfinite(x[i]) && !(x[i] >= (float)o->lower && x[i] <= (float)o->upper))
             return outside(s, o->name, (double)x[i], o->lower, o->upper, "[]");
     }

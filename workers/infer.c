@@ -61,7 +61,9 @@ static bool values_refused(const schema_t *s, const rows_t *rows, int64_t i,
         const float *value = rows->observables[o] + i * schema_size(field);
         int64_t n = rows->length[i * s->n_observables + o] * schema_stride(field);
         for (int64_t k = 0; k < n; k++) {
-            if (isfinite(value[k]) && value[k] >= field->lower && value[k] <= field->upper)
+            bool missing = field->missing && isnan(value[k]);
+            if (missing ||
+                (isfinite(value[k]) && value[k] >= field->lower && value[k] <= field->upper))
                 continue;
             snprintf(reason, INFER_REASON,
                      "%.40s[%ld] = %g, expected a finite number from %g to %g", field->name,
@@ -128,6 +130,15 @@ static void judge(infer_t *f, const rows_t *rows, int64_t i, double *draws,
     verdict->accepted = true;
 }
 
+static void adapter_refusal(const infer_t *f, const rows_t *rows, int64_t i,
+                            char reason[INFER_REASON])
+{
+    char why[ADAPTER_WHY];
+    batch_t batch = batch_of(f, rows, i);
+    if (!adapter_reads(amortizer_adapter(f->config.amortizer), &batch, 0, why))
+        snprintf(reason, INFER_REASON, "%.*s", INFER_REASON - 1, why);
+}
+
 static bool all_finite(int64_t n, const double *values)
 {
     for (int64_t i = 0; i < n; i++)
@@ -154,6 +165,8 @@ void infer_block(infer_t *f, const rows_t *rows, int64_t begin, int64_t end,
         infer_refusal(f->config.schema, rows, i, reason);
         if (problem[i] != NULL && problem[i][0] != '\0')
             snprintf(reason, INFER_REASON, "%s", problem[i]);
+        else if (reason[0] == '\0')
+            adapter_refusal(f, rows, i, reason);
         if (reason[0] == '\0') {
             judge(f, rows, i, mine, verdict);
             if (!all_finite(values, mine))

@@ -16,8 +16,8 @@ enum { INFER_BLOCK = 16, INFER_REASON = 160 }; // data sets of a block; bytes of
 typedef struct {
     amortizer_t *amortizer;
     const distance_t *distance;
-    const schema_t *schema;
-    uint64_t seed; // data set i draws from (seed, RNG_INFER, i)
+    const schema_t *schema; // with the parameters alone that are inferred
+    uint64_t seed;          // data set i draws from (seed, RNG_INFER, i)
     int64_t draws;
 } infer_config_t;
 

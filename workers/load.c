@@ -265,6 +265,12 @@ double simulator_log_prior(const simulator_t *s, const double *parameters, const
     return s->engine.log_prior != NULL ? s->engine.log_prior(s->self, parameters, design) : NAN;
 }
 
+void simulator_allow_missing(simulator_t *s, int observable)
+{
+    CHECK(!s->started, "%s: missing values after the first row", s->where);
+    s->schema.observables[observable].missing = true;
+}
+
 void simulator_stop_on_failure(simulator_t *s, bool stop)
 {
     s->stop_on_failure = stop;

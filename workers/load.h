@@ -48,6 +48,8 @@ void simulator_close(simulator_t **s); // NULL is fine; ends its processes
 void simulator_set_prior(simulator_t *s, prior_t *prior);
 /* A row that ends in ROW_ERROR, ROW_TIMEOUT or ROW_CRASHED is not marked but stops the campaign (ERR_SIMULATOR). */
 void simulator_stop_on_failure(simulator_t *s, bool stop);
+/* NaN in this observable stands for a value that is not there, instead of a failure. Before the first row. */
+void simulator_allow_missing(simulator_t *s, int observable);
 /* Where the stderr of a command goes, appended; made at its first line. Without it only the last lines are kept, for
  * messages. */
 void simulator_log_to(simulator_t *s, const char *path);

@@ -95,7 +95,7 @@ bool row_end(rows_t *rows, int64_t at, char why[ROW_REASON_CAP])
         int64_t used = rows->length[at * schema->n_observables + i] * schema_stride(o);
         float *values = rows->observables[i] + at * size;
         for (int64_t k = 0; k < used && finite; k++)
-            if (!isfinite(values[k])) {
+            if (!isfinite(values[k]) && !(o->missing && isnan(values[k]))) {
                 snprintf(why, ROW_REASON_CAP, "observable %s: value %ld is %g", o->name, (long)k,
                          (double)values[k]);
                 finite = false;

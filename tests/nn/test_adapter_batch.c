@@ -147,8 +147,8 @@ static void test_nan_to_mask(void **state)
     p.out = adapter_batch(p.work, &p.in, ADAPTER_EVALUATION, NULL);
     assert_int_equal(adapter_after(p.a)->observables[Y].features, 4);
     assert_values(p.out.observables[Y], 8, (float[]){logf(4), 1, 0, 0, 0, 0, logf(2), 1});
-    assert_true(adapter_takes_nan(p.a, Y));
-    assert_false(adapter_takes_nan(p.a, Z));
+    assert_true(adapter_masks_nan(p.a, Y));
+    assert_false(adapter_masks_nan(p.a, Z));
     play_end(&p);
 }
 
@@ -159,7 +159,7 @@ static void test_a_dropped_observable_may_hold_nan(void **state)
     char why[ADAPTER_WHY];
     play(&p, "- drop: [z, group]\n", ADAPTER_EVALUATION);
     p.data.z[0] = NAN;
-    assert_true(adapter_takes_nan(p.a, Z));
+    assert_false(adapter_masks_nan(p.a, Z));
     assert_true(adapter_reads(p.a, &p.in, 0, why));
     assert_int_equal(adapter_after(p.a)->n_observables, MODEL_OBSERVABLES - 1);
     assert_ptr_equal(p.out.observables[1], p.data.v);

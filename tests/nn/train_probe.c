@@ -164,7 +164,7 @@ static void scale(amortizer_t *a, const rows_t *rows)
     running_t *p = MEM_NEW(running_t, np), *d = MEM_NEW(running_t, nd), *f = MEM_NEW(running_t, nf);
     double *u = MEM_NEW(double, np), *out = MEM_NEW(double, 2 * (np + nd + nf));
     for (int64_t i = VALIDATION; i < rows->n; i++) {
-        amortizer_unbound(a, rows->parameters + i * np, u, NULL);
+        adapter_free(amortizer_adapter(a), rows->parameters + i * np, u, NULL);
         for (int64_t j = 0; j < np; j++)
             count(&p[j], u[j]);
         for (int64_t j = 0; j < nd; j++)

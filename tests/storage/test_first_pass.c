@@ -91,10 +91,21 @@ static void a_constant_column_has_sd_one(void **state)
     memory_bank_destroy(&bank);
 }
 
-static void tenth(void *user, const double *parameters, double *out)
+// One parameter, no design, one observable of two columns and one value.
+static err_t tenth(void *user, const rows_t *rows, int64_t at, first_pass_row_t *out)
 {
+    static const float value = 3;
     *(int64_t *)user += 1;
-    out[0] = 0.1 + 0 * parameters[0];
+    out->parameters[0] = 0.1 + 0 * rows->parameters[at * rows->schema->n_parameters];
+    out->observables[0] = &value;
+    out->values[0] = 1;
+    return OK;
+}
+
+static err_t refuse(void *user, const rows_t *rows, int64_t at, first_pass_row_t *out)
+{
+    (void)user, (void)out;
+    return err_fail(ERR_USAGE, "row %ld can not be read", (long)rows->index[at]);
 }
 
 static void the_transform_is_called_for_each_row_and_rounding_is_no_spread(void **state)
@@ -104,12 +115,21 @@ static void the_transform_is_called_for_each_row_and_rounding_is_no_spread(void 
     shuffle_t *s = plan(ROWS, 100);
     int64_t calls = 0;
     first_pass_t got;
-    first_pass_config_t config = {.bank = bank, .shuffle = s, .transform = tenth, .user = &calls};
+    first_pass_config_t config = {.bank = bank,
+                                  .shuffle = s,
+                                  .transform = tenth,
+                                  .user = &calls,
+                                  .shape = {1, 0, 1, (int64_t[]){2}}};
     assert_int_equal(first_pass_run(&config, &got), OK);
     assert_int_equal(calls, ROWS - 100);
     assert_close(got.parameter_mean[0], 0.1);
     assert_true(got.parameter_sd[0] == 1);
+    assert_int_equal(got.features[0], 2);
+    assert_true(got.observable_mean[0][0] == 3 && got.observable_mean[0][1] == 0);
+    assert_int_equal(got.rows, ROWS - 100);
     first_pass_free(&got);
+    config.transform = refuse;
+    assert_true(err_is(first_pass_run(&config, &got), ERR_USAGE));
     shuffle_destroy(&s);
     memory_bank_destroy(&bank);
 }
