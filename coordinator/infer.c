@@ -95,7 +95,8 @@ static err_t prepare(inference_t *f, const study_t *study)
 {
     TRY(trained_load(f->request->model, &f->trained));
     TRY(ask_gate(f));
-    TRY(real_data_read(f->request->data, study, &f->trained.schema, &f->data));
+    TRY(real_data_read(f->request->data, study, &f->trained.schema,
+                       amortizer_adapter(f->trained.amortizer), &f->data));
     make_head(f);
     return posterior_head_check(&f->head);
 }

@@ -10,10 +10,20 @@
 #include <string.h>
 #include <xxhash.h>
 
-static err_t check_design(const study_t *study, const schema_t *schema)
+/* A model without the observables that its adapter drops: they need not be there. */
+static schema_t read_schema(const schema_t *schema, const adapter_t *adapter, int *which)
+{
+    int n = 0;
+    for (int o = 0; o < schema->n_observables; o++)
+        if (adapter_uses_observable(adapter, o))
+            which[n++] = o;
+    return schema_with_observables(schema, n, which);
+}
+
+static err_t check_design(const study_t *study, const schema_t *schema, const adapter_t *adapter)
 {
     for (int d = 0; d < schema->n_design; d++) {
-        bool known = false;
+        bool known = !adapter_uses_design(adapter, d);
         for (int o = 0; o < schema->n_observables; o++)
             known |= schema->observables[o].length_design == d;
         if (!known)
@@ -34,12 +44,12 @@ static const study_columns_t *columns_for(const study_t *study, const char *obse
     return NULL;
 }
 
-static err_t check_columns(const study_t *study, const schema_t *schema)
+static err_t check_columns(const study_t *study, const schema_t *model, const schema_t *schema)
 {
     for (int i = 0; i < study->infer.n_columns; i++)
-        if (schema_find_observable(schema, study->infer.columns[i].observable) < 0)
+        if (schema_find_observable(model, study->infer.columns[i].observable) < 0)
             return err_fail(ERR_USAGE, "%s: infer.columns: model %s has no observable \"%s\"",
-                            study->path, schema->name, study->infer.columns[i].observable);
+                            study->path, model->name, study->infer.columns[i].observable);
     for (int o = 0; o < schema->n_observables; o++) {
         const schema_observable_t *field = &schema->observables[o];
         const study_columns_t *c = columns_for(study, field->name);
@@ -54,13 +64,15 @@ static err_t check_columns(const study_t *study, const schema_t *schema)
     return OK;
 }
 
-static err_t read_csv(const char *path, const study_t *study, const schema_t *schema, table_t *out)
+static err_t read_csv(const char *path, const study_t *study, const schema_t *model,
+                      const schema_t *schema, table_t *out)
 {
-    TRY(check_columns(study, schema));
+    TRY(check_columns(study, model, schema));
     table_columns_t *columns = MEM_NEW(table_columns_t, schema->n_observables);
     for (int o = 0; o < schema->n_observables; o++) {
         const study_columns_t *c = columns_for(study, schema->observables[o].name);
-        columns[o] = (table_columns_t){c->n_columns, (const char *const *)c->columns, c->sign};
+        columns[o] = (table_columns_t){c->n_columns, (const char *const *)c->columns, c->sign,
+                                       schema->observables[o].missing};
     }
     table_csv_t config = {study->infer.id, schema->n_observables, columns};
     err_t err = table_read_csv(path, &config, out);
@@ -82,34 +94,51 @@ static void note(real_data_t *data, int64_t i, char *problem)
         free(problem);
 }
 
-/* Copies what fits; a length outside the trained range is told by infer_refusal from the design. */
-static void take_set(real_data_t *data, const schema_t *s, int64_t i)
+/* The number of elements, which is a design variable or fixed. */
+static void take_length(real_data_t *data, const schema_t *s, int64_t i, int o, int64_t n)
 {
-    const table_set_t *set = &data->table.sets[i];
-    for (int d = 0; d < s->n_design; d++)
-        data->rows.design[i * s->n_design + d] = -1;
-    for (int o = 0; o < s->n_observables; o++) {
-        const schema_observable_t *field = &s->observables[o];
-        int64_t n = set->n[o], most = field->dims[0];
-        if (field->length_design < 0 && n != most)
-            note(data, i,
-                 mem_format("%s has %ld elements, expected %ld", field->name, (long)n, (long)most));
-        if (field->length_design >= 0) {
-            double *design = &data->rows.design[i * s->n_design + field->length_design];
-            if (*design >= 0 && *design != (double)n)
-                note(data, i,
-                     mem_format("%s has %ld elements, another observable %g", field->name, (long)n,
-                                *design));
-            *design = (double)n;
-        }
-        n = n < most ? n : most;
-        memcpy(data->rows.observables[o] + i * schema_size(field), set->values[o],
-               (size_t)(n * schema_stride(field)) * sizeof(float));
-        data->rows.length[i * s->n_observables + o] = (int32_t)n;
-    }
+    const schema_observable_t *field = &s->observables[o];
+    int64_t most = field->dims[0];
+    if (field->length_design < 0 && n != most)
+        note(data, i,
+             mem_format("%s has %ld elements, expected %ld", field->name, (long)n, (long)most));
+    if (field->length_design < 0)
+        return;
+    double *design = &data->rows.design[i * s->n_design + field->length_design];
+    if (*design >= 0 && *design != (double)n)
+        note(data, i,
+             mem_format("%s has %ld elements, another observable %g", field->name, (long)n,
+                        *design));
+    *design = (double)n;
 }
 
-static void take_all(real_data_t *data, const schema_t *schema)
+static void take_observable(real_data_t *data, const schema_t *s, int64_t i, int o, int at)
+{
+    const table_set_t *set = &data->table.sets[i];
+    const schema_observable_t *field = &s->observables[o];
+    int64_t n = set->n[at] < field->dims[0] ? set->n[at] : field->dims[0];
+    take_length(data, s, i, o, set->n[at]);
+    memcpy(data->rows.observables[o] + i * schema_size(field), set->values[at],
+           (size_t)(n * schema_stride(field)) * sizeof(float));
+    data->rows.length[i * s->n_observables + o] = (int32_t)n;
+}
+
+/* Copies what fits; a length outside the trained range is told by infer_refusal from the design. What the adapter drops is 0,
+ * a design variable its lowest value. */
+static void take_set(real_data_t *data, const schema_t *s, const adapter_t *adapter, int64_t i)
+{
+    double *design = data->rows.design + i * s->n_design;
+    for (int d = 0; d < s->n_design; d++)
+        design[d] = -1;
+    for (int o = 0, at = 0; o < s->n_observables; o++)
+        if (adapter_uses_observable(adapter, o))
+            take_observable(data, s, i, o, at++);
+    for (int d = 0; d < s->n_design; d++)
+        if (design[d] == -1 && !adapter_uses_design(adapter, d))
+            design[d] = s->design[d].lower;
+}
+
+static void take_all(real_data_t *data, const schema_t *schema, const adapter_t *adapter)
 {
     data->n = data->table.n;
     data->rows = rows_create(schema, data->n > 0 ? data->n : 1);
@@ -121,20 +150,31 @@ static void take_all(real_data_t *data, const schema_t *schema)
         data->ids[i] = data->table.sets[i].id;
         data->problem[i] = data->table.sets[i].problem;
         data->rows.index[i] = i;
-        take_set(data, schema, i);
+        take_set(data, schema, adapter, i);
     }
 }
 
+static err_t read_table(const char *path, const study_t *study, const schema_t *schema,
+                        const adapter_t *adapter, table_t *out)
+{
+    int *which = MEM_NEW(int, schema->n_observables);
+    schema_t read = read_schema(schema, adapter, which);
+    err_t err = check_design(study, &read, adapter);
+    if (err == OK && (ends_with(path, ".h5") || ends_with(path, ".hdf5")))
+        err = table_read_hdf5(path, &read, out);
+    else if (err == OK)
+        err = read_csv(path, study, schema, &read, out);
+    schema_free(&read);
+    free(which);
+    return err;
+}
+
 err_t real_data_read(const char *path, const study_t *study, const schema_t *schema,
-                     real_data_t *out)
+                     const adapter_t *adapter, real_data_t *out)
 {
     memset(out, 0, sizeof *out);
-    TRY(check_design(study, schema));
-    if (ends_with(path, ".h5") || ends_with(path, ".hdf5"))
-        TRY(table_read_hdf5(path, schema, &out->table));
-    else
-        TRY(read_csv(path, study, schema, &out->table));
-    take_all(out, schema);
+    TRY(read_table(path, study, schema, adapter, &out->table));
+    take_all(out, schema, adapter);
     if (out->n > 0)
         return OK;
     real_data_free(out);

@@ -19,9 +19,10 @@ typedef struct {
 } real_data_t;
 
 /* `columns` of the study tell where a CSV's values stand; files ending in .h5 or .hdf5 are HDF5. ERR_USAGE where the study
- * names no column for an observable or a model's design can not be known from the data. Not collective; each rank reads. */
+ * names no column for an observable or a model's design can not be known from the data; neither is asked for where the adapter
+ * drops it. Not collective; each rank reads. */
 err_t real_data_read(const char *path, const study_t *study, const schema_t *schema,
-                     real_data_t *out) ERR_MUST_CHECK;
+                     const adapter_t *adapter, real_data_t *out) ERR_MUST_CHECK;
 void real_data_free(real_data_t *data);
 /* 16 hex digits over ids and values; the caller frees it. */
 char *real_data_hash(const real_data_t *data);

@@ -138,13 +138,16 @@ static void print_networks(FILE *out, const amortizer_config_t *network)
     free(text);
 }
 
-// A line "adapter.log: [sigma]" for each transform.
+// One line: "adapter: log: [sigma]; drop: [aux]".
 static void print_adapter(FILE *out, const adapter_config_t *adapter)
 {
     char *text = adapter_config_text(adapter), *rest = text;
+    int n = 0;
+    fputs("adapter: ", out);
     for (char *line; (line = strsep(&rest, "\n")) != NULL;)
         if (strncmp(line, "  - ", 4) == 0)
-            fprintf(out, "adapter.%s\n", line + 4);
+            fprintf(out, "%s%s", n++ > 0 ? "; " : "", line + 4);
+    fputs(n > 0 ? "\n" : "none\n", out);
     free(text);
 }
 

@@ -33,9 +33,10 @@
  *
  * Data. Transforms act on columns of elements: a set or series has elements of `features` columns, an image pixels of as
  * many channels, a vector is one element. Subsample and noise change nothing but training and the elements that are read;
- * the subset of evaluation is a function of the length alone. Noise (Ward et al. 2022, "Robust neural posterior estimation
- * and statistical model criticism") comes last, whatever its place in the list, on columns that are numbers, in units of
- * their standard deviation in the first pass. A subset is uniform, without replacement; a share is rounded up.
+ * the subset of evaluation is a function of the length alone. A subset is uniform, without replacement; a share is rounded
+ * up. Noise (Cannon, Ward and Schmon 2022, "Investigating the impact of model misspecification in neural simulation-based
+ * inference") comes last, whatever its place in the list, on columns that are numbers, in units of their standard deviation
+ * in the first pass, cut at ADAPTER_MOST_NOISE of them: further out nothing more is learned, and a network overflows.
  */
 #ifndef NN_ADAPTER_H
 #define NN_ADAPTER_H
@@ -137,6 +138,8 @@ typedef struct {
     adapter_observable_t *observables;
 } adapter_shape_t;
 
+#define ADAPTER_MOST_NOISE 100.0
+
 typedef struct adapter adapter_t;
 /* config NULL: no transform. Both are copied. ERR_USAGE with file, line and key: a name that is not there (with the nearest
  * that is), of the wrong kind, of a wrong support, in two groups; a count that does not fit. */
@@ -187,7 +190,10 @@ batch_t adapter_one(adapter_work_t *w, const batch_t *in, int64_t i);
 batch_t adapter_batch(adapter_work_t *w, const batch_t *in, adapter_mode_t mode, rng_t *noise);
 /* Whether every value of data set i can go through; where not, `why` names it ("y[3] = -1, expected above 0 (log)"). */
 bool adapter_reads(const adapter_t *a, const batch_t *in, int64_t i, char why[ADAPTER_WHY]);
-/* Whether this observable (of adapter_before) is read, and NaN in it always masked. */
+/* Of adapter_before: whether an observable or a design variable is read at all, and whether NaN in an observable that is
+ * read is always masked. */
+bool adapter_uses_observable(const adapter_t *a, int observable);
+bool adapter_uses_design(const adapter_t *a, int design);
 bool adapter_masks_nan(const adapter_t *a, int observable);
 
 #endif

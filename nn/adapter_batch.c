@@ -171,7 +171,8 @@ static void add_noise(const adapter_field_t *f, int64_t n, rng_t rng, float *x)
                 continue;
             bool heavy = rng_u64(&rng) >> 63;
             double size = heavy ? f->slab * rng_cauchy(&rng) : f->spike * rng_normal(&rng);
-            x[c] += (float)(size * f->noise_sd[c]);
+            x[c] +=
+                (float)(fmax(-ADAPTER_MOST_NOISE, fmin(ADAPTER_MOST_NOISE, size)) * f->noise_sd[c]);
         }
 }
 

@@ -355,19 +355,32 @@ err_t adapter_end_data(adapter_t *a)
                     a->config.where ? a->config.where : "the study");
 }
 
+bool adapter_uses_observable(const adapter_t *a, int observable)
+{
+    for (int o = 0; o < a->n_fields; o++)
+        for (int64_t c = 0; c < a->fields[o].n_columns; c++)
+            if (a->fields[o].columns[c].source == observable)
+                return true;
+    return false;
+}
+
+bool adapter_uses_design(const adapter_t *a, int design)
+{
+    for (int d = 0; d < a->n_design; d++)
+        if (a->design[d].source == design)
+            return true;
+    return false;
+}
+
 bool adapter_masks_nan(const adapter_t *a, int observable)
 {
-    bool read = false;
     for (int o = 0; o < a->n_fields; o++)
         for (int64_t c = 0; c < a->fields[o].n_columns; c++) {
             const column_t *column = &a->fields[o].columns[c];
-            if (column->source != observable)
-                continue;
-            read = true;
-            if (isnan(adapter_column_value(column, NAN)))
+            if (column->source == observable && isnan(adapter_column_value(column, NAN)))
                 return false;
         }
-    return read;
+    return adapter_uses_observable(a, observable);
 }
 
 void adapter_set_noise_scale(adapter_t *a, const double *const *observable_sd)

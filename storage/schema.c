@@ -16,14 +16,18 @@ static void free_parameter(schema_parameter_t *p)
     free(p->prior);
 }
 
+static void free_observable(schema_observable_t *o)
+{
+    free(o->name);
+    free(o->unit);
+}
+
 void schema_free(schema_t *schema)
 {
     for (int i = 0; i < schema->n_parameters; i++)
         free_parameter(&schema->parameters[i]);
-    for (int i = 0; i < schema->n_observables; i++) {
-        free(schema->observables[i].name);
-        free(schema->observables[i].unit);
-    }
+    for (int i = 0; i < schema->n_observables; i++)
+        free_observable(&schema->observables[i]);
     for (int i = 0; i < schema->n_design; i++) {
         free(schema->design[i].name);
         free(schema->design[i].unit);
@@ -76,6 +80,20 @@ schema_t schema_with_parameters(const schema_t *schema, int n, const int *which)
             free_parameter(&copy.parameters[i]);
     }
     copy.n_parameters = kept;
+    return copy;
+}
+
+schema_t schema_with_observables(const schema_t *schema, int n, const int *which)
+{
+    schema_t copy = schema_copy(schema);
+    int kept = 0;
+    for (int i = 0; i < schema->n_observables; i++) {
+        if (kept < n && which[kept] == i)
+            copy.observables[kept++] = copy.observables[i];
+        else
+            free_observable(&copy.observables[i]);
+    }
+    copy.n_observables = kept;
     return copy;
 }
 

@@ -56,8 +56,9 @@ typedef struct {
 
 void schema_free(schema_t *schema); // frees what it holds, clears it; not the struct itself
 schema_t schema_copy(const schema_t *schema);
-/* A copy with n of the parameters alone, those of `which` (ascending). */
+/* A copy with n of the parameters (of the observables) alone, those of `which` (ascending). */
 schema_t schema_with_parameters(const schema_t *schema, int n, const int *which);
+schema_t schema_with_observables(const schema_t *schema, int n, const int *which);
 const char *kind_name(kind_t kind); // "set"
 
 int64_t schema_size(const schema_observable_t *o); // values of one row, padded: the product of dims

@@ -11,6 +11,7 @@
 struct infer {
     infer_config_t config;
     amortizer_work_t *work;
+    int first;            // observable that is read
     const float **fields; // (O)
     float *summaries;     // (width)
     char reason[INFER_BLOCK][INFER_REASON];
@@ -20,6 +21,8 @@ infer_t *infer_create(const infer_config_t *config)
 {
     infer_t *f = MEM_NEW(infer_t, 1);
     f->config = *config;
+    while (!adapter_uses_observable(amortizer_adapter(config->amortizer), f->first))
+        f->first++;
     f->work = amortizer_work_create(config->amortizer, WORK_EVALUATE, 1, config->draws);
     f->fields = MEM_NEW(const float *, config->schema->n_observables);
     f->summaries = MEM_NEW(float, amortizer_summary_width(config->amortizer));
@@ -157,11 +160,12 @@ void infer_block(infer_t *f, const rows_t *rows, int64_t begin, int64_t end,
         char *reason = f->reason[i - begin];
         double *mine = draws + (i - begin) * values;
         posterior_verdict_t *verdict = &verdicts[i - begin];
-        *verdict = (posterior_verdict_t){.reason = reason,
-                                         .n = rows->length[i * f->config.schema->n_observables],
-                                         .distance = NAN,
-                                         .p_value = NAN,
-                                         .edge_share = NAN};
+        *verdict =
+            (posterior_verdict_t){.reason = reason,
+                                  .n = rows->length[i * f->config.schema->n_observables + f->first],
+                                  .distance = NAN,
+                                  .p_value = NAN,
+                                  .edge_share = NAN};
         infer_refusal(f->config.schema, rows, i, reason);
         if (problem[i] != NULL && problem[i][0] != '\0')
             snprintf(reason, INFER_REASON, "%s", problem[i]);

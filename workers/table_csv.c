@@ -151,9 +151,9 @@ static void note(const reading_t *r, table_set_t *s, const char *format, const c
     free(what);
 }
 
-static void judge(const reading_t *r, table_set_t *s, const char *name, float value)
+static void judge(const reading_t *r, table_set_t *s, const char *name, bool missing, float value)
 {
-    if (isnan(value))
+    if (isnan(value) && !missing)
         note(r, s, "%s is NaN or empty", name);
     else if (isinf(value))
         note(r, s, "%s is infinite", name);
@@ -180,7 +180,7 @@ static err_t read_element(const reading_t *r, int o, const int *column, table_se
     for (int f = 0; f < columns->n_columns; f++) {
         double value;
         TRY(parse_number(r, column[f], columns->columns[f], &value));
-        judge(r, s, columns->columns[f], (float)value);
+        judge(r, s, columns->columns[f], columns->missing, (float)value);
         if (columns->sign && value < 0)
             note(r, s, "%s is negative", columns->columns[f]);
         s->values[o][s->n[o] * columns->n_columns + f] = (float)(sign * value);

@@ -7,7 +7,8 @@
  *     0,1.21,1                       {.id = "participant_id", y: {.columns = {"rt"}, .sign = "response"}}
  *     0,1.63,-1                      -> data set "0", y = (1.21, -1.63)
  *
- * A number is decimal; empty, NA and NaN are kept as NaN, which is a problem of the data set and not of the file, as are
+ * A number is decimal; empty, NA and NaN are kept as NaN, which is a problem of the data set and not of the file (none
+ * where values may be missing), as are
  * infinite numbers and, where a sign column multiplies, a negative value and a sign of 0.
  */
 #ifndef WORKERS_TABLE_CSV_H
@@ -16,10 +17,13 @@
 #include "cluster/err.h"
 #include "workers/table.h"
 
+#include <stdbool.h>
+
 typedef struct {
     int n_columns;
     const char *const *columns; // one a feature, in order
     const char *sign;           // column whose sign multiplies each value, or NULL
+    bool missing;               // NaN stands for a value that is not there: no problem
 } table_columns_t;
 
 typedef struct {

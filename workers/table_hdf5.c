@@ -97,7 +97,7 @@ static void put_values(const source_t *s, int o, const float *values, table_set_
     set->values[o] = MEM_NEW(float, n + 1);
     memcpy(set->values[o], values, (size_t)n * sizeof *values);
     for (int64_t k = 0; k < n && !set->problem; k++)
-        if (!isfinite(values[k]))
+        if (!isfinite(values[k]) && !(s->observable->missing && isnan(values[k])))
             set->problem = mem_format("%s is %s in element %" PRId64, s->observable->name,
                                       isnan(values[k]) ? "NaN" : "infinite", k / s->features);
 }

@@ -136,6 +136,18 @@ static void several_observables_and_features_share_a_row(void **state)
     table_free(&t);
 }
 
+static void what_may_be_missing_is_no_problem(void **state)
+{
+    const table_columns_t columns[] = {{.n_columns = 1, .columns = rt, .missing = true}};
+    const table_csv_t config = {.id = "id", .n_observables = 1, .observables = columns};
+    table_t t;
+    assert_int_equal(read_text(state, "id,rt\na,1\na,\na,NA\nb,inf\n", &config, &t), OK);
+    assert_null(t.sets[0].problem);
+    assert_true(isnan(t.sets[0].values[0][1]) && isnan(t.sets[0].values[0][2]));
+    assert_non_null(t.sets[1].problem);
+    table_free(&t);
+}
+
 static void many_data_sets_and_long_ones_are_held(void **state)
 {
     const file_t *f = *state;
@@ -252,6 +264,7 @@ int main(int argc, char **argv)
         FILED(scattered_ids_are_grouped_by_first_appearance),
         FILED(quotes_line_ends_and_other_bytes_are_read),
         FILED(several_observables_and_features_share_a_row),
+        FILED(what_may_be_missing_is_no_problem),
         FILED(many_data_sets_and_long_ones_are_held),
         FILED(what_is_wrong_with_values_is_a_problem_of_the_data_set),
         FILED(negative_values_are_fine_without_a_sign_column),
