@@ -4,37 +4,36 @@
 #include "nn/fmath.h"
 #include "nn/recurrent.h"
 
-/* In place of a = h U it leaves z, r and u = a_c + b_c; extra: the candidate c. */
+/* In place of a = h U it leaves z, r and u = a_c + b_c; extra: the candidate c. Two loops, since one runs out of registers. */
 static VEC_KERNEL void gru_cell(int64_t H, const float *x, const float *bias, const float *before,
                                 float *a, float *extra, float *after)
 {
-    float *az = a, *ar = a + H, *ac = a + 2 * H;
+    const float *az = a, *ar = a + H;
+    float *ac = a + 2 * H;
+#pragma GCC ivdep
+    for (int64_t j = 0; j < 2 * H; j++)
+        a[j] = f_sigmoid(x[j] + (a[j] + bias[j]));
 #pragma GCC ivdep
     for (int64_t j = 0; j < H; j++) {
-        float z = f_sigmoid(x[j] + (az[j] + bias[j]));
-        float r = f_sigmoid(x[H + j] + (ar[j] + bias[H + j]));
-        float u = ac[j] + bias[2 * H + j], c = f_tanh(x[2 * H + j] + r * u);
-        az[j] = z;
-        ar[j] = r;
+        float z = az[j], u = ac[j] + bias[2 * H + j], c = f_tanh(x[2 * H + j] + ar[j] * u);
         ac[j] = u;
         extra[j] = c;
         after[j] = z * before[j] + (1.0f - z) * c;
     }
 }
 
-static VEC_KERNEL void gru_slope(int64_t H, const float *before, const float *extra, float *a,
-                                 float *slope, float *dx)
+static VEC_KERNEL void gru_slope(int64_t H, const float *before, const float *gate,
+                                 const float *extra, float *slope, float *da, float *dx)
 {
-    float *az = a, *ar = a + H, *ac = a + 2 * H;
 #pragma GCC ivdep
     for (int64_t j = 0; j < H; j++) {
-        float z = az[j], r = ar[j], c = extra[j], dh = slope[j];
+        float z = gate[j], r = gate[H + j], u = gate[2 * H + j], c = extra[j], dh = slope[j];
         float dc = dh * (1.0f - z) * (1.0f - c * c);
-        float dr = dc * ac[j] * (r * (1.0f - r)), dz = dh * (before[j] - c) * (z * (1.0f - z));
+        float dr = dc * u * (r * (1.0f - r)), dz = dh * (before[j] - c) * (z * (1.0f - z));
         slope[j] = dh * z;
-        az[j] = dx[j] = dz;
-        ar[j] = dx[H + j] = dr;
-        ac[j] = dc * r;
+        da[j] = dx[j] = dz;
+        da[H + j] = dx[H + j] = dr;
+        da[2 * H + j] = dc * r;
         dx[2 * H + j] = dc;
     }
 }

@@ -4,40 +4,45 @@
 #include "nn/fmath.h"
 #include "nn/recurrent.h"
 
-/* In place of a = h U it leaves the gates i, f, g, o; extra: tanh of the cell's state. */
+/* In place of a = h U it leaves the gates i, f, g, o; extra: tanh of the cell's state. Loops of one function each, since one of
+ * all runs out of registers. */
 static VEC_KERNEL void lstm_cell(int64_t H, const float *x, const float *bias, const float *before,
                                  float *a, float *extra, float *after)
 {
+    const float *i = a, *f = a + H, *g = a + 2 * H, *o = a + 3 * H;
     (void)bias;
 #pragma GCC ivdep
+    for (int64_t j = 0; j < 2 * H; j++)
+        a[j] = f_sigmoid(x[j] + a[j]);
+#pragma GCC ivdep
+    for (int64_t j = 2 * H; j < 3 * H; j++)
+        a[j] = f_tanh(x[j] + a[j]);
+#pragma GCC ivdep
+    for (int64_t j = 3 * H; j < 4 * H; j++)
+        a[j] = f_sigmoid(x[j] + a[j]);
+#pragma GCC ivdep
     for (int64_t j = 0; j < H; j++) {
-        float i = f_sigmoid(x[j] + a[j]), f = f_sigmoid(x[H + j] + a[H + j]);
-        float g = f_tanh(x[2 * H + j] + a[2 * H + j]), o = f_sigmoid(x[3 * H + j] + a[3 * H + j]);
-        float c = f * before[H + j] + i * g, bounded = f_tanh(c);
-        a[j] = i;
-        a[H + j] = f;
-        a[2 * H + j] = g;
-        a[3 * H + j] = o;
+        float c = f[j] * before[H + j] + i[j] * g[j], bounded = f_tanh(c);
         extra[j] = bounded;
-        after[j] = o * bounded;
+        after[j] = o[j] * bounded;
         after[H + j] = c;
     }
 }
 
-static VEC_KERNEL void lstm_slope(int64_t H, const float *before, const float *extra, float *a,
-                                  float *slope, float *dx)
+static VEC_KERNEL void lstm_slope(int64_t H, const float *before, const float *gate,
+                                  const float *extra, float *slope, float *da, float *dx)
 {
 #pragma GCC ivdep
     for (int64_t j = 0; j < H; j++) {
-        float i = a[j], f = a[H + j], g = a[2 * H + j], o = a[3 * H + j];
+        float i = gate[j], f = gate[H + j], g = gate[2 * H + j], o = gate[3 * H + j];
         float dh = slope[j], bounded = extra[j];
         float dc = slope[H + j] + dh * o * (1.0f - bounded * bounded);
         slope[j] = 0.0f;
         slope[H + j] = dc * f;
-        a[j] = dx[j] = dc * g * (i * (1.0f - i));
-        a[H + j] = dx[H + j] = dc * before[H + j] * (f * (1.0f - f));
-        a[2 * H + j] = dx[2 * H + j] = dc * i * (1.0f - g * g);
-        a[3 * H + j] = dx[3 * H + j] = dh * bounded * (o * (1.0f - o));
+        da[j] = dx[j] = dc * g * (i * (1.0f - i));
+        da[H + j] = dx[H + j] = dc * before[H + j] * (f * (1.0f - f));
+        da[2 * H + j] = dx[2 * H + j] = dc * i * (1.0f - g * g);
+        da[3 * H + j] = dx[3 * H + j] = dh * bounded * (o * (1.0f - o));
     }
 }
 

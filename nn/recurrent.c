@@ -7,7 +7,8 @@
  *     set 2   x                ...
  *
  * keep: state before each packed row (rows, states H) | gates (rows, gates H) | extra (rows, H). In a forward graph one step's
- * rows of each take their place in the scratch, where a state is written over the one before. */
+ * rows of each take their place in the scratch, where a state is written over the one before.
+ * In backward the scratch holds the gradients by all a, packed. */
 #include "nn/recurrent.h"
 
 #include "cluster/err.h"
@@ -25,6 +26,7 @@ typedef struct {
     float *before, *gate, *extra;          // see above
     float *slope;                          // (sets, states H)
     float *ended;                          // (states H): state of a set that ends with this step
+    float *da;                             // backward: gradients by a, packed (elements, gates H)
     float *dx;                             // (gates H)
     bool packed;                           // one row for each element, else for each set
 } walk_t;
@@ -52,8 +54,10 @@ void recurrent_check(const recurrent_cell_t *cell, graph_t *g, tensor_t *t)
     else
         tensor_shape(t, ROWS_SETS, 1, H);
     t->keep_floats = (size_t)(graph_capacity(g, x->rows_class) * (block + 1) * H);
+    int64_t rows = graph_mode(g) != GRAPH_FORWARD ? graph_capacity(g, x->rows_class) : 0;
     t->scratch_floats =
-        (size_t)(order_floats(g, x->rows_class) + (sets + 1) * (block + 1 + cell->states) * H);
+        (size_t)(order_floats(g, x->rows_class) +
+                 ((sets + 1) * (block + 1 + cell->states) + rows * cell->gates) * H);
 }
 
 static int64_t length_of(const walk_t *w, int64_t i)
@@ -105,6 +109,7 @@ static walk_t walk_begin(const recurrent_cell_t *cell, tensor_t *t)
     w.slope = take(&scratch, w.sets * w.states * w.H);
     w.ended = take(&scratch, w.states * w.H);
     w.dx = take(&scratch, w.gates * w.H);
+    w.da = take(&scratch, w.packed ? x->rows * w.gates * w.H : 0);
     float **room = w.packed ? &keep : &scratch;
     int64_t rows = w.packed ? x->rows : w.sets;
     w.before = take(room, rows * w.states * w.H);
@@ -207,20 +212,21 @@ static void step_backward(const recurrent_cell_t *cell, const walk_t *w, tensor_
                           bool add, int64_t step)
 {
     int64_t m = running(w, step), n = w->gates * w->H;
+    float *da = w->da + w->start[step] * n;
     for (int64_t k = 0; k < m; k++) {
         float *row = dx != NULL ? dx + element_row(w, t, step, k) * n : NULL;
         float *to = row != NULL && !add ? row : w->dx;
-        cell->backward(w->H, before_at(w, step, k), extra_at(w, step, k), gate_at(w, step, k),
-                       slope_after(w, t, step, k), to);
+        cell->backward(w->H, before_at(w, step, k), gate_at(w, step, k), extra_at(w, step, k),
+                       slope_after(w, t, step, k), da + k * n, to);
         if (row != NULL && add)
             vec_add(n, row, to, row);
     }
     if (step > 0)
-        vec_gemm(false, true, m, w->H, n, 1, gate_at(w, step, 0), n, t->in[WEIGHT]->value, n, 1,
-                 w->slope, w->states * w->H);
+        vec_gemm(false, true, m, w->H, n, 1, da, n, t->in[WEIGHT]->value, n, 1, w->slope,
+                 w->states * w->H);
 }
 
-/* With the gradients by all a in place of the gates: dU = h' da, in one product, and the bias's column sums. */
+/* dU = h' da, in one product over all steps; the bias's column sums. */
 static void weights_backward(const walk_t *w, tensor_t *t)
 {
     int64_t rows = w->start[w->steps], first = w->steps > 0 ? w->start[1] : 0;
@@ -229,10 +235,10 @@ static void weights_backward(const walk_t *w, tensor_t *t)
     float *out = grad_put(t->in[WEIGHT], &add);
     if (out != NULL)
         vec_gemm(true, false, w->H, n, rows - first, 1, w->before + first * width, width,
-                 w->gate + first * n, n, add ? 1 : 0, out, n);
+                 w->da + first * n, n, add ? 1 : 0, out, n);
     out = t->n_in > BIAS ? grad_put(t->in[BIAS], &add) : NULL;
     if (out != NULL)
-        vec_col_sum(rows, n, w->gate, add, out);
+        vec_col_sum(rows, n, w->da, add, out);
 }
 
 void recurrent_backward(const recurrent_cell_t *cell, tensor_t *t)

@@ -22,10 +22,10 @@ typedef struct {
      * leaves what backward wants of the gates, and H numbers more in `extra`. */
     void (*forward)(int64_t H, const float *x, const float *bias, const float *before, float *a,
                     float *extra, float *after);
-    /* `slope` (states * H): gradient by the state after, in whose place goes that by the state before, without the part
-     * through a. a: in place of what forward left the gradient by a; dx (gates * H): the gradient by x. */
-    void (*backward)(int64_t H, const float *before, const float *extra, float *a, float *slope,
-                     float *dx);
+    /* gate, extra: what forward left. `slope` (states * H): gradient by the state after, in whose place goes that by the state
+     * before, without the part through a. da, dx (gates * H): the gradients by a and x. */
+    void (*backward)(int64_t H, const float *before, const float *gate, const float *extra,
+                     float *slope, float *da, float *dx);
 } recurrent_cell_t;
 
 void recurrent_check(const recurrent_cell_t *cell, graph_t *g, tensor_t *t);

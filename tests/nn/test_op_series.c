@@ -170,6 +170,27 @@ static void lstm_is_its_recurrence(void **state)
     }
 }
 
+/* What forward left is not changed: further backward passes find the same. */
+static void backward_may_run_again(void **state)
+{
+    (void)state;
+    for (int gru = 0; gru < 2; gru++) {
+        graph_t *g = new_graph(GRAPH_TRAIN);
+        int64_t n = (gru ? 3 : 4) * H;
+        float first[ELEMENTS * 4 * H];
+        tensor_t *in[] = {graph_want_grad(g, graph_input(g, ROWS_ELEMENTS, 1, n)),
+                          graph_input(g, ROWS_ONE, H, n), graph_input(g, ROWS_ONE, 1, n)};
+        tensor_t *y = gru ? op_gru(g, in[0], in[1], in[2], 0) : op_lstm(g, in[0], in[1], 0);
+        run(g, y, 3, in);
+        graph_backward(g, NULL);
+        size_t bytes = (size_t)tensor_size(in[0]) * sizeof(float);
+        memcpy(first, in[0]->grad, bytes);
+        graph_backward(g, NULL);
+        assert_memory_equal(in[0]->grad, first, bytes);
+        graph_destroy(&g);
+    }
+}
+
 /* Of n steps n - 1 have a product: the first begins from zero. */
 static void only_steps_with_a_state_before_are_counted(void **state)
 {
@@ -232,6 +253,7 @@ int main(void)
         cmocka_unit_test(windows_hold_their_elements_and_zeros),
         cmocka_unit_test(gru_is_its_recurrence),
         cmocka_unit_test(lstm_is_its_recurrence),
+        cmocka_unit_test(backward_may_run_again),
         cmocka_unit_test(only_steps_with_a_state_before_are_counted),
         cmocka_unit_test(positions_count_from_zero),
         cmocka_unit_test(a_token_ends_each_series),
