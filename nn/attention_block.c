@@ -31,7 +31,7 @@ static tensor_t *map(const linear_t *l, graph_t *g, tensor_t *x)
 /* x + gate * more; gate -1: x + more */
 static tensor_t *add_gated(graph_t *g, tensor_t *x, tensor_t *more, int gate)
 {
-    return op_add(g, x, gate < 0 ? more : op_mul(g, more, graph_param(g, gate)));
+    return gate < 0 ? op_add(g, x, more) : op_add_gated(g, x, more, graph_param(g, gate));
 }
 
 gated_ffn_t gated_ffn_make(params_t *p, const char *name, const attention_config_t *config)
@@ -46,8 +46,7 @@ gated_ffn_t gated_ffn_make(params_t *p, const char *name, const attention_config
 
 tensor_t *gated_ffn_record(const gated_ffn_t *f, graph_t *g, tensor_t *x)
 {
-    tensor_t *gate = linear_record(&f->gate, g, x, UNARY_SILU);
-    tensor_t *inner = op_mul(g, gate, map(&f->up, g, x));
+    tensor_t *inner = op_gated(g, map(&f->gate, g, x), map(&f->up, g, x));
     return map(&f->down, g, op_dropout(g, inner, f->dropout));
 }
 

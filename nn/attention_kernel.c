@@ -4,7 +4,7 @@
  * is not unrolled before it is vectorised, hence the pragmas. */
 #include "nn/attention_kernel.h"
 
-#include "nn/fmath.h"
+#include "nn/fmath_fused.h"
 
 #define ROWS         4
 #define STRIP        16
@@ -111,21 +111,6 @@ VEC_KERNEL void attention_pack(int64_t rows, int64_t cols, strided_t a, float *y
     }
 }
 
-/* exp(x) for x <= 0, not below exp(-87); as f_exp, with fused multiply-adds. */
-VEC_INLINE float exp_negative(float x)
-{
-    x = x < -87.0f ? -87.0f : x;
-    float shifted = __builtin_fmaf(x, 1.44269504f, 12582912.0f), whole = shifted - 12582912.0f;
-    float r = __builtin_fmaf(whole, -0.693359375f, x);
-    r = __builtin_fmaf(whole, 2.12194440e-4f, r);
-    float q = __builtin_fmaf(0x1.6db516p-10f, r, 0x1.123c02p-7f);
-    q = __builtin_fmaf(q, r, 0x1.55545cp-5f);
-    q = __builtin_fmaf(q, r, 0x1.55548ep-3f);
-    q = __builtin_fmaf(q, r, 0.5f);
-    float p = 1.0f + __builtin_fmaf(r * r, q, r);
-    return p * f_two_to(f_bits(shifted) - 0x4b400000);
-}
-
 VEC_INLINE float fold(float *lane)
 {
     for (int width = HALF / 2; width > 0; width /= 2)
@@ -156,7 +141,7 @@ VEC_INLINE float row_exp(int64_t width, float most, float factor, float *w)
     for (int64_t c = 0; c < width; c += HALF)
 #pragma GCC unroll 1
         for (int l = 0; l < HALF; l++) {
-            w[c + l] = exp_negative((w[c + l] - most) * factor);
+            w[c + l] = f_exp_fused((w[c + l] - most) * factor);
             sum[l] += w[c + l];
         }
     return fold(sum);

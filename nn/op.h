@@ -24,7 +24,8 @@
     X(mean) X(softmax) X(gaussian) X(stop) X(affine) X(spline) X(whiten) X(unary_slope)            \
     X(norm_tangent) X(film) X(transport) X(ordered) X(pinball) X(group_norm_tangent)               \
     X(attention_tangent)                                                                           \
-    X(conv2d) X(pool2d) X(upsample2d) X(crop2d) X(group_norm) X(unit_mean)
+    X(conv2d) X(pool2d) X(upsample2d) X(crop2d) X(group_norm) X(unit_mean)          \
+    X(gated) X(add_gated)
 // clang-format on
 
 /* Does backward read the values (not the gradients) of inputs and result? What it skips may share memory sooner. */
@@ -66,6 +67,10 @@ tensor_t *op_div(graph_t *g, tensor_t *a, tensor_t *b);
 /* factor * a + shift */
 tensor_t *op_scale(graph_t *g, tensor_t *a, double factor, double shift);
 tensor_t *op_unary(graph_t *g, tensor_t *a, unary_t kind);
+/* silu(a) o b, both of one shape: the gate of a feed-forward network (Shazeer 2020). */
+tensor_t *op_gated(graph_t *g, tensor_t *a, tensor_t *b);
+/* x + number * y: x and y of one shape, number (ROWS_ONE, 1 x 1). */
+tensor_t *op_add_gated(graph_t *g, tensor_t *x, tensor_t *y, tensor_t *number);
 
 /* Columns side by side; 1 to OP_MAX_INPUTS tensors of the same rows. */
 tensor_t *op_concat(graph_t *g, int n, tensor_t *const *parts);
