@@ -20,13 +20,7 @@ typedef struct {
 
 static void fill(network_size_t size, inference_config_t *c)
 {
-    static const int width[] = {[SIZE_SMALL] = 64, [SIZE_BASE] = 256, [SIZE_LARGE] = 512};
-    static const int depth[] = {[SIZE_SMALL] = 3, [SIZE_BASE] = 5, [SIZE_LARGE] = 6};
-    c->net.subnet = SUBNET_TIME_MLP;
-    c->net.width = width[size];
-    c->net.depth = depth[size];
-    c->net.time_embed = 32;
-    c->net.fourier_scale = 30;
+    few_step_default(size, 30, &c->net);
     c->consistency.start_levels = 10;
     c->consistency.end_levels = 150;
     c->consistency.steps = 10;
@@ -64,7 +58,7 @@ static void destroy(void *net)
 
 int consistency_levels(int start_levels, int end_levels, double progress)
 {
-    double doublings = floor(log2(floor((double)end_levels / start_levels))) + 1;
+    double doublings = log2(floor((double)end_levels / start_levels)) + 1;
     double levels = start_levels * exp2(floor(progress * doublings));
     return (int)fmin(levels, end_levels) + 1;
 }

@@ -9,10 +9,14 @@
 #define NN_FEW_STEP_H
 
 #include "cluster/rng.h"
+#include "nn/summary.h"
 #include "nn/time_net.h"
 
 #include <stddef.h>
 #include <stdint.h>
+
+/* The settings of a consistency model's network: the condition enters the first layer alone, FiLM shifts only. */
+void few_step_default(network_size_t size, double fourier_scale, time_net_config_t *config);
 
 typedef struct {
     double keep, noise;

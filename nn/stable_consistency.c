@@ -24,13 +24,7 @@ typedef struct {
 
 static void fill(network_size_t size, inference_config_t *c)
 {
-    static const int width[] = {[SIZE_SMALL] = 64, [SIZE_BASE] = 256, [SIZE_LARGE] = 512};
-    static const int depth[] = {[SIZE_SMALL] = 3, [SIZE_BASE] = 5, [SIZE_LARGE] = 6};
-    c->net.subnet = SUBNET_TIME_MLP;
-    c->net.width = width[size];
-    c->net.depth = depth[size];
-    c->net.time_embed = 32;
-    c->net.fourier_scale = 1;
+    few_step_default(size, 1, &c->net);
     c->consistency.steps = 15;
 }
 

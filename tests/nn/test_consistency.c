@@ -28,15 +28,16 @@ static inference_config_t small_config(int width)
     return c;
 }
 
-/* 10 levels, then twice as many for each of the floor(log2 15) + 1 = 4 equal parts of training, capped at 150. */
+/* 10 levels, then twice as many after each part of training of 1 / (log2 15 + 1) = 0.2038, capped at 150. */
 static void test_levels_grow_with_progress(void **state)
 {
     (void)state;
     assert_int_equal(consistency_levels(10, 150, 0), 11);
-    assert_int_equal(consistency_levels(10, 150, 0.24), 11);
-    assert_int_equal(consistency_levels(10, 150, 0.26), 21);
-    assert_int_equal(consistency_levels(10, 150, 0.51), 41);
-    assert_int_equal(consistency_levels(10, 150, 0.99), 81);
+    assert_int_equal(consistency_levels(10, 150, 0.203), 11);
+    assert_int_equal(consistency_levels(10, 150, 0.204), 21);
+    assert_int_equal(consistency_levels(10, 150, 0.41), 41);
+    assert_int_equal(consistency_levels(10, 150, 0.81), 81);
+    assert_int_equal(consistency_levels(10, 150, 0.82), 151);
     assert_int_equal(consistency_levels(10, 150, 1), 151);
     assert_int_equal(consistency_levels(10, 10, 0.5), 11);
 }
