@@ -13,11 +13,11 @@ static void check_dropout(graph_t *g, tensor_t *t)
     tensor_shape_as(t, t->in[0], t->in[0]->cols);
 }
 
-/* A bijection of 32-bit words in which each input bit changes each output bit about every second time: the finaliser of
- * MurmurHash3 (Appleby 2011). */
-VEC_INLINE uint32_t mix(uint32_t x)
+/* Bijections of 32-bit words, for each `key` another, in which each input bit changes each output bit about every second
+ * time: the finaliser of MurmurHash3 (Appleby 2011) with a key in its middle. */
+VEC_INLINE uint32_t mix(uint32_t x, uint32_t key)
 {
-    x = (x ^ (x >> 16)) * 0x85ebca6bu;
+    x = (x ^ (x >> 16)) * 0x85ebca6bu ^ key;
     x = (x ^ (x >> 13)) * 0xc2b2ae35u;
     return x ^ (x >> 16);
 }
@@ -34,16 +34,16 @@ static dropping_t dropping_of(const tensor_t *t)
     double rate = t->attr.f[0];
     int64_t place = t->attr.i[0] > 0 ? t->attr.i[0] - 1 : t->id;
     uint64_t noise = graph_noise(t->graph) + (uint64_t)place * 0x9e3779b97f4a7c15u;
-    uint32_t low = mix((uint32_t)noise), high = mix((uint32_t)(noise >> 32) + low);
+    uint32_t low = mix((uint32_t)noise, 0), high = mix((uint32_t)(noise >> 32), low);
     return (dropping_t){.key1 = high,
-                        .key2 = mix(low ^ high),
+                        .key2 = mix(low, high),
                         .threshold = (int32_t)(rate * 2147483648.0),
                         .factor = (float)(1 / (1 - rate))};
 }
 
 VEC_INLINE float factor_of(const dropping_t *d, uint32_t i)
 {
-    uint32_t word = mix(mix(i * 0x9e3779b9u + d->key1) ^ d->key2);
+    uint32_t word = mix(i * 0x9e3779b9u + d->key1, d->key2);
     return (int32_t)(word >> 1) < d->threshold ? 0.0f : d->factor;
 }
 
