@@ -36,9 +36,7 @@ static ode_config_t solver_of(const inference_config_t *c)
     return (ode_config_t){.method = methods[c->solver],
                           .adaptive = adaptive,
                           .steps = c->steps,
-                          .atol = c->atol,
-                          .rtol = c->rtol,
-                          .quantile = 1.0};
+                          .tolerance = {c->atol, c->rtol, 1.0}};
 }
 
 flow_ode_t *flow_ode_create(const inference_config_t *config, int64_t d, double noise_sd,

@@ -3,6 +3,7 @@
 
 #include "nn/consistency.h"
 #include "nn/coupling_network.h"
+#include "nn/diffusion.h"
 #include "nn/flow_matching.h"
 #include "nn/point_network.h"
 #include "nn/stable_consistency.h"
@@ -12,6 +13,7 @@
 const inference_kind_t *const inference_table[INFERENCE_TYPES] = {
     [INFERENCE_COUPLING_FLOW] = &inference_kind_coupling_flow,
     [INFERENCE_FLOW_MATCHING] = &inference_kind_flow_matching,
+    [INFERENCE_DIFFUSION] = &inference_kind_diffusion,
     [INFERENCE_CONSISTENCY] = &inference_kind_consistency,
     [INFERENCE_STABLE_CONSISTENCY] = &inference_kind_stable_consistency,
     [INFERENCE_POINT] = &inference_kind_point,

@@ -195,41 +195,11 @@ static void solve_equal(run_t *r)
     }
 }
 
-// -1: the draw was lost before this step.
-static double error_of(const run_t *r, int64_t i)
+static double error_of_step(const run_t *r, double h)
 {
-    const double *x = r->x + i * r->d, *y = r->o->y + i * r->d, *e = r->o->at + i * r->d;
-    double sum = 0.0;
-    for (int64_t j = 0; j < r->d; j++) {
-        double size = fmax(fabs(x[j]), fabs(y[j]));
-        double ratio = e[j] / (r->config->atol + r->config->rtol * size);
-        if (!isfinite(x[j]))
-            return -1.0;
-        sum += isfinite(y[j]) ? ratio * ratio : INFINITY;
-    }
-    return isnan(sum) ? INFINITY : sqrt(sum / (double)r->d);
-}
-
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double step_error(const run_t *r, double h)
-{
-    double *error = r->o->draw_error;
-    int64_t n = 0;
-    combine(r, NULL, h, r->tableau->stages, r->tableau->e, r->o->at);
-    for (int64_t i = 0; i < r->n; i++) {
-        double e = error_of(r, i);
-        if (e >= 0.0)
-            error[n++] = e;
-    }
-    if (n == 0)
-        return 0.0;
-    qsort(error, (size_t)n, sizeof *error, by_size);
-    return error[(int64_t)ceil(r->config->quantile * (double)n) - 1];
+    ode_t *o = r->o;
+    combine(r, NULL, h, r->tableau->stages, r->tableau->e, o->at);
+    return step_norm(&r->config->tolerance, r->n, r->d, r->x, o->y, o->at, o->draw_error);
 }
 
 static double next_factor(double error, double before)
@@ -254,7 +224,7 @@ static void solve_adaptive(run_t *r)
         bool last = done + part >= 1.0 - 1e-12;
         double end = last ? r->to : from + (done + part) * way, h = end - r->t;
         try_step(r, h);
-        double error = step_error(r, h);
+        double error = error_of_step(r, h);
         if (error > 1.0 && part > least) {
             r->count.refused++;
             part = fmax(least, part * refused_factor(error));

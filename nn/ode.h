@@ -5,15 +5,16 @@
  *     euler 1   midpoint 2   rk4 4          order; equal steps
  *     dopri5 5(4)   tsit5 5(4)              equal steps, or adaptive (Dormand and Prince 1980; Tsitouras 2011)
  *
- * Adaptive: all draws move with the same steps. The error of a draw is
- *     e = sqrt(mean_j (y_j - y^_j)^2 / (atol + rtol max(|x_j|, |y_j|))^2),
- * y and y^ of order 5 and 4, and a step is taken when the `quantile` of the draws' errors (1: the largest) is at most one. The next
- * is 0.9 e^-0.14 e_before^0.08 times as long, at least a fifth and at most five times (a PI controller, Gustafsson 1991).
+ * Adaptive: all draws move with the same steps; a step is taken when its error e (step_norm.h), the difference of the results of
+ * order 5 and 4, is at most one. The next is 0.9 e^-0.14 e_before^0.08 times as long, at least a fifth and at most five times (a
+ * PI controller, Gustafsson 1991).
  * A step is never shorter than (to - from) / steps: such a one is taken however large its error is, so that the work is bounded. A step that is
  * longer and leads to infinities or NaNs is refused; draws that are already lost to them stay so and no longer count.
  */
 #ifndef NN_ODE_H
 #define NN_ODE_H
+
+#include "nn/step_norm.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,10 +24,9 @@ typedef enum { ODE_EULER, ODE_MIDPOINT, ODE_RK4, ODE_DOPRI5, ODE_TSIT5, ODE_METH
 
 typedef struct {
     ode_method_t method;
-    bool adaptive;     // dopri5 and tsit5
-    int steps;         // equal ones; adaptive: the most
-    double atol, rtol; // adaptive
-    double quantile;   // adaptive; in (0, 1]
+    bool adaptive;              // dopri5 and tsit5
+    int steps;                  // equal ones; adaptive: the most
+    step_tolerance_t tolerance; // adaptive
 } ode_config_t;
 
 /* dx = f(t, x) of n draws: (n, d). */

@@ -99,7 +99,7 @@ static void adaptive_errors_follow_the_tolerance(void **state)
         int before = 0;
         for (double tolerance = 1e-3; tolerance > 1e-10; tolerance *= 1e-2) {
             ode_count_t count;
-            ode_config_t config = {methods[m], true, 10000, tolerance, tolerance, 1.0};
+            ode_config_t config = {methods[m], true, 10000, {tolerance, tolerance, 1.0}};
             double error = worst_error(&config, 10.0, &count);
             if (!(error < 50.0 * tolerance))
                 fail_msg("tolerance %g: error %g in %d steps", tolerance, error, count.steps);
@@ -114,7 +114,7 @@ static void the_most_steps_bound_the_work(void **state)
 {
     (void)state;
     ode_count_t count;
-    ode_config_t config = {ODE_TSIT5, true, 30, 1e-14, 1e-14, 1.0};
+    ode_config_t config = {ODE_TSIT5, true, 30, {1e-14, 1e-14, 1.0}};
     double error = worst_error(&config, 10.0, &count);
     assert_true(count.steps <= 30 && error < 1e-2);
 }
@@ -123,7 +123,7 @@ static void easy_ways_take_few_steps(void **state)
 {
     (void)state;
     ode_count_t count;
-    ode_config_t config = {ODE_TSIT5, true, 10000, 1e-2, 1e-2, 1.0};
+    ode_config_t config = {ODE_TSIT5, true, 10000, {1e-2, 1e-2, 1.0}};
     worst_error(&config, 1.0, &count);
     assert_true(count.steps <= 5);
 }
@@ -134,7 +134,7 @@ static void a_lost_draw_leaves_the_others_alone(void **state)
     (void)state;
     ode_t *o = ode_create();
     problem_t p = {.n = N, .bad_beyond = -1.5};
-    ode_config_t config = {ODE_TSIT5, true, 1000, 1e-8, 1e-8, 1.0};
+    ode_config_t config = {ODE_TSIT5, true, 1000, {1e-8, 1e-8, 1.0}};
     double x[N * D], expected[D];
     memcpy(x, start, sizeof x);
     ode_count_t count = ode_solve(o, &config, field, &p, N, D, 0.0, 2.0, x);
@@ -154,11 +154,11 @@ static void a_quantile_leaves_the_worst_draws_out(void **state)
     (void)state;
     ode_t *o = ode_create();
     problem_t p = {.n = N, .bad_beyond = INFINITY};
-    ode_config_t config = {ODE_TSIT5, true, 1000, 1e-6, 0.0, 1.0};
+    ode_config_t config = {ODE_TSIT5, true, 1000, {1e-6, 0.0, 1.0}};
     int steps[2];
     for (int k = 0; k < 2; k++) {
         double x[N * D] = {1.0, 0.0, 1e5, 0.0, 0.3, 1.0};
-        config.quantile = k == 0 ? 1.0 : 0.6; // the second of three
+        config.tolerance.quantile = k == 0 ? 1.0 : 0.6; // the second of three
         steps[k] = ode_solve(o, &config, field, &p, N, D, 0.0, 5.0, x).steps;
     }
     assert_true(2 * steps[1] < steps[0]);
@@ -170,7 +170,7 @@ static void no_draws_and_no_way_are_fine(void **state)
     (void)state;
     ode_t *o = ode_create();
     problem_t p = {.n = 0, .bad_beyond = INFINITY};
-    ode_config_t config = {ODE_TSIT5, true, 1000, 1e-6, 1e-6, 1.0};
+    ode_config_t config = {ODE_TSIT5, true, 1000, {1e-6, 1e-6, 1.0}};
     double x[D] = {1.0, 2.0};
     assert_int_equal(ode_solve(o, &config, field, &p, 0, D, 0.0, 5.0, x).evaluations, 0);
     p.n = 1;
