@@ -241,24 +241,38 @@ static VEC_KERNEL void restore_weight(entry_t from, bool add, float *w, int64_t 
 }
 
 /* Nine taps of PANEL columns from `col` on, of the row that channel `row` of the image is multiplied with. */
-static void take_weight(const winograd_t *w, const float *weight, bool turned, int64_t row,
-                        int64_t col, float taps[9 * PANEL])
+static void take_weight(const winograd_t *w, const float *weight, int64_t row, int64_t col,
+                        float taps[9 * PANEL])
+{
+    for (int64_t k = 0; k < 9; k++)
+        memcpy(taps + k * PANEL, weight + (k * w->in + row) * w->out + col, PANEL * sizeof *taps);
+}
+
+/* The same of turned weights for PANEL rows from `row` on, a row apart from the next in the last index. Their columns lie
+ * far apart, often in few places of the cache: hence the copy. */
+static void take_turned(const winograd_t *w, const float *weight, int64_t row, int64_t col,
+                        float block[9 * PANEL * PANEL])
 {
     for (int64_t k = 0; k < 9; k++)
         for (int64_t c = 0; c < PANEL; c++)
-            taps[k * PANEL + c] = turned ? weight[((8 - k) * w->out + col + c) * w->in + row]
-                                         : weight[(k * w->in + row) * w->out + col + c];
+            memcpy(block + (k * PANEL + c) * PANEL,
+                   weight + ((8 - k) * w->out + col + c) * w->in + row, PANEL * sizeof *block);
 }
 
 static void transform_weights(const winograd_t *w, const float *weight, bool turned,
                               const panels_t *to)
 {
-    float taps[9 * PANEL];
+    float taps[9 * PANEL], block[9 * PANEL * PANEL];
     for (int64_t col = 0; col < w->out; col += PANEL)
         for (int64_t row = 0; row < w->in; row++) {
             entry_t e = entry_of(to, row);
             e.at = entry_at(&e, col);
-            take_weight(w, weight, turned, row, col, taps);
+            if (turned && row % PANEL == 0)
+                take_turned(w, weight, row, col, block);
+            for (int64_t i = 0; i < 9 * PANEL && turned; i++)
+                taps[i] = block[i * PANEL + row % PANEL];
+            if (!turned)
+                take_weight(w, weight, row, col, taps);
             transform_weight(taps, e);
         }
 }
