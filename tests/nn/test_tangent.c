@@ -8,6 +8,7 @@
 #include "cluster/mem.h"
 #include "nn/layer.h"
 #include "nn/tangent.h"
+#include "tests/cluster/child.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -123,6 +124,19 @@ static void test_what_does_not_move_has_no_tangent(void **state)
     graph_destroy(&c.graph);
 }
 
+static void tangent_of_a_maximum(void)
+{
+    graph_t *g = graph_create(GRAPH_FORWARD, NULL, &(graph_limits_t){.sets = 1, .draws = 2});
+    tensor_t *x = graph_input(g, ROWS_DRAWS, 1, 1), *along = graph_input(g, ROWS_DRAWS, 1, 1);
+    graph_tangent(g, op_segment_max(g, x), 1, &x, &along);
+}
+
+static void test_an_op_without_a_tangent_dies_with_its_name(void **state)
+{
+    (void)state;
+    assert_true(child_dies(tangent_of_a_maximum, "segment_max has no tangent"));
+}
+
 /* Only x and `along` count, not what x was made from: d tanh(2 x) along v, where 2 x is the input that moves. */
 static void test_inputs_may_lie_inside_the_graph(void **state)
 {
@@ -182,6 +196,7 @@ int main(void)
         cmocka_unit_test(test_each_tangent_equals_differences),
         cmocka_unit_test(test_the_ops_of_time_networks_have_tangents),
         cmocka_unit_test(test_what_does_not_move_has_no_tangent),
+        cmocka_unit_test(test_an_op_without_a_tangent_dies_with_its_name),
         cmocka_unit_test(test_inputs_may_lie_inside_the_graph),
         cmocka_unit_test(test_no_gradient_flows_through_a_tangent),
         cmocka_unit_test(test_no_gradient_is_planned_for_a_tangent),
