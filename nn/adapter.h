@@ -19,12 +19,12 @@
  *       - noise: {y: {spike: 0.01, slab: 0.25}} # in training: x + (coin ? slab Cauchy : spike Normal) sd
  *
  * Parameters. Those that no group names (simplex, ordered, covariance, correlation) are mapped one by one: log and sqrt as
- * written, then from what is left of the declared support to all real numbers (bounds.h). A group's numbers are free
+ * written, then from what is left of the declared support to all real numbers (interval.h). A group's numbers are free
  * already. Of P parameters R are kept (not dropped) and Q <= R free numbers stand for them. Densities "on the user's scale"
  * are those of the R parameters, of a simplex those of all its members but the last.
  *
  *     simplex      r_k = x_k + ... + x_K;  u_k = ln(x_k / r_(k+1)) + ln(K - k)          ln |du/dx| = -sum_k ln x_k
- *     ordered      v = bounds(x);  u_1 = v_1, u_k = ln(v_k - v_(k-1))                   = ln |dv/dx| - sum_(k>1) u_k
+ *     ordered      v = interval(x);  u_1 = v_1, u_k = ln(v_k - v_(k-1))                   = ln |dv/dx| - sum_(k>1) u_k
  *     covariance   S = L L';  u_ii = ln L_ii, u_ij = L_ij                               = -K ln 2 - sum_i (K - i + 2) ln L_ii
  *     correlation  R = L L';  u_ij = artanh(L_ij / h_ij), h_ij^2 = 1 - sum_(k<j) L_ik^2
  *                                                         = -sum_(j<i) (ln L_jj + ln h_ij + ln(1 - tanh^2 u_ij))

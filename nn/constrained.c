@@ -5,6 +5,12 @@
 #include <math.h>
 #include <stddef.h>
 
+// What is further out would overflow; NaN stays.
+static double clamp(double x, double most)
+{
+    return x > most ? most : x < -most ? -most : x;
+}
+
 /* ---- shares that sum to 1 ---- */
 
 bool simplex_holds(int k, const double *x)
@@ -74,10 +80,11 @@ double ordered_restore(int k, const double *u, double *x)
     double log_slope = 0.0;
     x[0] = u[0];
     for (int j = 1; j < k; j++) {
-        x[j] = x[j - 1] + exp(u[j]);
+        double log_step = clamp(u[j], 690.0);
+        x[j] = x[j - 1] + exp(log_step);
         if (x[j] <= x[j - 1])
             x[j] = nextafter(x[j - 1], INFINITY);
-        log_slope -= u[j];
+        log_slope -= log_step;
     }
     return log_slope;
 }
@@ -168,13 +175,15 @@ static void mend_corner(factor_t l, int i, double *row)
 
 double covariance_restore(int k, const double *u, double *x)
 {
+    static const double most = 1e150, most_log = 340.0; // their squares are finite
     factor_t l, check;
     double log_slope = -M_LN2 * (double)k;
     for (int i = 0; i < k; i++) {
         for (int j = 0; j < i; j++)
-            l[i][j] = u[at(i, j, true)];
-        l[i][i] = exp(u[at(i, i, true)]);
-        log_slope -= (double)(k - i + 1) * u[at(i, i, true)];
+            l[i][j] = clamp(u[at(i, j, true)], most);
+        double log_diagonal = clamp(u[at(i, i, true)], most_log);
+        l[i][i] = exp(log_diagonal);
+        log_slope -= (double)(k - i + 1) * log_diagonal;
         for (int j = 0; j <= i; j++) {
             double sum = 0.0;
             for (int m = 0; m <= j; m++)

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * From a number inside an open interval to all real numbers, over logarithms, square roots and narrower intervals on the
- * way, and back. What is left of the interval at the end is mapped as in bounds.h.
+ * way, and back. What is left of the interval (a, b) at the end is mapped by
+ *
+ *     no end   u = x                         ln du/dx = 0
+ *     lower    u = ln(x - a)                          = -u
+ *     upper    u = -ln(b - x)                         = u
+ *     both     u = ln(x - a) - ln(b - x)              = ln(b - a) - ln(x - a) - ln(b - x)
  *
  * Beside the number its distances from both ends are carried along, so that nothing is lost where a support is narrow
  * or far from 0: of y = ln x in (ln a, ln b)

@@ -8,8 +8,8 @@
  *       a, b, c: dirichlet(1, 2, 3)                # several parameters that are positive and sum to 1
  *
  * or in a flow map {beta: lognormal(-0.9, 0.5), a, b, c: dirichlet(1, 2, 3)}: names without a value share the next prior.
- * A Dirichlet over one name less than it has numbers leaves the last share out (it is what remains), which is the form to
- * learn: with all the names the parameters lie on a plane, where no density exists.
+ * A Dirichlet over one name less than it has numbers leaves the last share out (it is what remains). With all the names the
+ * parameters lie on a plane, where no density exists: to be learned, they need a simplex in the study's adapter.
  *
  * A prior is for every parameter of the model, or for none. Draws are independent between the lines, take their numbers
  * from the stream of their row, in the order of the model's parameters, and do not depend on the design.

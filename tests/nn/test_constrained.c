@@ -146,7 +146,7 @@ static void test_even_shares_are_zero(void **state)
 static void test_far_out_it_still_holds(void **state)
 {
     (void)state;
-    static const double sizes[] = {5.0, 15.0, 30.0};
+    static const double sizes[] = {5.0, 30.0, 1000.0};
     for (int k = 0; k < KINDS; k++)
         for (int s = 0; s < 3; s++)
             for (int t = 0; t < TRIES; t++) {
@@ -158,8 +158,8 @@ static void test_far_out_it_still_holds(void **state)
                 assert_true(kind->holds(kind->k, x));
                 for (int i = 0; i < kind->k; i++)
                     sum += kind->restore == simplex_restore ? x[i] : 0.2 / kind->k * 5.0;
-                // each share is off by a rounding of exp and of a logarithm of up to 100
-                assert_true(fabs(sum - 1.0) < 1e-13);
+                // each share is off by a rounding of exp and of a logarithm of up to 5000
+                assert_true(fabs(sum - 1.0) < 1e-11);
             }
 }
 
