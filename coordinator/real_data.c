@@ -57,9 +57,11 @@ static err_t check_columns(const study_t *study, const schema_t *model, const sc
             return err_fail(ERR_USAGE,
                             "%s: infer.columns names no CSV column for observable \"%s\"",
                             study->path, field->name);
-        if (c->n_columns != schema_stride(field))
-            return err_fail(ERR_USAGE, "%s: infer.columns.%s: got %d columns, expected %ld",
-                            study->path, field->name, c->n_columns, (long)schema_stride(field));
+        bool row = field->kind == KIND_VECTOR && c->n_columns == schema_size(field);
+        if (c->n_columns != schema_stride(field) && !row)
+            return err_fail(ERR_USAGE, "%s: infer.columns.%s: got %d columns, expected %ld%s",
+                            study->path, field->name, c->n_columns, (long)schema_stride(field),
+                            field->kind == KIND_VECTOR ? ", or one for each number" : "");
     }
     return OK;
 }
@@ -116,8 +118,9 @@ static void take_observable(real_data_t *data, const schema_t *s, int64_t i, int
 {
     const table_set_t *set = &data->table.sets[i];
     const schema_observable_t *field = &s->observables[o];
-    int64_t n = set->n[at] < field->dims[0] ? set->n[at] : field->dims[0];
-    take_length(data, s, i, o, set->n[at]);
+    int64_t all = set->n[at] * data->table.features[at] / schema_stride(field);
+    int64_t n = all < field->dims[0] ? all : field->dims[0];
+    take_length(data, s, i, o, all);
     memcpy(data->rows.observables[o] + i * schema_size(field), set->values[at],
            (size_t)(n * schema_stride(field)) * sizeof(float));
     data->rows.length[i * s->n_observables + o] = (int32_t)n;
