@@ -76,18 +76,20 @@ static void make_head(inference_t *f)
         mem_format("weights %s data %s draws %" PRId64 " seed %" PRId64 "%s", f->trained.hash, data,
                    r->draws, r->seed, f->gate.passed ? "" : " unverified");
     f->blocks = mem_format("%s.blocks", r->out);
-    f->head = (posterior_head_t){.datasets = f->data.n,
-                                 .draws = r->draws,
-                                 .block_datasets = INFER_BLOCK,
-                                 .n_parameters = P,
-                                 .parameters = f->names,
-                                 .ids = f->data.ids,
-                                 .stamp = f->stamp,
-                                 .model = f->trained.bank,
-                                 .study = f->trained.study_path,
-                                 .weights = f->trained.hash,
-                                 .gate = f->gate_words,
-                                 .unverified = f->gate.passed ? NULL : r->unverified};
+    f->head = (posterior_head_t){
+        .datasets = f->data.n,
+        .draws = r->draws,
+        .block_datasets = INFER_BLOCK,
+        .n_parameters = P,
+        .parameters = f->names,
+        .ids = f->data.ids,
+        .stamp = f->stamp,
+        .model = f->trained.bank,
+        .study = f->trained.study_path,
+        .weights = f->trained.hash,
+        .gate = f->gate_words,
+        .unverified = f->gate.passed ? NULL : r->unverified,
+        .note = amortizer_is_marginal(f->trained.amortizer) ? AMORTIZER_MARGINAL_NOTE : NULL};
     free(data);
 }
 

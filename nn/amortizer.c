@@ -275,6 +275,11 @@ bool amortizer_has_density(const amortizer_t *a)
     return amortizer_inference(a)->has_density;
 }
 
+bool amortizer_is_marginal(const amortizer_t *a)
+{
+    return amortizer_inference(a)->is_marginal;
+}
+
 double amortizer_standardise(const amortizer_t *a, int64_t n, const double *parameters, double *u,
                              float *theta)
 {

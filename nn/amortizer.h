@@ -128,6 +128,10 @@ void amortizer_watch(amortizer_work_t *w, graph_watch_t *watch, void *user);
 
 /* WORK_EVALUATE, the following. Whether the inference network has a density. */
 bool amortizer_has_density(const amortizer_t *a);
+/* Whether its draws are of each parameter alone, so that only marginals may be read off them; and that in words. */
+bool amortizer_is_marginal(const amortizer_t *a);
+#define AMORTIZER_MARGINAL_NOTE                                                                    \
+    "each parameter was drawn alone (point network): marginals may be read off, correlations not"
 /* log q(parameters | data) on the user's scale for each data set, -INFINITY outside the support: out (n). Only where
  * amortizer_has_density. */
 void amortizer_log_density(amortizer_work_t *w, const batch_t *batch, double *out);

@@ -95,6 +95,7 @@ typedef struct {
 typedef struct {
     const char *word;
     bool has_density;
+    bool is_marginal; // draws are of each parameter alone
     /* Fields that this network reads, for this size. */
     void (*fill)(network_size_t size, inference_config_t *config);
     err_t (*check)(const inference_shape_t *shape, const inference_config_t *config);

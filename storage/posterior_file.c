@@ -184,6 +184,8 @@ static err_t write_attributes(const join_t *j)
     TRY(h5_set_text(file, "weights", head->weights));
     TRY(h5_set_text(file, "gate", head->gate));
     TRY(h5_set_text(file, "stamp", head->stamp));
+    if (head->note)
+        TRY(h5_set_text(file, "note", head->note));
     return head->unverified ? h5_set_text(file, "unverified", head->unverified) : OK;
 }
 

@@ -3,7 +3,7 @@
  * posterior.h5: draws, summaries and verdicts of many data sets, for xarray, ArviZ and h5py:
  *
  *   /                           attributes: format, software, model, study, weights, gate, unverified (where there was no
- *                               passed gate: the reason that was given), stamp
+ *                               passed gate: the reason that was given), note (on the draws, where there is one), stamp
  *   /posterior/<parameter>      (dataset, chain = 1, draw) f64; NaN for a refused data set
  *   /posterior/dataset chain draw                                dimension scales; dataset holds the ids
  *   /summary/<parameter>/mean sd median q025 q975    (dataset) f64
@@ -44,6 +44,7 @@ typedef struct {
     const char *stamp;
     const char *model, *study, *weights, *gate;
     const char *unverified; // NULL: the gate was passed
+    const char *note;       // on the draws; NULL: none
 } posterior_head_t;
 
 int64_t posterior_blocks(const posterior_head_t *head);                    // number of blocks

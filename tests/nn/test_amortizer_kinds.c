@@ -193,6 +193,7 @@ static void test_every_summary_network(void **state)
 static void choose(case_t *c, int type)
 {
     amortizer_config_inference(&c->config, (inference_type_t)type, SIZE_SMALL, false);
+    c->config.inference.flow.width = 8;
     c->config.inference.net.width = 16;
     c->config.inference.net.depth = 2;
 }

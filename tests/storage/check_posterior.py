@@ -78,7 +78,7 @@ def check_h5py(path, unverified):
         assert f["posterior/t0"].dtype == np.float64 and f["posterior/t0"].shape == (DATASETS, 1, DRAWS)
         assert f.attrs["weights"] == b"9f3c21ab77e0d154" and f.attrs["gate"] == b"passed"
         assert f.attrs["study"] == b"study: reaction-times\n" and b"infermill" in f.attrs["software"]
-        assert ("unverified" in f.attrs) == unverified
+        assert ("unverified" in f.attrs) == ("note" in f.attrs) == unverified
 
 
 def main(writer):

@@ -70,7 +70,7 @@ static err_t write_example(const char *path, const char *ids)
     posterior_head_t head = example_head("stamp-1");
     if (strcmp(ids, "texts") == 0) {
         head.ids = text_ids;
-        head.unverified = "a first look";
+        head.unverified = head.note = "a first look";
     }
     char *folder = mem_format("%s.blocks", path);
     mkdir(folder, 0777);
