@@ -3,6 +3,7 @@
 
 #include "nn/network_fields.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const size_words[] = {"small", "base", "large", NULL};
@@ -10,6 +11,8 @@ static const char *const architecture_words[] = {"default", "bayesflow", NULL};
 static const char *const common_keys[] = {"type", "architecture", "size", NULL};
 static const char *const section_keys[] = {"size",      "summary",  "observables",
                                            "inference", "ensemble", NULL};
+
+enum { LINE_WIDTH = 110 };
 
 // What every network's map may say beside its own fields.
 typedef struct {
@@ -216,24 +219,39 @@ static void print_line(FILE *out, int indent, const char *key, const char *value
             help);
 }
 
-static void print_fields(FILE *out, const network_field_t *fields, const char *const *types)
+// Each key once, with the first help there is.
+static void print_keys(FILE *out, const network_field_t *fields)
 {
     for (const network_field_t *f = fields; f->key != NULL; f++) {
-        char help[512];
-        if (f->help[0] == '\0')
-            continue;
-        unsigned read_by = 0;
-        for (const network_field_t *g = fields; g->key != NULL; g++)
-            if (strcmp(g->key, f->key) == 0 && (g == f || g->help[0] == '\0'))
-                read_by |= g->types;
-        int at = snprintf(help, sizeof help, "%s  (", f->help);
-        for (int t = 0, n = 0; types[t] != NULL; t++)
-            if (read_by >> t & 1)
-                at += snprintf(help + at, sizeof help - (size_t)at, "%s%s", n++ ? ", " : "",
-                               types[t]);
-        snprintf(help + at, sizeof help - (size_t)at, ")");
-        print_line(out, 6, f->key, "", help);
+        bool before = false;
+        for (const network_field_t *g = fields; g < f; g++)
+            before |= strcmp(g->key, f->key) == 0;
+        if (!before)
+            print_line(out, 6, f->key, "", f->help);
     }
+}
+
+// "      # mlp: {summary_dim: 32, width: 128, ...}", broken between settings.
+static void print_defaults(FILE *out, const char *word, const network_field_t *fields, int type,
+                           const void *config)
+{
+    char *text = NULL, *line, *rest;
+    size_t size = 0;
+    FILE *lines = open_memstream(&text, &size);
+    CHECK(lines != NULL, "out of memory");
+    network_fields_write(lines, 0, fields, type, config);
+    fclose(lines);
+    int at = fprintf(out, "      # %s: {", word);
+    rest = text;
+    for (bool first = true; (line = strsep(&rest, "\n")) != NULL && line[0] != '\0';
+         first = false) {
+        if (at + (int)strlen(line) > LINE_WIDTH)
+            at = fprintf(out, ",\n      #     %s", line) - 2;
+        else
+            at += fprintf(out, "%s%s", first ? "" : ", ", line);
+    }
+    fputs("}\n", out);
+    free(text);
 }
 
 static void join_words(const char *const *words, size_t cap, char *out)
@@ -252,7 +270,7 @@ static void print_section(FILE *out, const char *key, const char *help, const ch
     print_line(out, 6, "type", type, words);
     print_line(out, 6, "architecture", "default", "ours, or that of BayesFlow 2.1: bayesflow");
     print_line(out, 6, "size", "", "small, base or large: what is not set; default: network.size");
-    print_fields(out, fields, types);
+    print_keys(out, fields);
 }
 
 void study_network_print(FILE *out)
@@ -263,7 +281,18 @@ void study_network_print(FILE *out)
     print_line(out, 4, "ensemble", "1", "networks that are trained together and draw in turn");
     print_section(out, "summary", "observables to summaries", "", summary_fields,
                   summary_type_words);
+    for (int t = 0; t < SUMMARY_TYPES; t++) {
+        amortizer_observable_t one;
+        amortizer_config_t config = {.n_observables = 1, .observables = &one};
+        amortizer_config_summary(&config, 0, (summary_type_t)t, SIZE_BASE, false);
+        print_defaults(out, summary_type_words[t], summary_fields, t, &one.summary);
+    }
     print_line(out, 4, "observables", "", "the same for one observable: {y: {type: ...}}");
     print_section(out, "inference", "summaries to posterior", "coupling_flow", inference_fields,
                   inference_type_words);
+    for (int t = 0; t < INFERENCE_TYPES; t++) {
+        amortizer_config_t config;
+        amortizer_config_inference(&config, (inference_type_t)t, SIZE_BASE, false);
+        print_defaults(out, inference_type_words[t], inference_fields, t, &config.inference);
+    }
 }
