@@ -120,8 +120,10 @@ static void check_training(case_t *c, bool differences)
     rng_t noise = rng_at(5, RNG_CHECK, 0);
     double trained = amortizer_loss(c->train, &c->batch, 0.5, &noise, gradient);
     double evaluated = loss_of(c);
-    assert_true(isfinite(trained));
-    assert_true(fabs(trained - evaluated) <= 1e-4 * (1.0 + fabs(evaluated)));
+    assert_true(isfinite(trained) && isfinite(evaluated));
+    // the weights of times that a stable consistency model learns have dropout of their own
+    if (c->config.inference.type != INFERENCE_STABLE_CONSISTENCY)
+        assert_true(fabs(trained - evaluated) <= 1e-4 * (1.0 + fabs(evaluated)));
     // a loss of a few units is sure to about 1e-6, so differences over steps of 1e-3 to some 1e-3 of it
     if (differences)
         weights_check_gradient(params, loss_of, c, gradient, 1e-3, 3e-2);
