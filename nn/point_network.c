@@ -247,6 +247,7 @@ void point_network_estimate(const void *eval, float *mean, float *quantiles)
 }
 
 const inference_kind_t inference_kind_point = {.word = "point",
+                                               .is_marginal = true,
                                                .has_density = false,
                                                .fill = fill,
                                                .check = check,
