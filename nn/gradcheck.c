@@ -193,7 +193,8 @@ static void poison(tensor_t *t)
  * already hold something else, so only inputs of the graph are taken. */
 static bool is_unread(const tensor_t *result, int k)
 {
-    return (result->kind->skips & BACKWARD_SKIPS_INPUTS) && result->in[k]->kind == NULL;
+    int skips = BACKWARD_SKIPS_INPUTS | (k == 0 ? BACKWARD_SKIPS_FIRST : 0);
+    return (result->kind->skips & skips) && result->in[k]->kind == NULL;
 }
 
 /* Backward with NaNs in all values that the op says it does not read; a NaN gradient is the worst of errors. */

@@ -32,9 +32,10 @@ static int backward_time(int n, int id)
     return 2 * n - 1 - id;
 }
 
-static bool reads_inputs(const tensor_t *t)
+static bool reads_input(const tensor_t *t, int k)
 {
-    return t->wants_grad && !(t->kind->skips & BACKWARD_SKIPS_INPUTS);
+    int skips = BACKWARD_SKIPS_INPUTS | (k == 0 ? BACKWARD_SKIPS_FIRST : 0);
+    return t->wants_grad && !(t->kind->skips & skips);
 }
 
 static bool reads_result(const tensor_t *t)
@@ -57,7 +58,7 @@ static void find_uses(int n, tensor_t *const *node, uses_t *uses)
             int back = backward_time(n, i);
             u->last_forward = i;
             u->last_stage = larger(u->last_stage, node[i]->stage);
-            if (reads_inputs(node[i]) && back > u->last_backward)
+            if (reads_input(node[i], k) && back > u->last_backward)
                 u->last_backward = back;
             if (node[i]->wants_grad && back < u->first_backward)
                 u->first_backward = back;

@@ -28,8 +28,9 @@
     X(gated) X(add_gated)
 // clang-format on
 
-/* Does backward read the values (not the gradients) of inputs and result? What it skips may share memory sooner. */
-enum { BACKWARD_SKIPS_INPUTS = 1, BACKWARD_SKIPS_RESULT = 2 };
+/* Does backward read the values (not the gradients) of inputs (or of the first input) and result? What it skips may share
+ * memory sooner. */
+enum { BACKWARD_SKIPS_INPUTS = 1, BACKWARD_SKIPS_RESULT = 2, BACKWARD_SKIPS_FIRST = 4 };
 
 struct op_kind {
     const char *name;

@@ -75,7 +75,7 @@ static tensor_t *example_gru(gradcheck_t *c, int variant)
 }
 
 const op_kind_t op_kind_gru = {.name = "gru",
-                               .skips = BACKWARD_SKIPS_RESULT,
+                               .skips = BACKWARD_SKIPS_FIRST | BACKWARD_SKIPS_RESULT,
                                .check = check_gru,
                                .forward = forward_gru,
                                .backward = backward_gru,

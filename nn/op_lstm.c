@@ -80,7 +80,7 @@ static tensor_t *example_lstm(gradcheck_t *c, int variant)
 }
 
 const op_kind_t op_kind_lstm = {.name = "lstm",
-                                .skips = BACKWARD_SKIPS_RESULT,
+                                .skips = BACKWARD_SKIPS_FIRST | BACKWARD_SKIPS_RESULT,
                                 .check = check_lstm,
                                 .forward = forward_lstm,
                                 .backward = backward_lstm,
