@@ -12,7 +12,7 @@
 #include "workers/load.h"
 
 typedef struct {
-    const char *stage; // "training step"
+    const char *stage; // "bank write"
     double rate;       // the stage's own
     const char *unit;  // "steps/s"
     double work,
@@ -20,7 +20,7 @@ typedef struct {
     const char *limit_unit; // "GF/s"
 } bench_row_t;
 
-enum { BENCH_MAX_ROWS = 8 };
+enum { BENCH_MAX_ROWS = 16 };
 typedef struct {
     const par_t *par;
     simulator_t *simulator; // ddm
@@ -30,12 +30,19 @@ typedef struct {
     bench_row_t row[BENCH_MAX_ROWS];
 } bench_t;
 
+/* Products, steps and draws are measured in windows, of which the best counts: another process on this machine spoils the
+ * others. */
+enum { BENCH_WINDOWS = 4, BENCH_WINDOW_SECONDS = 1 };
+
 void bench_add(bench_t *b, bench_row_t row);
 
 /* bench_compute.c */
 void bench_gemm(bench_t *b);
 err_t bench_simulate(bench_t *b) ERR_MUST_CHECK; // fills b->rows
-err_t bench_training(bench_t *b) ERR_MUST_CHECK; // training step and draws of the default networks
+/* The sum of a rate over ranks that work at the same time. */
+double bench_all_ranks(const par_t *par, double mine);
+/* bench_networks.c: training steps and draws */
+err_t bench_networks(bench_t *b) ERR_MUST_CHECK;
 /* bench_storage.c: in a folder of the current directory that is removed again */
 err_t bench_storage(bench_t *b) ERR_MUST_CHECK;
 

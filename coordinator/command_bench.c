@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void bench_add(bench_t *b, bench_row_t row)
 {
@@ -19,7 +20,7 @@ static err_t measure(bench_t *b)
     TRY(par_agree(b->par, simulator_load_builtin("ddm", &b->simulator)));
     bench_gemm(b);
     TRY(bench_simulate(b));
-    TRY(bench_training(b));
+    TRY(bench_networks(b));
     return bench_storage(b);
 }
 
@@ -27,11 +28,14 @@ static void print_text(const bench_t *b)
 {
     char *software = software_text();
     printf("%s\n%d ranks; sgemm (2048) %.0f GF/s in all\n\n", software, b->par->size, b->gemm);
-    printf("%-18s %14s %-14s %10s %10s %-6s %6s\n", "stage", "rate", "", "does", "limit", "",
+    int width = 0;
+    for (int i = 0; i < b->n; i++)
+        width = (int)strlen(b->row[i].stage) > width ? (int)strlen(b->row[i].stage) : width;
+    printf("%-*s %12s %-9s %10s %10s %-6s %6s\n", width, "stage", "rate", "", "does", "limit", "",
            "ratio");
     for (int i = 0; i < b->n; i++) {
         const bench_row_t *r = &b->row[i];
-        printf("%-18s %14.5g %-14s ", r->stage, r->rate, r->unit);
+        printf("%-*s %12.5g %-9s ", width, r->stage, r->rate, r->unit);
         if (r->limit > 0)
             printf("%10.4g %10.4g %-6s %6.2f", r->work, r->limit, r->limit_unit,
                    r->work / r->limit);
