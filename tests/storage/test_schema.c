@@ -62,6 +62,44 @@ static void units_and_priors_are_kept_where_they_are_given(void **state)
     schema_free(&b);
 }
 
+static void missing_values_are_told_only_where_they_may_be(void **state)
+{
+    schema_t a = sample_schema(), b;
+    (void)state;
+    char *bare = schema_text(&a), *before = schema_fingerprint(&a);
+    assert_null(strstr(bare, "missing"));
+    a.observables[1].missing = true;
+    char *text = schema_text(&a), *after = schema_fingerprint(&a);
+    assert_string_not_equal(before, after);
+    assert_int_equal(schema_parse(text, "text", &b), OK);
+    assert_true(b.observables[1].missing && !b.observables[0].missing);
+    free(after);
+    free(text);
+    free(before);
+    free(bare);
+    schema_free(&a);
+    schema_free(&b);
+}
+
+static void a_part_of_a_schema_keeps_what_is_named(void **state)
+{
+    schema_t a = sample_schema();
+    (void)state;
+    schema_t sigma = schema_with_parameters(&a, 1, (int[]){1}),
+             z = schema_with_observables(&a, 1, (int[]){1}),
+             all = schema_with_observables(&a, 2, (int[]){0, 1});
+    assert_int_equal(sigma.n_parameters, 1);
+    assert_string_equal(sigma.parameters[0].name, "sigma");
+    assert_int_equal(sigma.n_observables, 2);
+    assert_int_equal(z.n_observables, 1);
+    assert_string_equal(z.observables[0].name, "z");
+    assert_null(schema_difference(&a, &all));
+    schema_free(&all);
+    schema_free(&z);
+    schema_free(&sigma);
+    schema_free(&a);
+}
+
 static void names_are_quoted_where_they_must_be(void **state)
 {
     schema_t a = sample_schema(), b;
@@ -268,6 +306,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_comes_back_equal),
         cmocka_unit_test(units_and_priors_are_kept_where_they_are_given),
+        cmocka_unit_test(missing_values_are_told_only_where_they_may_be),
+        cmocka_unit_test(a_part_of_a_schema_keeps_what_is_named),
         cmocka_unit_test(names_are_quoted_where_they_must_be),
         cmocka_unit_test(fingerprint_follows_the_model_and_not_its_description),
         cmocka_unit_test(another_prior_is_another_model_and_another_unit_is_not),

@@ -180,6 +180,18 @@ static void numbers_that_are_not_finite_make_the_row_so(void **state)
     assert_non_null(strstr(a.reason, "the edge of its open support"));
 }
 
+static void a_value_that_may_be_missing_is_no_failure(void **state)
+{
+    fixture_t *f = *state;
+    const char *text = "{" GOOD_PARAMETERS ", " GOOD_DESIGN
+                       ", \"observables\": {\"y\": [[1, NaN], [3, 4]], \"size\": 7}}";
+    f->schema.observables[0].missing = true;
+    assert_int_equal(read_text(f, text, false).status, ROW_DONE);
+    assert_true(isnan(f->rows.observables[0][9]));
+    f->schema.observables[0].missing = false;
+    assert_int_equal(read_text(f, text, false).status, ROW_NONFINITE);
+}
+
 static void what_makes_no_sense_is_an_error_with_its_reason(void **state)
 {
     fixture_t *f = *state;
@@ -324,6 +336,7 @@ int main(void)
         cmocka_unit_test(a_whole_answer_fills_the_row),
         cmocka_unit_test(values_may_be_flat),
         cmocka_unit_test(numbers_that_are_not_finite_make_the_row_so),
+        cmocka_unit_test(a_value_that_may_be_missing_is_no_failure),
         cmocka_unit_test(what_makes_no_sense_is_an_error_with_its_reason),
         cmocka_unit_test(reasons_are_clean_text),
         cmocka_unit_test(a_failed_row_keeps_what_is_known),
