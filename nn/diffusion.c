@@ -6,6 +6,7 @@
 #include "nn/noise_schedule.h"
 #include "nn/sde_two_step.h"
 #include "nn/time_eval.h"
+#include "nn/unet.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -45,6 +46,7 @@ static void fill(network_size_t size, inference_config_t *c)
     c->net.time_embed = 32;
     c->net.fourier_scale = 16.0;
     c->net.film_scale = c->net.persistent = true;
+    unet_default(size, &c->net);
     c->diffusion.schedule = SCHEDULE_COSINE;
     c->diffusion.prediction = PREDICT_VELOCITY;
     c->solver = SOLVER_TWO_STEP;
