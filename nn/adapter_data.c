@@ -8,6 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { MOST_COLUMNS = 100000 }; // that one_hot may make
+
 static adapter_field_t plain_field(arena_t *arena, const char *name, int source, int64_t columns)
 {
     adapter_field_t f = {.name = arena_copy_text(arena, name),
@@ -130,6 +132,9 @@ static err_t one_hot(adapter_t *a, const adapter_transform_t *t, const adapter_i
     if (item->column >= f->n_columns)
         return adapter_wrong(a, t, "%s has %ld columns, got column %ld (the first is 0)", f->name,
                              (long)f->n_columns, (long)item->column);
+    if (f->n_columns * item->levels > MOST_COLUMNS)
+        return adapter_wrong(a, t, "%s would have %ld columns, at most %d are possible", f->name,
+                             (long)(f->n_columns * item->levels), MOST_COLUMNS);
     adapter_field_t wide = *f;
     wide.plain = false;
     wide.n_columns = 0;
@@ -148,6 +153,8 @@ static err_t nan_to_mask(adapter_t *a, const adapter_transform_t *t, adapter_fie
 {
     column_t *wide = ARENA_NEW(a->arena, column_t, 2 * f->n_columns);
     for (int64_t c = 0; c < f->n_columns; c++) {
+        if (!isnan(adapter_column_value(&f->columns[c], NAN)))
+            return adapter_wrong(a, t, "%s is masked already", f->name);
         wide[2 * c] = wide[2 * c + 1] = f->columns[c];
         TRY(add_op(a, t, f->name, &wide[2 * c], COLUMN_FILL, 0.0, 0.0));
         TRY(add_op(a, t, f->name, &wide[2 * c + 1], COLUMN_SEEN, 0.0, 0.0));

@@ -288,6 +288,8 @@ static void test_wrong_studies_are_told(void **state)
         {"- nan_to_mask: [y]\n- log: [y]\n",
          "y holds columns of 0 and 1 already: put log before nan_to_mask"},
         {"- nan_to_mask: [y]\n- one_hot: {y: 2}\n", "put one_hot before nan_to_mask"},
+        {"- nan_to_mask: [y, z, y]\n", "y is masked already"},
+        {"- one_hot: {y: 1000}\n- one_hot: {y: 1000}\n", "y would have 2000000 columns, at most"},
         {"- concatenate: {of: [y, v], into: q}\n", "y and v differ in kind"},
         {"- subsample: {y: 3}\n- concatenate: {of: [y, z], into: q}\n", "differ in subsample"},
         {"- noise: {y: {}}\n- concatenate: {of: [y, z], into: q}\n", "differ in noise"},
