@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { CHANNELS = 3, SORTED = 2 };
+enum { CHANNELS = 3, SORTED = 2, PAIRED = 16 };
 
 static const double tiny = 1e-3; // of a standard deviation: no logarithm of zero
 
@@ -45,13 +45,18 @@ int64_t set_features_element_columns(const set_features_t *f)
     return f->columns * (f->plain ? 1 : CHANNELS + 1);
 }
 
+static int64_t pairs(const set_features_t *f)
+{
+    return f->moments && f->columns <= PAIRED ? f->columns * (f->columns - 1) / 2 : 0;
+}
+
 int64_t set_features_set_columns(const set_features_t *f)
 {
     if (f->plain && !f->moments && !f->quantiles)
         return 0;
     int64_t each =
         (f->moments ? 2 * CHANNELS + 1 : 0) + (f->quantiles ? SORTED * SHAPE + LEVELS : 0);
-    return 1 + f->columns * each;
+    return 1 + f->columns * each + pairs(f);
 }
 
 int64_t set_features_scratch(const set_features_t *f)
@@ -165,17 +170,63 @@ static float *write_column(const set_features_t *f, double mean, double sd, int6
     return f->quantiles ? write_quantiles(sd, n, y, scratch, out) : out;
 }
 
+typedef struct {
+    double mean, sd;
+} spread_t;
+
+static spread_t spread_of(int64_t n, const float *sorted)
+{
+    double sum = 0.0, squares = 0.0;
+    for (int64_t i = 0; i < n; i++)
+        sum += (double)sorted[i];
+    for (int64_t i = 0; i < n; i++)
+        squares += pow((double)sorted[i] - sum / (double)n, 2.0);
+    return (spread_t){sum / (double)n, sqrt(squares / (double)n)};
+}
+
+// Products are sorted before they are summed, so that the order of the elements does not show.
+static float correlation(int64_t n, int64_t columns, const float *a, spread_t of_a, const float *b,
+                         spread_t of_b, float *product, float *scratch)
+{
+    double scale = of_a.sd * of_b.sd, sum = 0.0;
+    if (!(scale > 0.0))
+        return 0.0f;
+    for (int64_t i = 0; i < n; i++)
+        product[i] = (float)(((double)a[i * columns] - of_a.mean) *
+                             ((double)b[i * columns] - of_b.mean) / scale);
+    sort_floats(n, product, scratch);
+    for (int64_t i = 0; i < n; i++)
+        sum += (double)product[i];
+    return (float)atanh((1.0 - tiny) * fmin(1.0, fmax(-1.0, sum / (double)n)));
+}
+
+static float *write_correlations(const set_features_t *f, int64_t n, const float *values,
+                                 const spread_t *spread, float *product, float *scratch, float *out)
+{
+    for (int64_t j = 1; j < f->columns; j++)
+        for (int64_t k = 0; k < j; k++)
+            *out++ = correlation(n, f->columns, values + j, spread[j], values + k, spread[k],
+                                 product, scratch);
+    return out;
+}
+
 void set_features_set(const set_features_t *f, const double *mean, const double *sd, int64_t n,
                       const float *values, float *scratch, float *out)
 {
     CHECK(n <= f->max_length, "%ld elements, planned for %ld", (long)n, (long)f->max_length);
     float *end = out + set_features_set_columns(f), *y = scratch + 2 * f->max_length;
+    spread_t spread[PAIRED];
+    bool paired = n > 0 && pairs(f) > 0;
     *out++ = (float)(log(fmax((double)n, 0.5) / (double)f->max_length) + 1.0);
     for (int64_t j = 0; n > 0 && j < f->columns; j++) {
         for (int64_t i = 0; i < n; i++)
             y[i] = values[i * f->columns + j];
         out = write_column(f, mean[j], sd[j], n, y, scratch, out);
+        if (paired)
+            spread[j] = spread_of(n, y);
     }
+    if (paired)
+        out = write_correlations(f, n, values, spread, y, scratch, out);
     while (out < end)
         *out++ = 0.0f;
 }

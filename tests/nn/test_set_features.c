@@ -74,6 +74,33 @@ static void test_moments_of_a_small_set(void **state)
     assert_near((double)out[7], log(3.5 / 1.5));
 }
 
+// Of two columns r is 1, though one is narrow; of a third it is in between; of a constant one it is 0.
+static void test_correlations_of_columns(void **state)
+{
+    (void)state;
+    static const set_features_t f = {4, LONGEST, false, true, false};
+    static const double zero[4] = {0.0}, one[4] = {1.0, 1.0, 1.0, 1.0};
+    static const float y[] = {1.0f,  100.00390625f,   3.0f, 7.0f, -2.0f, 99.9921875f, 9.0f, 7.0f,
+                              0.25f, 100.0009765625f, 2.0f, 7.0f, 4.0f,  100.015625f, 0.5f, 7.0f};
+    enum { COLS = 1 + 4 * 7 + 6 };
+    float out[COLS], scratch[3 * LONGEST];
+    double a = 0.0, c = 0.0, aa = 0.0, cc = 0.0, ac = 0.0;
+    assert_int_equal(set_features_set_columns(&f), COLS);
+    set_features_set(&f, zero, one, 4, y, scratch, out);
+    for (int i = 0; i < 4; i++) {
+        a += (double)y[4 * i] / 4.0;
+        c += (double)y[4 * i + 2] / 4.0;
+        aa += (double)(y[4 * i] * y[4 * i]) / 4.0;
+        cc += (double)(y[4 * i + 2] * y[4 * i + 2]) / 4.0;
+        ac += (double)(y[4 * i] * y[4 * i + 2]) / 4.0;
+    }
+    const float *pair = out + 1 + 4 * 7;
+    assert_near((double)pair[0], atanh(0.999));
+    assert_near((double)pair[1], atanh(0.999 * (ac - a * c) / sqrt((aa - a * a) * (cc - c * c))));
+    for (int k = 3; k < 6; k++)
+        assert_true(pair[k] == 0.0f);
+}
+
 static void random_set(int64_t n, float *y)
 {
     rng_t rng = rng_at(2, RNG_CHECK, (uint64_t)n);
@@ -163,6 +190,7 @@ int main(void)
         cmocka_unit_test(test_sorting),
         cmocka_unit_test(test_sorting_knows_signs_and_infinities),
         cmocka_unit_test(test_moments_of_a_small_set),
+        cmocka_unit_test(test_correlations_of_columns),
         cmocka_unit_test(test_the_order_of_elements_does_not_change_a_bit),
         cmocka_unit_test(test_sets_of_any_length_give_finite_features),
         cmocka_unit_test(test_the_shape_of_a_set_is_seen_however_narrow_it_is),
