@@ -246,7 +246,7 @@ static void print_defaults(FILE *out, const char *word, const network_field_t *f
     for (bool first = true; (line = strsep(&rest, "\n")) != NULL && line[0] != '\0';
          first = false) {
         if (at + (int)strlen(line) > LINE_WIDTH)
-            at = fprintf(out, ",\n      #     %s", line) - 2;
+            at = fprintf(out, "%s\n      #     %s", first ? "" : ",", line) - 2;
         else
             at += fprintf(out, "%s%s", first ? "" : ", ", line);
     }
@@ -295,4 +295,9 @@ void study_network_print(FILE *out)
         amortizer_config_inference(&config, (inference_type_t)t, SIZE_BASE, false);
         print_defaults(out, inference_type_words[t], inference_fields, t, &config.inference);
     }
+    amortizer_config_t unet;
+    amortizer_config_inference(&unet, INFERENCE_DIFFUSION, SIZE_BASE, false);
+    unet.inference.net.subnet = SUBNET_UNET;
+    print_defaults(out, "diffusion with subnet unet", inference_fields, INFERENCE_DIFFUSION,
+                   &unet.inference);
 }

@@ -21,6 +21,20 @@ static bool reads(const network_field_t *f, int type)
     return type < 0 || (f->types >> type & 1) != 0;
 }
 
+static bool is_part(const network_field_t *f, const void *config)
+{
+    return f->part == 0 || *(const int *)((const char *)config + f->part) == f->of;
+}
+
+// The word that a field asks for, of the setting that stands at its `part`.
+static const char *part_of(const network_field_t *fields, const network_field_t *f)
+{
+    for (; fields->key != NULL; fields++)
+        if (fields->kind == FIELD_WORD && fields->offset == f->part)
+            return fields->words[f->of];
+    return "";
+}
+
 static int count_fields(const network_field_t *fields)
 {
     int n = 0;
@@ -208,6 +222,9 @@ static err_t read_rows(yaml_node_ref_t map, const network_field_t *fields, int t
             slot[k].list.n != *count_of(&fields[k], config))
             err = yaml_node_error(node, "a list of %d, expected %d, one a stage", slot[k].list.n,
                                   *count_of(&fields[k], config));
+        if (err == OK && config != NULL && !is_part(&fields[k], config))
+            err = yaml_node_error(node, "it is a setting of %s, which is not asked for",
+                                  part_of(fields, &fields[k]));
         if (err == OK && config != NULL)
             take(&fields[k], &slot[k], config);
     }
@@ -271,7 +288,7 @@ void network_fields_write(FILE *out, int indent, const network_field_t *fields, 
                           const void *config)
 {
     for (const network_field_t *f = fields; f->key != NULL; f++) {
-        if (!reads(f, type) || (is_list(f) && *count_of(f, config) == 0))
+        if (!reads(f, type) || !is_part(f, config) || (is_list(f) && *count_of(f, config) == 0))
             continue;
         fprintf(out, "%*s%s: ", indent, "", f->key);
         write_value(out, f, config);
@@ -299,7 +316,7 @@ err_t network_fields_range(const char *where, const network_field_t *fields, int
 {
     for (const network_field_t *f = fields; f->key != NULL; f++) {
         int n = is_list(f) ? *count_of(f, config) : 1;
-        for (int i = 0; i < n && reads(f, type) && f->low < f->high; i++) {
+        for (int i = 0; i < n && reads(f, type) && is_part(f, config) && f->low < f->high; i++) {
             double x = is_list(f) ? item(f, config, i) : number(f, config);
             if (!(x >= f->low && x <= f->high))
                 return err_fail(ERR_USAGE, "%s.%s: %g is out of range, expected %g to %g", where,

@@ -33,6 +33,10 @@ typedef struct {
     const char *const *words;
     unsigned types;   // bit t: read by type t
     const char *help; // one line
+    /* Read only where the word at `part` (offset of an enum in the config; 0: always) is number `of` of the words of that
+     * setting, as the settings of a unet are. */
+    size_t part;
+    int of;
 } network_field_t;
 
 /* Each ends with key NULL; offsets into summary_config_t and inference_config_t. */
