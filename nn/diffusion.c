@@ -51,7 +51,7 @@ static void fill(network_size_t size, inference_config_t *c)
     c->diffusion.prediction = PREDICT_VELOCITY;
     c->solver = SOLVER_TWO_STEP;
     c->steps = 1000;
-    c->atol = c->rtol = 0.02;
+    c->atol = c->rtol = 0.05;
     c->trace = TRACE_EXACT;
     c->trace_probes = 10;
 }

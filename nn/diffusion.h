@@ -8,7 +8,8 @@
  *     noise      epsilon                                                              -F / sigma
  *     f          (theta - alpha / r^2 x) r / sigma                                    -x / r^2 + alpha / (sigma r) F
  *
- * The network sees x / r, and lambda for the time. (The peer's, `golden`: x, and the target of velocity without / r.)
+ * Predicted noise has its errors multiplied by 1 / alpha where there is little but noise, 400 in the cosine schedule; the two others
+ * are sure at both ends. The network sees x / r, and lambda for the time. (The peer's, `golden`: x, and the target of velocity without / r.)
  *
  *     training   loss = w mean_j (F - target)_j^2; t uniform and stratified over the data sets of a pass; w is such that velocity
  *                and noise have the loss of epsilon, times 1 + sigma^2 in the schedule edm; of f it is 1

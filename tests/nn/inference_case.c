@@ -8,13 +8,14 @@
 #include "tests/nn/inference_case.h"
 
 #include "cluster/mem.h"
+#include "nn/adamw.h"
 #include "tests/nn/weights.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SETS = 6 };
+enum { SETS = 6, TRAIN_SETS = 64 };
 
 inference_config_t inference_case_config(inference_type_t type)
 {
@@ -170,4 +171,59 @@ void inference_case_check_draws(inference_case_t *c, int64_t n)
     free(other);
     free(again);
     free(stream);
+}
+
+static void fill_gaussian(const loss_t *l, rng_t *rng)
+{
+    graph_begin(l->graph, &(graph_batch_t){.sets = TRAIN_SETS, .draws = TRAIN_SETS});
+    rng_fill_normal_f32(rng, (size_t)tensor_size(l->theta), l->theta->value);
+    for (int64_t k = 0; k < tensor_size(l->theta); k++)
+        l->vector->value[k] = l->theta->value[k] + 0.5f * (float)rng_normal(rng);
+}
+
+void inference_case_train(inference_case_t *c, int steps)
+{
+    graph_limits_t limits = {.sets = TRAIN_SETS, .draws = TRAIN_SETS};
+    loss_t l = {.c = c, .graph = graph_create(GRAPH_TRAIN, c->params, &limits)};
+    adamw_config_t config = adamw_config_default();
+    schedule_t rate = {5e-3, 0.0, steps / 20, steps};
+    float *gradient = MEM_NEW(float, params_size(c->params));
+    rng_t rng = rng_at(12, RNG_CHECK, 0);
+    config.weight_decay = 0.0;
+    adamw_t *optimizer = adamw_create(c->params, &config);
+    l.theta = graph_input(l.graph, ROWS_DRAWS, 1, 2);
+    l.vector = graph_input(l.graph, ROWS_SETS, 1, 2);
+    inference_given_t given = {l.vector, NULL};
+    l.loss = c->kind->record_loss(c->net, l.graph, l.theta, given, &l.noise);
+    graph_seal(l.graph, op_mean(l.graph, l.loss));
+    for (int s = 0; s < steps; s++) {
+        fill_gaussian(&l, &rng);
+        c->kind->fill_noise(c->net, &l.noise, TRAIN_SETS, (double)s / steps, &rng);
+        graph_forward(l.graph);
+        graph_backward(l.graph, gradient);
+        adamw_step(optimizer, schedule_rate(&rate, s), gradient);
+    }
+    adamw_destroy(&optimizer);
+    graph_destroy(&l.graph);
+    free(gradient);
+}
+
+double inference_case_miss(inference_case_t *c, int64_t n)
+{
+    static const double truth[] = {0.8 * 0.5, 0.8 * -0.8};
+    float *theta = draws_of(c, 0, 5, n);
+    double worst = 0.0, sd = sqrt(0.2);
+    for (int j = 0; j < 2; j++) {
+        double sum = 0.0, squares = 0.0;
+        for (int64_t i = 0; i < n; i++) {
+            double away = ((double)theta[i * 2 + j] - truth[j]) / sd;
+            sum += away;
+            squares += away * away;
+        }
+        double mean = sum / (double)n;
+        worst = fmax(worst, fabs(mean));
+        worst = fmax(worst, fabs(sqrt(squares / (double)n - mean * mean) - 1.0));
+    }
+    free(theta);
+    return worst;
 }

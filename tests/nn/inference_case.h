@@ -37,4 +37,10 @@ void inference_case_check_gradient(inference_case_t *c, double h, double toleran
  * another random state. */
 void inference_case_check_draws(inference_case_t *c, int64_t n);
 
+/* d = 2: trains on theta ~ N(0, I), condition = theta + N(0, 1/4 I), whose posterior is N(4/5 condition, 1/5 I). */
+void inference_case_train(inference_case_t *c, int steps);
+/* After it: the worst of |mean - truth| and |sd - truth| over the dimensions, in posterior sds, of n draws given condition 0. By
+ * chance it is about 2.5 / sqrt(n). */
+double inference_case_miss(inference_case_t *c, int64_t n);
+
 #endif

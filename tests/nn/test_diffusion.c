@@ -164,6 +164,49 @@ static void stochastic_draws_have_a_density_too(void **state)
     inference_case_end(&c);
 }
 
+/* Given condition 0 the posterior is N(m, v), so x at time t is N(alpha m, s^2), s^2 = alpha^2 v + sigma^2, and its score
+ * -(x - alpha m) / s^2. Root mean square of the miss of the score that is in the velocity, in units of its own size 1 / s, at points
+ * around the mean. */
+static double score_miss(inference_case_t *c, double t)
+{
+    static const double m[] = {0.8 * 0.5, 0.8 * -0.8}, v = 0.2;
+    noise_at_t at = noise_at(c->config.diffusion.schedule, t);
+    double s = sqrt(at.alpha * at.alpha * v + at.sigma * at.sigma), sum = 0.0;
+    float x[2], dx[2];
+    inference_case_condition(c, 0);
+    for (int i = 0; i < 25; i++) {
+        double away[] = {0.5 * (i % 5) - 1.0, 0.5 * (i / 5) - 1.0};
+        for (int j = 0; j < 2; j++)
+            x[j] = (float)(at.alpha * m[j] + s * away[j]);
+        diffusion_velocity(c->eval, t, 1, x, dx, NULL);
+        for (int j = 0; j < 2; j++) {
+            double score = (at.drift * (double)x[j] - (double)dx[j]) / (0.5 * at.noise2);
+            sum += pow(score * s + away[j], 2.0);
+        }
+    }
+    return sqrt(sum / 50.0);
+}
+
+// Far from the truth would be 1 and more: a wrong sign, time or scale. Small networks, few steps: hence 0.25. Draws by predicted
+// noise multiply its error by alpha / sigma = 1 / 400 of the noisy end, which is too much for so small a network.
+static void training_leads_to_the_posterior(void **state)
+{
+    (void)state;
+    for (int k = 0; k < KINDS; k++) {
+        inference_config_t config = config_of(k, SOLVER_TWO_STEP, 0.02);
+        inference_case_t c = inference_case_make(&config, 2, 0.0);
+        inference_case_train(&c, 1000);
+        double miss = inference_case_miss(&c, 2000);
+        ode_count_t count = diffusion_count(c.eval);
+        double score = score_miss(&c, kinds[k].schedule == SCHEDULE_EDM ? 0.4 : 0.5);
+        print_message("kind %d: score %.3f, draws %.3f posterior sds, %d evaluations\n", k, score,
+                      miss, count.evaluations);
+        if (!(score < 0.25 && (miss < 0.25 || kinds[k].prediction == PREDICT_NOISE)))
+            fail_msg("kind %d: score %g, draws %g", k, score, miss);
+        inference_case_end(&c);
+    }
+}
+
 static void settings_out_of_range_are_named(void **state)
 {
     (void)state;
@@ -186,6 +229,7 @@ int main(void)
         cmocka_unit_test(draws_depend_on_their_data_set_and_random_state_alone),
         cmocka_unit_test(a_network_of_zeros_gives_a_standard_normal),
         cmocka_unit_test(stochastic_draws_have_a_density_too),
+        cmocka_unit_test(training_leads_to_the_posterior),
         cmocka_unit_test(settings_out_of_range_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
