@@ -10,24 +10,32 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { ROWS = 512, SLICE = 16, SETS = 8, DRAWS = 1000, SET_LENGTH = 50 };
+enum { ROWS = 512, SLICE = 16, SETS = 8, DRAWS = 1000, SET_LENGTH = 50, SIDE = 28 };
 
 typedef struct {
-    const char *step, *draws; // names of the rows
+    const char *step, *draws; // names of the rows; draws NULL: not measured
     const char *network;      // of the study; NULL: of the default study of b's simulator
     int slices;               // of a batch; 0: four a rank
+    bool images;              // parameters and data are images; else sets and two parameters
 } case_t;
 
 #define PEER_SET "summary: {type: set_transformer, architecture: bayesflow, summary_dim: 4}"
 static const case_t cases[] = {
-    {"training step, default networks (ddm)", "draws, default networks (ddm)", NULL, 0},
-    {"training step, set transformer + flow matching, batch 32, 50x1",
-     "draws, flow matching, 5 x 256",
-     "{" PEER_SET ", inference: {type: flow_matching, architecture: bayesflow}}", 2},
-    {"training step, set transformer + coupling flow, batch 32, 50x1",
-     "draws, coupling flow, affine, 6 x 128",
-     "{" PEER_SET ", inference: {type: coupling_flow, architecture: bayesflow, transform: affine}}",
-     2}};
+    {.step = "training step, default networks (ddm)", .draws = "draws, default networks (ddm)"},
+    {.step = "training step, set transformer + flow matching, batch 32, 50x1",
+     .draws = "draws, flow matching, 5 x 256",
+     .network = "{" PEER_SET ", inference: {type: flow_matching, architecture: bayesflow}}",
+     .slices = 2},
+    {.step = "training step, set transformer + coupling flow, batch 32, 50x1",
+     .draws = "draws, coupling flow, affine, 6 x 128",
+     .network = "{" PEER_SET ", inference: {type: coupling_flow, architecture: bayesflow, "
+                "transform: affine}}",
+     .slices = 2},
+    {.step = "training step, diffusion with a unet of 32, 64, 128, batch 32, 28x28",
+     .network = "{inference: {type: diffusion, subnet: unet, image_height: 28, image_width: 28, "
+                "image_channels: 1, stage_width: [32, 64, 128], stage_attention: [0, 0, 0]}}",
+     .slices = 2,
+     .images = true}};
 
 typedef struct {
     bench_t *b;
@@ -36,37 +44,43 @@ typedef struct {
     amortizer_t *amortizer;
 } subject_t;
 
-/* Sets of 50 numbers, two free parameters; what schema_free frees. */
-static schema_t set_schema(void)
+/* Free parameters and one observable; what schema_free frees. */
+static schema_t make_schema(int parameters, schema_observable_t observable)
 {
-    schema_t s = {.name = mem_copy_text("sets"), .version = mem_copy_text("1")};
+    schema_t s = {.name = mem_copy_text("bench"), .version = mem_copy_text("1")};
     s.description = mem_copy_text("");
-    s.n_parameters = 2;
-    s.parameters = MEM_NEW(schema_parameter_t, 2);
-    for (int j = 0; j < 2; j++)
+    s.n_parameters = parameters;
+    s.parameters = MEM_NEW(schema_parameter_t, parameters);
+    for (int j = 0; j < parameters; j++)
         s.parameters[j] = (schema_parameter_t){
             .name = mem_format("theta%d", j), .lower = -INFINITY, .upper = INFINITY};
     s.n_observables = 1;
     s.observables = MEM_NEW(schema_observable_t, 1);
-    s.observables[0] = (schema_observable_t){.name = mem_copy_text("y"),
-                                             .kind = KIND_SET,
-                                             .n_dims = 2,
-                                             .dims = {SET_LENGTH, 1},
-                                             .length_design = -1,
-                                             .lower = -INFINITY,
-                                             .upper = INFINITY};
+    s.observables[0] = observable;
+    s.observables[0].name = mem_copy_text("y");
+    s.observables[0].length_design = -1;
+    s.observables[0].lower = -INFINITY;
+    s.observables[0].upper = INFINITY;
     s.design = MEM_NEW(schema_design_t, 1);
     return s;
 }
 
+static schema_t schema_of(const case_t *c)
+{
+    schema_observable_t set = {.kind = KIND_SET, .n_dims = 2, .dims = {SET_LENGTH, 1}};
+    schema_observable_t image = {.kind = KIND_IMAGE, .n_dims = 3, .dims = {SIDE, SIDE, 1}};
+    return c->images ? make_schema(SIDE * SIDE, image) : make_schema(2, set);
+}
+
 static rows_t random_rows(const schema_t *schema)
 {
+    const schema_observable_t *o = &schema->observables[0];
     rows_t rows = rows_create(schema, ROWS);
     rng_t rng = rng_at(1, RNG_CHECK, 0);
     rng_fill_normal(&rng, (size_t)(ROWS * schema->n_parameters), rows.parameters);
-    rng_fill_normal_f32(&rng, (size_t)(ROWS * SET_LENGTH), rows.observables[0]);
+    rng_fill_normal_f32(&rng, (size_t)(ROWS * schema_size(o)), rows.observables[0]);
     for (int i = 0; i < ROWS; i++)
-        rows.length[i] = SET_LENGTH;
+        rows.length[i] = (int32_t)o->dims[0];
     rows.n = ROWS;
     return rows;
 }
@@ -178,21 +192,28 @@ static err_t measure_case(bench_t *b, const case_t *c, const rows_t *rows)
     err = par_agree(b->par, err);
     if (err == OK) {
         measure_step(&s);
-        measure_draws(&s);
+        if (c->draws != NULL)
+            measure_draws(&s);
     }
     amortizer_destroy(&s.amortizer);
     study_free(&study);
     return err;
 }
 
-err_t bench_networks(bench_t *b)
+static err_t measure_on_random_rows(bench_t *b, const case_t *c)
 {
-    schema_t schema = set_schema();
+    schema_t schema = schema_of(c);
     rows_t rows = random_rows(&schema);
-    err_t err = OK;
-    for (size_t k = 0; k < sizeof cases / sizeof *cases && err == OK; k++)
-        err = measure_case(b, &cases[k], cases[k].network != NULL ? &rows : &b->rows);
+    err_t err = measure_case(b, c, &rows);
     rows_destroy(&rows);
     schema_free(&schema);
     return err;
+}
+
+err_t bench_networks(bench_t *b)
+{
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++)
+        TRY(cases[k].network != NULL ? measure_on_random_rows(b, &cases[k])
+                                     : measure_case(b, &cases[k], &b->rows));
+    return OK;
 }
