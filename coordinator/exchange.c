@@ -237,6 +237,11 @@ void exchange_ready(exchange_t *x, int bucket)
     CHECK(!x->bucket[bucket].ready, "bucket %d is ready twice", bucket);
     x->bucket[bucket].ready = true;
     x->started++;
+    advance(x, bucket);
+}
+
+void exchange_progress(exchange_t *x)
+{
     advance_all(x);
 }
 

@@ -28,6 +28,8 @@ range_t exchange_share(const exchange_t *x);              // buckets of this ran
 
 /* All arrays of this rank are filled in this bucket, and stay so until exchange_finish. Once a round. Not collective. */
 void exchange_ready(exchange_t *x, int bucket);
+/* Lets what is under way go on: to be called now and then. Not collective. */
+void exchange_progress(exchange_t *x);
 /* Declares the rest ready, waits for all sums of this rank's share, and ends the round. Collective. */
 void exchange_finish(exchange_t *x);
 /* The sum of a bucket of this rank's share, until the arrays are filled again. Not collective. */

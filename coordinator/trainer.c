@@ -82,6 +82,8 @@ static void gradient_is_final(void *trainer, int id)
     for (int64_t b = in.begin; b < in.end && t->last; b++)
         if (--t->open[b] == 0)
             exchange_ready(t->exchange, (int)b);
+    if (t->last)
+        exchange_progress(t->exchange);
 }
 
 trainer_t *trainer_create(const par_t *par, const trainer_config_t *config, const schema_t *schema,

@@ -97,6 +97,7 @@ static void sums_are_those_of_the_fixed_tree(void **state)
             fill_arrays(par, &a, round);
             for (int k = 0; k < exchange_buckets(x); k += 1 + par->rank) // in orders of their own
                 exchange_ready(x, par->rank % 2 ? k : exchange_buckets(x) - 1 - k);
+            exchange_progress(x);
             exchange_finish(x);
             check_round(x, &a);
         }
