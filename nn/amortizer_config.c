@@ -47,11 +47,17 @@ static void make_peers(summary_config_t *c)
     c->dropout = 0.05;
 }
 
-static void make_peers_flow(inference_config_t *c)
+static void make_peers_inference(inference_config_t *c)
 {
+    time_net_config_t large;
     c->golden = true;
-    if (c->type != INFERENCE_COUPLING_FLOW)
-        return;
+    time_net_default(SIZE_LARGE, &large);
+    c->net.depth = large.depth;
+    c->net.width = large.width;
+    if (c->type == INFERENCE_FLOW_MATCHING) {
+        c->atol = 1e-6;
+        c->rtol = 1e-4;
+    }
     c->flow.whiten = false;
     c->flow.depth = 6;
     c->flow.width = 128;
@@ -74,7 +80,7 @@ void amortizer_config_inference(amortizer_config_t *config, inference_type_t typ
 {
     inference_config_default(type, size, &config->inference);
     if (peer)
-        make_peers_flow(&config->inference);
+        make_peers_inference(&config->inference);
 }
 
 void amortizer_config_default(amortizer_config_t *config, inference_type_t inference,

@@ -6,7 +6,6 @@
 #include "nn/noise_schedule.h"
 #include "nn/sde_two_step.h"
 #include "nn/time_eval.h"
-#include "nn/unet.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -38,15 +37,7 @@ typedef struct {
 
 static void fill(network_size_t size, inference_config_t *c)
 {
-    static const int width[] = {[SIZE_SMALL] = 64, [SIZE_BASE] = 256, [SIZE_LARGE] = 512};
-    static const int depth[] = {[SIZE_SMALL] = 3, [SIZE_BASE] = 5, [SIZE_LARGE] = 6};
-    c->net.subnet = SUBNET_TIME_MLP;
-    c->net.depth = depth[size];
-    c->net.width = width[size];
-    c->net.time_embed = 32;
-    c->net.fourier_scale = 16.0;
-    c->net.film_scale = c->net.persistent = true;
-    unet_default(size, &c->net);
+    time_net_default(size, &c->net);
     c->diffusion.schedule = SCHEDULE_COSINE;
     c->diffusion.prediction = PREDICT_VELOCITY;
     c->solver = SOLVER_TWO_STEP;

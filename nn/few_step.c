@@ -4,7 +4,6 @@
 #include "cluster/err.h"
 #include "cluster/mem.h"
 #include "nn/time_eval.h"
-#include "nn/unet.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,14 +19,9 @@ struct few_step {
 
 void few_step_default(network_size_t size, double fourier_scale, time_net_config_t *config)
 {
-    static const int width[] = {[SIZE_SMALL] = 64, [SIZE_BASE] = 256, [SIZE_LARGE] = 512};
-    static const int depth[] = {[SIZE_SMALL] = 3, [SIZE_BASE] = 5, [SIZE_LARGE] = 6};
-    config->subnet = SUBNET_TIME_MLP;
-    config->width = width[size];
-    config->depth = depth[size];
-    config->time_embed = 32;
+    time_net_default(size, config);
     config->fourier_scale = fourier_scale;
-    unet_default(size, config);
+    config->film_scale = config->persistent = false;
 }
 
 few_step_t *few_step_create(const time_net_t *net, params_t *params, int n,

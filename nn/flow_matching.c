@@ -4,7 +4,6 @@
 #include "cluster/mem.h"
 #include "nn/flow_ode.h"
 #include "nn/time_eval.h"
-#include "nn/unet.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -26,19 +25,11 @@ typedef struct {
 
 static void fill(network_size_t size, inference_config_t *c)
 {
-    static const int width[] = {[SIZE_SMALL] = 64, [SIZE_BASE] = 256, [SIZE_LARGE] = 512};
-    static const int depth[] = {[SIZE_SMALL] = 3, [SIZE_BASE] = 5, [SIZE_LARGE] = 6};
-    c->net.subnet = SUBNET_TIME_MLP;
-    c->net.depth = depth[size];
-    c->net.width = width[size];
-    c->net.time_embed = 32;
-    c->net.fourier_scale = 16.0;
-    c->net.film_scale = c->net.persistent = true;
-    unet_default(size, &c->net);
+    time_net_default(size, &c->net);
     c->matching.alpha = -0.5;
     c->solver = SOLVER_TSIT5;
     c->steps = 1000;
-    c->atol = c->rtol = 1e-3;
+    c->atol = c->rtol = 1e-2;
     c->trace = TRACE_EXACT;
     c->trace_probes = 10;
 }

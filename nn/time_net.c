@@ -13,6 +13,19 @@ struct time_net {
     unet_t *unet;
 };
 
+void time_net_default(network_size_t size, time_net_config_t *config)
+{
+    static const int width[] = {[SIZE_SMALL] = 64, [SIZE_BASE] = 128, [SIZE_LARGE] = 256};
+    static const int depth[] = {[SIZE_SMALL] = 3, [SIZE_BASE] = 4, [SIZE_LARGE] = 5};
+    config->subnet = SUBNET_TIME_MLP;
+    config->depth = depth[size];
+    config->width = width[size];
+    config->time_embed = 32;
+    config->fourier_scale = 16.0;
+    config->film_scale = config->persistent = true;
+    unet_default(size, config);
+}
+
 err_t time_net_check(const time_net_config_t *c)
 {
     if (c->subnet == SUBNET_UNET)

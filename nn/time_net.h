@@ -15,6 +15,7 @@
 #include "cluster/err.h"
 #include "nn/op.h"
 #include "nn/params.h"
+#include "nn/summary.h"
 
 #include <stdbool.h>
 
@@ -46,6 +47,9 @@ typedef struct {
 } time_net_config_t;
 
 typedef struct time_net time_net_t;
+
+/* What flow matching and diffusion use at this size, of both subnets; time_mlp is chosen. The peer's time_mlp is the large one. */
+void time_net_default(network_size_t size, time_net_config_t *config);
 
 /* ERR_USAGE that names the field of a study which is out of range. */
 err_t time_net_check(const time_net_config_t *config) ERR_MUST_CHECK;
