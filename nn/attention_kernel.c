@@ -4,7 +4,7 @@
  * is not unrolled before it is vectorised, hence the pragmas. */
 #include "nn/attention_kernel.h"
 
-#include "nn/fmath_fused.h"
+#include "nn/fmath.h"
 
 #define ROWS         4
 #define STRIP        16
@@ -141,7 +141,7 @@ VEC_INLINE float row_exp(int64_t width, float most, float factor, float *w)
     for (int64_t c = 0; c < width; c += HALF)
 #pragma GCC unroll 1
         for (int l = 0; l < HALF; l++) {
-            w[c + l] = f_exp_fused((w[c + l] - most) * factor);
+            w[c + l] = f_exp((w[c + l] - most) * factor);
             sum[l] += w[c + l];
         }
     return fold(sum);

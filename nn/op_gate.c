@@ -2,7 +2,7 @@
 #include "nn/op.h"
 
 #include "cluster/err.h"
-#include "nn/fmath_fused.h"
+#include "nn/fmath.h"
 #include "nn/tangent.h"
 #include "nn/vec.h"
 
@@ -22,7 +22,7 @@ static VEC_KERNEL void gate(int64_t n, const float *a, const float *b, float *y)
 {
 #pragma GCC ivdep
     for (int64_t i = 0; i < n; i++)
-        y[i] = a[i] * f_sigmoid_fused(a[i]) * b[i];
+        y[i] = a[i] * f_sigmoid(a[i]) * b[i];
 }
 
 /* s = sigmoid(a): da = dy b (s + a s (1 - s)), db = dy a s */
@@ -31,7 +31,7 @@ VEC_INLINE void gradients_loop(int64_t n, const float *dy, const float *a, const
 {
 #pragma GCC ivdep
     for (int64_t i = 0; i < n; i++) {
-        float s = f_sigmoid_fused(a[i]), y = a[i] * s;
+        float s = f_sigmoid(a[i]), y = a[i] * s;
         float by_a = dy[i] * b[i] * (s + y * (1.0f - s)), by_b = dy[i] * y;
         da[i] = add_a ? da[i] + by_a : by_a;
         db[i] = add_b ? db[i] + by_b : by_b;
