@@ -123,7 +123,7 @@ static void fill(network_size_t size, summary_config_t *c)
     c->depth = size == SIZE_LARGE ? 1 : 0;
     c->width = width[size];
     c->n_hidden = 2;
-    c->elements = c->channels = c->moments = c->quantiles = true;
+    c->elements = c->channels = c->moments = true;
 }
 
 static err_t check(const summary_shape_t *shape, const summary_config_t *c)

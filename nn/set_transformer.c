@@ -29,7 +29,7 @@ static void fill(network_size_t size, summary_config_t *c)
     c->seeds = 4;
     c->inducing = 0;
     c->expansion = 4;
-    c->channels = c->moments = c->quantiles = true;
+    c->channels = c->moments = true;
     c->dropout = 0.05;
 }
 

@@ -71,6 +71,7 @@ static case_t *make(void (*change)(amortizer_config_t *))
     amortizer_config_default(&c->config, INFERENCE_COUPLING_FLOW, SIZE_BASE, false);
     for (int o = 0; o < 2; o++) {
         c->observables[o].summary.depth = 1;
+        c->observables[o].summary.quantiles = true;
         c->observables[o].summary.summary_dim = 4;
         c->observables[o].summary.embed_dim = c->observables[o].summary.width = 8;
     }

@@ -80,6 +80,9 @@ static case_t *make(void)
     c->arena = arena_create();
     amortizer_config_adapt(&c->config, adapter, c->arena);
     amortizer_config_default(&c->config, INFERENCE_COUPLING_FLOW, SIZE_SMALL, false);
+    for (int o = 0; o < c->config.n_observables; o++)
+        c->config.observables[o].summary.quantiles =
+            c->config.observables[o].kind == OBSERVABLE_SET;
     assert_int_equal(amortizer_create(&c->config, 3, &c->a), OK);
     amortizer_set_adapter(c->a, &adapter);
     fill(c);

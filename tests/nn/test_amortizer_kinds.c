@@ -92,6 +92,7 @@ static case_t *prepare(observable_kind_t kind, int n_parameters)
                                      .upper = upper,
                                      .observables = c->observables};
     amortizer_config_default(&c->config, INFERENCE_COUPLING_FLOW, SIZE_SMALL, false);
+    c->observables[0].summary.quantiles = kind == OBSERVABLE_SET;
     c->config.inference.flow.width = 8;
     return c;
 }
