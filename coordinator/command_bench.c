@@ -69,7 +69,7 @@ err_t command_bench(const par_t *par, const options_t *options)
 {
     bench_t bench = {.par = par};
     if (par->rank == 0)
-        log_info("bench: about a minute");
+        log_info("bench: a minute or two");
     err_t err = measure(&bench);
     if (err == OK && par->rank == 0) {
         if (options->json)
