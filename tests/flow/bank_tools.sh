@@ -114,11 +114,14 @@ for try in 1 2 3; do
     end_of $pid
 done
 [ $kills -ge 2 ] || fail "only $kills lived long enough to be killed"
-if [ "$(bank info torn --json | grep -o '"rows_without_gap": *[0-9]*' | grep -o '[0-9]*$')" -lt 16000 ]; then
-    expect 1 'is not done.*end it first' bank import torn --declaration declaration.yaml two.h5
-    bank import torn --declaration declaration.yaml large.h5 -q
+# A shard that is sealed counts, also where it was killed before its line stood in the catalog.
+shards() { ls "$1/shards" | grep -c 'h5$' || true; }
+if [ "$(bank info torn --json | grep -o '"rows_without_gap": *[0-9]*' | grep -o '[0-9]*$')" -ge 16000 ]; then
+    rm -f torn/lock # it was killed with all rows entered
 else
-    rm -f torn/lock # it was killed with all rows sealed
+    [ "$(shards torn)" -eq "$(shards got)" ] ||
+        expect 1 'is not done.*end it first' bank import torn --declaration declaration.yaml two.h5
+    bank import torn --declaration declaration.yaml large.h5 -q
 fi
 same_shards got torn
 [ -n "$python" ] || { echo "passed, without h5py"; exit 0; }
