@@ -15,7 +15,8 @@ static void read_table(const char *path, const table_csv_t *config)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *const rt[] = {"rt"}, *const pair[] = {"x", "y"};
-    const table_columns_t one = {1, rt, "response"}, two[] = {{2, pair, NULL}, {1, rt, NULL}};
+    const table_columns_t one = {1, rt, "response", false},
+                          two[] = {{2, pair, NULL, false}, {1, rt, NULL, false}};
     const char *path = fuzz_file("data.csv", data, size);
     read_table(path, &(table_csv_t){.id = "id", .n_observables = 1, .observables = &one});
     read_table(path, &(table_csv_t){.id = "id", .n_observables = 2, .observables = two});
