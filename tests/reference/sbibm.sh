@@ -45,14 +45,20 @@ with h5py.File("observations.h5", "w") as out:
 PYTHON
 
 "$infermill" simulate study.yaml -j "$ranks"
-"$infermill" train study.yaml -j "$ranks" 2>&1 | tee train.log
+"$infermill" train study.yaml -j "$ranks"
 "$infermill" infer study.yaml -j "$ranks" --unverified "compared with the reference posterior" 2>&1 | tee infer.log
 posterior=$(value study)/posterior.h5
 "$python" "$here/c2st.py" "$posterior" "$folder/$task.h5" "${options[@]}" | tee c2st.log
 
-minutes=$(sed -n 's/.* steps in \([0-9:]*\) .*/\1/p' train.log | tail -1)
-loss=$(sed -n 's/.*validation loss \([-0-9.]*\).*/\1/p' train.log | tail -1)
 rate=$(sed -n 's/.* \([0-9.,]*\) data sets\/s.*/\1/p' infer.log | tail -1)
-awk -v task="$task" -v rows="$(value rows)" -v minutes="$minutes" -v loss="$loss" -v rate="${rate//,/}" \
-    -v draws="$("$python" -c 'import h5py, sys; print(h5py.File(sys.argv[1])["posterior/draw"].size)' "$posterior")" \
-    '/^c2st/ { printf "| %s | %s | %s | %s | %.0f | %.3f +- %.3f |\n", task, rows, minutes, loss, rate * draws, $2, $3 }' c2st.log
+"$python" - "$task" "$(value rows)" "$(value study)" "${rate//,/}" $(tail -1 c2st.log) <<'PYTHON'
+import json
+import sys
+import h5py
+task, rows, folder, rate, _, score, error = sys.argv[1:]
+history = json.load(open(f"{folder}/history.json"))
+seconds, loss = round(history["seconds"][-1]), history["validation_loss"][history["best_epoch"] - 1]
+draws = float(rate) * h5py.File(f"{folder}/posterior.h5")["posterior/draw"].size
+print(f"| {task} | {int(rows):,} | {seconds // 60}:{seconds % 60:02} | {loss:.3f} | {draws:,.0f} | "
+      f"{float(score):.3f} +- {float(error):.3f} |")
+PYTHON
