@@ -119,14 +119,20 @@ static double log_time_cdf(double t)
     return erf((log(t) - LOG_MEAN) / (sqrt(2) * LOG_SD));
 }
 
-/* (levels - 1): of i = 1, 2, .. */
-static double *level_weights(int levels)
+/* A level i = 1 .. levels - 1 with a probability in proportion to what log_time_cdf grows by from its time to the next. */
+static int draw_level(int levels, rng_t *rng)
 {
-    double *weight = MEM_NEW(double, levels - 1);
-    for (int i = 1; i < levels; i++)
-        weight[i - 1] = log_time_cdf(consistency_time(i + 1, levels)) -
-                        log_time_cdf(consistency_time(i, levels));
-    return weight;
+    double least = log_time_cdf(LEAST_TIME), most = log_time_cdf(MOST_TIME);
+    double at = least + rng_uniform(rng) * (most - least);
+    int low = 1, high = levels;
+    while (high - low > 1) {
+        int middle = (low + high) / 2;
+        if (log_time_cdf(consistency_time(middle, levels)) <= at)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 static void fill_level(double t, float *out)
@@ -143,17 +149,15 @@ static void fill_noise(const void *net, const inference_noise_t *noise, int64_t 
 {
     const network_t *network = net;
     int levels = consistency_levels(network->start_levels, network->end_levels, progress);
-    double *weight = level_weights(levels);
     rng_fill_normal_f32(rng, (size_t)tensor_size(noise->in[NOISE_Z]), noise->in[NOISE_Z]->value);
     for (int64_t r = 0; r < n; r++) {
         float *row = noise->in[NOISE_LEVELS]->value + r * LEVELS_COLS;
-        int i = 1 + (int)rng_categorical(rng, levels - 1, weight);
+        int i = draw_level(levels, rng);
         double low = consistency_time(i, levels), high = consistency_time(i + 1, levels);
         fill_level(low, row);
         fill_level(high, row + LEVEL_COLS);
         row[WEIGHT] = (float)(1 / (high - low));
     }
-    free(weight);
 }
 
 /* ---- one data set at a time ---- */

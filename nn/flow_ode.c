@@ -25,8 +25,8 @@ struct flow_ode {
     bool integrate; // of this move: the state has d + 1 columns
 };
 
-// The largest error of all draws counts: on trained networks that took one step of six to eight more than the 0.99 quantile at most,
-// and left a largest error that was 1.1 to 1.8 times smaller.
+// The largest error of all draws counts: on trained networks that took one step of six to eight more than the 0.99 quantile at
+// most, and left a largest error that was 1.1 to 1.8 times smaller.
 static ode_config_t solver_of(const inference_config_t *c)
 {
     static const ode_method_t methods[] = {[SOLVER_EULER] = ODE_EULER,

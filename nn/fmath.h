@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * float32 functions that a loop over arrays vectorises: no branch, no table, no call. Each is a fixed sequence of
- * roundings (fused multiply-adds where it says f_fma, nowhere else), so it gives the same bits at every vector width. Largest error measured against
- * float64, in ulp: exp 1.0, log 0.8, tanh 2.3, sigmoid 2.0, softplus 1.7, asinh 1.7, sin and cos 2.3 for |x| <= 1600
+ * roundings (fused multiply-adds where it says f_fma, nowhere else), so it gives the same bits at every vector width.
+ * Largest error measured against float64, in ulp: exp 1.0, log 0.8, tanh 2.3, sigmoid 2.0, softplus 1.7, asinh 1.7, sin and cos 2.3 for |x| <= 1600
  * (tests/nn/test_fmath.c holds them to 3). A NaN comes out as a NaN; infinities and both ends of the range give their limits.
  * Polynomials are minimax fits (weighted least squares on Chebyshev nodes, reweighted).
  */
