@@ -111,8 +111,6 @@ void amortizer_config_route(amortizer_config_t *config)
 
 /* ---- checks ---- */
 
-static const char *const kind_names[] = {"vector", "set", "series", "image"};
-
 static err_t check_range(const char *field, double got, double low, double high)
 {
     if (got >= low && got <= high)
@@ -127,7 +125,7 @@ static err_t check_kind(const amortizer_config_t *c, int o)
         return err_fail(ERR_USAGE, "observable %d is of unknown kind %d", o, (int)x->kind);
     if (x->max_length < 1 || x->features < 1)
         return err_fail(ERR_USAGE, "observable %d: a %s of %ld elements of %ld features", o,
-                        kind_names[x->kind], (long)x->max_length, (long)x->features);
+                        observable_kind_words[x->kind], (long)x->max_length, (long)x->features);
     if (x->kind == OBSERVABLE_IMAGE && x->height * x->width != x->max_length)
         return err_fail(ERR_USAGE, "observable %d: %ld pixels of an image of %ld x %ld", o,
                         (long)x->max_length, (long)x->height, (long)x->width);
@@ -144,10 +142,10 @@ static err_t check_summary(const amortizer_config_t *c, int o)
                         (int)x->summary.type);
     const summary_kind_t *kind = summary_table[x->summary.type];
     if (kind->kind != x->kind)
-        return err_fail(ERR_USAGE,
-                        "observable %d is a %s, and summary.type %s reads a %s: expected %s", o,
-                        kind_names[x->kind], kind->word, kind_names[kind->kind],
-                        summary_table[summary_type_for(x->kind)]->word);
+        return err_fail(
+            ERR_USAGE, "observable %d is a %s, and summary.type %s reads a %s: expected %s", o,
+            observable_kind_words[x->kind], kind->word, observable_kind_words[kind->kind],
+            summary_table[summary_type_for(x->kind)]->word);
     TRY(network_fields_range("summary", summary_fields, (int)x->summary.type, &x->summary));
     summary_shape_t shape = amortizer_summary_shape(c, o);
     return err_context(summary_config_check(&shape, &x->summary), "summary of observable %d", o);

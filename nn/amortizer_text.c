@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const kind_words[] = {"vector", "set", "series", "image", NULL};
-
 /* ---- writing ---- */
 
 static void write_bounds(FILE *out, const char *key, int n, const double *x)
@@ -32,7 +30,7 @@ static void write_observable(FILE *out, const amortizer_observable_t *x)
     fprintf(out,
             "  - kind: %s\n    max_length: %ld\n    features: %ld\n    height: %ld\n"
             "    width: %ld\n    direct: %s\n    summary:\n      type: %s\n      golden: %s\n",
-            kind_words[x->kind], (long)x->max_length, (long)x->features, (long)x->height,
+            observable_kind_words[x->kind], (long)x->max_length, (long)x->features, (long)x->height,
             (long)x->width, flag(x->direct), summary_type_words[x->summary.type],
             flag(x->summary.golden));
     network_fields_write(out, 6, summary_fields, (int)x->summary.type, &x->summary);
@@ -91,7 +89,7 @@ static const yaml_field_t config_fields[] = {
 
 #define AT(member) offsetof(text_observable_t, member)
 static const yaml_field_t observable_fields[] = {
-    {.key = "kind", .type = YAML_WORD, .offset = AT(kind), .required = true, .words = kind_words},
+    {.key = "kind", .type = YAML_WORD, .offset = AT(kind), .required = true, .words = observable_kind_words},
     {.key = "max_length", .type = YAML_INTEGER, .offset = AT(max_length), .required = true, .low = 1, .high = 1e15},
     {.key = "features", .type = YAML_INTEGER, .offset = AT(features), .required = true, .low = 1, .high = 1e15},
     {.key = "height", .type = YAML_INTEGER, .offset = AT(height), .required = true, .low = 0, .high = 1e6},

@@ -60,5 +60,7 @@ err_t network_fields_range(const char *where, const network_field_t *fields, int
 
 /* NULL-terminated names of the types, in their order. */
 extern const char *const summary_type_words[], *const inference_type_words[];
+/* Of observable_kind_t. */
+extern const char *const observable_kind_words[];
 
 #endif

@@ -22,6 +22,12 @@ const char *const inference_type_words[] = {[INFERENCE_COUPLING_FLOW] = "couplin
                                             [INFERENCE_POINT] = "point",
                                             [INFERENCE_TYPES] = NULL};
 
+const char *const observable_kind_words[] = {[OBSERVABLE_VECTOR] = "vector",
+                                             [OBSERVABLE_SET] = "set",
+                                             [OBSERVABLE_SERIES] = "series",
+                                             [OBSERVABLE_IMAGE] = "image",
+                                             NULL};
+
 static const char *const transform_words[] = {"affine", "spline", NULL};
 static const char *const subnet_words[] = {"time_mlp", "unet", NULL};
 static const char *const solver_words[] = {"euler", "midpoint", "rk4", "tsit5", "two_step", NULL};
