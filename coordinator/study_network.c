@@ -9,10 +9,26 @@
 static const char *const size_words[] = {"small", "base", "large", NULL};
 static const char *const architecture_words[] = {"default", "bayesflow", NULL};
 static const char *const common_keys[] = {"type", "architecture", "size", NULL};
-static const char *const section_keys[] = {"size",      "summary",  "observables",
-                                           "inference", "ensemble", NULL};
 
 enum { LINE_WIDTH = 110 };
+
+typedef struct {
+    int size;
+    int64_t members;
+    yaml_node_ref_t summary, observables, inference;
+} section_t;
+
+// clang-format off
+#define AT(member) offsetof(section_t, member)
+static const yaml_field_t section_fields[] = {
+    {.key = "size", .type = YAML_WORD, .offset = AT(size), .fallback = "base", .words = size_words},
+    {.key = "ensemble", .type = YAML_INTEGER, .offset = AT(members), .fallback = "1", .low = 1, .high = AMORTIZER_MAX_MEMBERS},
+    {.key = "summary", .type = YAML_NODE, .offset = AT(summary)},
+    {.key = "observables", .type = YAML_NODE, .offset = AT(observables)},
+    {.key = "inference", .type = YAML_NODE, .offset = AT(inference)},
+    {0}};
+#undef AT
+// clang-format on
 
 // What every network's map may say beside its own fields.
 typedef struct {
@@ -55,23 +71,6 @@ static err_t take_common(yaml_node_ref_t map, const char *const *types, common_t
     return OK;
 }
 
-static err_t check_keys(yaml_node_ref_t map, const char *const *keys)
-{
-    int n = 0;
-    while (keys[n] != NULL)
-        n++;
-    for (int i = 0; i < yaml_node_count(map); i++) {
-        const char *key = yaml_node_key(map, i), *nearest = yaml_nearest(key, n, keys);
-        bool known = false;
-        for (int k = 0; k < n; k++)
-            known |= strcmp(key, keys[k]) == 0;
-        if (!known)
-            return yaml_node_error(yaml_node_key_ref(map, i), "unknown key; did you mean \"%s\"?",
-                                   nearest ? nearest : keys[0]);
-    }
-    return OK;
-}
-
 static err_t must_be_map(yaml_node_ref_t node)
 {
     char got[YAML_SHOW_CAP];
@@ -92,30 +91,21 @@ static err_t check_one(yaml_node_ref_t map, const network_field_t *fields, const
     return network_fields_check(map, fields, common_keys);
 }
 
-static err_t take_ensemble(yaml_node_ref_t network, int *out)
+static err_t read_section(yaml_node_ref_t network, section_t *out)
 {
-    yaml_node_ref_t node = yaml_node_get(network, "ensemble");
-    int64_t members = 1;
-    char got[YAML_SHOW_CAP];
-    if (yaml_node_kind(node) != YAML_KIND_ABSENT &&
-        (yaml_node_text(node) == NULL || !yaml_parse_integer(yaml_node_text(node), &members) ||
-         members < 1 || members > AMORTIZER_MAX_MEMBERS))
-        return yaml_node_error(node, "got %s, expected a whole number from 1 to %d",
-                               yaml_node_show(node, got), AMORTIZER_MAX_MEMBERS);
-    *out = (int)members;
-    return OK;
+    arena_t *arena = arena_create(); // no text is read, so nothing stays in it
+    err_t err = yaml_fill(network, section_fields, arena, out);
+    arena_destroy(&arena);
+    return err;
 }
 
 err_t study_network_check(yaml_node_ref_t network)
 {
-    int size = 0, members;
-    TRY(must_be_map(network));
-    TRY(check_keys(network, section_keys));
-    TRY(take_word(yaml_node_get(network, "size"), size_words, &size));
-    TRY(take_ensemble(network, &members));
-    TRY(check_one(yaml_node_get(network, "summary"), summary_fields, summary_type_words));
-    TRY(check_one(yaml_node_get(network, "inference"), inference_fields, inference_type_words));
-    yaml_node_ref_t own = yaml_node_get(network, "observables");
+    section_t section = {0};
+    TRY(read_section(network, &section));
+    TRY(check_one(section.summary, summary_fields, summary_type_words));
+    TRY(check_one(section.inference, inference_fields, inference_type_words));
+    yaml_node_ref_t own = section.observables;
     TRY(must_be_map(own));
     for (int i = 0; i < yaml_node_count(own); i++)
         TRY(check_one(yaml_node_item(own, i), summary_fields, summary_type_words));
@@ -201,11 +191,12 @@ static err_t read_inference(yaml_node_ref_t network, network_size_t size, amorti
 err_t study_network_read(yaml_node_ref_t network, const adapter_t *adapter, const char *model,
                          amortizer_config_t *out)
 {
-    int size = SIZE_BASE;
-    TRY(take_word(yaml_node_get(network, "size"), size_words, &size));
-    TRY(take_ensemble(network, &out->members));
-    TRY(read_observables(network, adapter_after(adapter), model, (network_size_t)size, out));
-    TRY(read_inference(network, (network_size_t)size, out));
+    section_t section = {0};
+    TRY(read_section(network, &section));
+    network_size_t size = (network_size_t)section.size;
+    out->members = (int)section.members;
+    TRY(read_observables(network, adapter_after(adapter), model, size, out));
+    TRY(read_inference(network, size, out));
     amortizer_config_route(out);
     return amortizer_config_check(out);
 }
