@@ -23,7 +23,7 @@ static const struct {
     {"calibration_ecdf.png", "Calibration", figure_calibration},
     {"coverage.png", "Coverage", figure_coverage},
     {"rank_histogram.png", "Ranks", histogram},
-    {"z_contraction.png", "Contraction and z-score", figure_contraction},
+    {"z_score_contraction.png", "Contraction and z-score", figure_contraction},
 };
 
 err_t pictures_of_diagnosis(const job_t *job, const trained_t *trained, const double *truth,

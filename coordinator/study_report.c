@@ -13,7 +13,7 @@ static const report_picture_t all_pictures[] = {
     {.file = "calibration_ecdf.png", .title = "Calibration"},
     {.file = "coverage.png", .title = "Coverage"},
     {.file = "rank_histogram.png", .title = "Ranks"},
-    {.file = "z_contraction.png", .title = "Contraction and z-score"},
+    {.file = "z_score_contraction.png", .title = "Contraction and z-score"},
     {.file = "loss.png", .title = "Loss"}};
 enum { ALL_PICTURES = sizeof all_pictures / sizeof *all_pictures };
 
@@ -55,6 +55,7 @@ err_t study_report(const par_t *par, const char *folder, const char *study,
                        .model = trained->schema.name,
                        .created = date,
                        .gate = gate,
+                       .ratings = ratings_default(),
                        .training = trained->epochs > 0 ? &training : NULL,
                        .training_seconds = trained->training_seconds,
                        .training_rows = trained->training_rows,

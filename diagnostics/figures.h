@@ -39,7 +39,7 @@ err_t figure_coverage(const char *path, const stamp_t *stamp, const samples_t *s
 /* rank_histogram.png: ranks in ten bins with the central 99 % of a uniform's counts. */
 err_t figure_rank_histogram(const char *path, const stamp_t *stamp,
                             const samples_t *samples) ERR_MUST_CHECK;
-/* z_contraction.png: posterior z-score against contraction, a point a data set. */
+/* z_score_contraction.png: posterior z-score against contraction, a point a data set. */
 err_t figure_contraction(const char *path, const stamp_t *stamp, const samples_t *samples,
                          const metrics_t *metrics) ERR_MUST_CHECK;
 /* One posterior, draws (S, D): histograms on the diagonal, scatter below, correlations above; `truth` (D) may be NULL. */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The report of a study: report.md, report.html (one self-contained file, pictures inside) and report.json, with the same
- * content: the verdict in words first, then the numbers, the pictures with how to read them, the real data sets, and
- * where everything comes from. Texts are escaped for their format.
+ * content: the verdict in words first, then a section for each thing there is to say (report_section.h).
  */
 #ifndef DIAGNOSTICS_REPORT_H
 #define DIAGNOSTICS_REPORT_H
@@ -10,22 +9,11 @@
 #include "cluster/err.h"
 #include "diagnostics/gate.h"
 #include "diagnostics/history.h"
+#include "diagnostics/rating.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Ratings of a number, for people. */
-typedef enum { RATING_GOOD, RATING_FAIR, RATING_POOR } rating_t;
-typedef struct {
-    rating_t rating;
-    const char *words; // "excellent"
-} rated_t;
-rated_t rate_calibration(double error); // excellent <= 0.05, fair <= 0.10, else poor
-rated_t rate_nrmse(double nrmse);       // excellent <= 0.05, good <= 0.10, fair <= 0.15, else weak
-rated_t rate_contraction(
-    double contraction,
-    double calibration_error); // low < 0.80, high > 0.95; overconfident when high
-                               // and the calibration is poor
 typedef struct {
     const char *file;    // name inside the report's folder: "recovery.png"
     const char *title;   // "Recovery"
@@ -48,7 +36,8 @@ typedef struct {
 /* Everything is borrowed; what is NULL (or NAN, or 0 rows) is left out of the report. */
 typedef struct {
     const char *study, *model, *created; // created: date and time as text
-    const gate_record_t *gate;           // verdict and metrics; needed
+    const gate_record_t *gate;           // verdict and metrics; NULL: trained, not checked yet
+    ratings_t ratings;                   // where one rating ends and the next begins
     const history_verdict_t *training;
     double training_seconds; // NAN: unknown
     int64_t training_rows;
