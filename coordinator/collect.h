@@ -21,4 +21,8 @@ int collect_owner(const par_t *par, int64_t block);
 /* `data` has n rows of row_bytes on every rank; the rows of each rank's blocks are sent to rank 0's copy. Collective. */
 void collect_rows(const par_t *par, int64_t n, size_t row_bytes, void *data);
 
+/* `data` has rows of row_bytes for all data sets on every rank; those of each rank's contiguous share (share[rank], known to
+ * all) are sent to rank 0's copy. Collective. */
+void collect_shares(const par_t *par, const range_t *share, size_t row_bytes, void *data);
+
 #endif

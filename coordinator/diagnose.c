@@ -81,13 +81,11 @@ static void print_metrics(const gate_record_t *record)
 }
 
 /* On rank 0: numbers, record, pictures, report. The gate record is written last: where it is, everything is. */
-static err_t judge(job_t *job, const trained_t *trained, const rows_t *held_out,
-                   const double *draws, gate_record_t *record)
+static err_t judge(job_t *job, const trained_t *trained, const posteriors_t *posteriors,
+                   gate_record_t *record)
 {
     const study_t *s = &job->study;
-    metrics_t metrics;
     const char **names = names_of(&trained->inferred);
-    double *truth = inferred_truth(trained, held_out);
     char *csv = job_file(job, "metrics.csv"), *gate = job_file(job, "gate.json");
     gate_limits_t limits = {s->diagnose.calibration_error, s->diagnose.ecdf_deviation,
                             s->diagnose.minimum_datasets};
@@ -96,40 +94,50 @@ static err_t judge(job_t *job, const trained_t *trained, const rows_t *held_out,
                               .bank = trained->bank,
                               .seed = (uint64_t)s->diagnose.seed,
                               .first_row = 0};
-    err_t err = metrics_compute(held_out->n, s->diagnose.draws, trained->inferred.n_parameters,
-                                draws, truth, s->diagnose.band_level, &metrics);
-    if (err == OK) {
-        *record = gate_judge(&metrics, names, &limits, &subject);
-        TRY_TO(done, metrics_write_csv(&metrics, names, csv));
-        TRY_TO(done, pictures_of_diagnosis(job, trained, truth, draws, names, &metrics));
-        TRY_TO(done, study_report(job->par, job->folder, s->name, trained, record, NULL));
-        TRY_TO(done, gate_write(gate, record));
-    }
+    samples_t samples = {.digest = &posteriors->digest, .names = names};
+    metrics_t metrics = metrics_compute(&posteriors->digest, s->diagnose.band_level);
+    err_t err = OK;
+    *record = gate_judge(&metrics, names, &limits, &subject);
+    TRY_TO(done, metrics_write_csv(&metrics, names, csv));
+    TRY_TO(done, pictures_of_diagnosis(job, trained, &samples, &metrics));
+    TRY_TO(done, study_report(job->par, job->folder, s->name, trained, record, NULL));
+    TRY_TO(done, gate_write(gate, record));
 done:
     metrics_free(&metrics);
-    free(truth);
     free(names);
     free(gate);
     free(csv);
     return err;
 }
 
-static err_t diagnose(job_t *job, trained_t *trained, bool *passed)
+static err_t draw_and_judge(job_t *job, const trained_t *trained, const rows_t *held_out,
+                            gate_record_t *record)
+{
+    const study_t *s = &job->study;
+    posteriors_t posteriors;
+    double *truth = inferred_truth(trained, held_out);
+    err_t err = posteriors_make(job->par, trained->amortizer, held_out, truth, s->diagnose.draws,
+                                (uint64_t)s->diagnose.seed, "diagnose", &posteriors);
+    if (err == OK)
+        err = par_agree(job->par,
+                        job->par->rank == 0 ? judge(job, trained, &posteriors, record) : OK);
+    posteriors_free(&posteriors);
+    free(truth);
+    return err;
+}
+
+static err_t diagnose(job_t *job, const trained_t *trained, bool *passed)
 {
     const study_t *s = &job->study;
     rows_t held_out;
+    gate_record_t record = {0};
     TRY(job_claim(job));
     TRY(held_out_get(job, s->diagnose.datasets, (uint64_t)s->diagnose.seed, &held_out));
-    double *draws = posterior_draws(job->par, trained->amortizer, &held_out, s->diagnose.draws,
-                                    (uint64_t)s->diagnose.seed, "diagnose");
-    gate_record_t record = {0};
-    err_t mine = job->par->rank == 0 ? judge(job, trained, &held_out, draws, &record) : OK;
-    err_t err = par_agree(job->par, mine);
+    err_t err = draw_and_judge(job, trained, &held_out, &record);
     *passed = par_any(job->par, record.passed);
     if (err == OK && job->par->rank == 0)
         print_metrics(&record);
     gate_free(&record);
-    free(draws);
     rows_destroy(&held_out);
     return err;
 }

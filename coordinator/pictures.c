@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "coordinator/pictures.h"
 
-#include "diagnostics/figures.h"
-
 #include <stdlib.h>
 
 typedef err_t (*draw_t)(const char *path, const stamp_t *stamp, const samples_t *samples,
@@ -26,20 +24,14 @@ static const struct {
     {"z_score_contraction.png", "Contraction and z-score", figure_contraction},
 };
 
-err_t pictures_of_diagnosis(const job_t *job, const trained_t *trained, const double *truth,
-                            const double *draws, const char *const *names, const metrics_t *metrics)
+err_t pictures_of_diagnosis(const job_t *job, const trained_t *trained, const samples_t *samples,
+                            const metrics_t *metrics)
 {
-    samples_t samples = {.n = metrics->n,
-                         .s = metrics->s,
-                         .d = trained->inferred.n_parameters,
-                         .draws = draws,
-                         .truth = truth,
-                         .names = names};
     for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++) {
         char *path = job_file(job, pictures[i].file);
         stamp_t stamp = {
             .title = pictures[i].title, .study = job->study.name, .weights = trained->hash};
-        err_t err = pictures[i].draw(path, &stamp, &samples, metrics);
+        err_t err = pictures[i].draw(path, &stamp, samples, metrics);
         free(path);
         TRY(err);
     }

@@ -8,12 +8,11 @@
 #include "coordinator/amortizer_file.h"
 #include "coordinator/job.h"
 #include "diagnostics/gate.h"
+#include "diagnostics/figures.h"
 #include "diagnostics/metrics.h"
 
-/* Each picture of a diagnosis, into the folder of results. truth (N, R) and draws (N, S, R) of the parameters that are
- * inferred. */
-err_t pictures_of_diagnosis(const job_t *job, const trained_t *trained, const double *truth,
-                            const double *draws, const char *const *names,
+/* Each picture of a diagnosis, into the folder of results: of the parameters that are inferred. */
+err_t pictures_of_diagnosis(const job_t *job, const trained_t *trained, const samples_t *samples,
                             const metrics_t *metrics) ERR_MUST_CHECK;
 
 #endif

@@ -1,17 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Posterior draws and summaries of many data sets that are in memory, over ranks, in blocks of fixed size.
+ * Posteriors of many data sets that are in memory, over ranks, in digests: the draws of a data set are made, digested and
+ * forgotten. What comes out is the same bit for bit for any number of ranks.
  */
 #ifndef COORDINATOR_POSTERIOR_H
 #define COORDINATOR_POSTERIOR_H
 
 #include "cluster/par.h"
+#include "diagnostics/digest.h"
 #include "nn/amortizer.h"
 #include "storage/rows.h"
 
-/* Draws (n, draws, P) on rank 0, from streams (seed, RNG_DIAGNOSE, data set); other ranks get NULL. The caller frees.
- * Collective; `what` names the progress line. */
-double *posterior_draws(const par_t *par, amortizer_t *a, const rows_t *rows, int64_t draws,
-                        uint64_t seed, const char *what);
+enum { POSTERIOR_KEPT_SETS = 8, POSTERIOR_KEPT_DRAWS = 1000 }; // most that are kept
+
+/* Complete on rank 0; elsewhere only what that rank made is filled in. */
+typedef struct {
+    digest_t digest;
+    int width;
+    float *summaries;              // (N, width) learned summaries of the data
+    int64_t kept_sets, kept_draws; // the first data sets, and their first draws
+    double *kept;                  // (kept_sets, kept_draws, D)
+} posteriors_t;
+
+/* Draws from streams (seed, RNG_DIAGNOSE, data set); truth (N, D) of the parameters that are inferred; `what` names the
+ * progress line. Of memory each rank takes that of its own data sets, its share of the sums (32 MB over all ranks, or 16
+ * times 3 * draws * D numbers where that is more), and the draws of one data set. Errors as of digest.h, and ERR_STOPPED.
+ * Free with posteriors_free, also after an error. Collective. */
+err_t posteriors_make(const par_t *par, amortizer_t *a, const rows_t *rows, const double *truth,
+                      int64_t draws, uint64_t seed, const char *what,
+                      posteriors_t *out) ERR_MUST_CHECK;
+void posteriors_free(posteriors_t *p);
 
 #endif

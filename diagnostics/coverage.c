@@ -3,32 +3,25 @@
 
 #include "cluster/mem.h"
 #include "diagnostics/binomial.h"
+#include "diagnostics/sample_stats.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-double coverage_share(const marginal_t *m, double level)
+double coverage_share(const marginal_t *m, int bit)
 {
-    double tail = (1 - level) / 2;
     int64_t inside = 0;
-    for (int64_t i = 0; i < m->n; i++) {
-        const double *row = m->sorted + i * m->s;
-        inside += m->truth[i] >= stats_quantile(m->s, row, tail) &&
-                  m->truth[i] <= stats_quantile(m->s, row, 1 - tail);
-    }
+    for (int64_t i = 0; i < m->n; i++)
+        inside += marginal_at(m, i)->inside >> bit & 1;
     return (double)inside / (double)m->n;
 }
 
 double calibration_error(const marginal_t *m)
 {
-    enum { LEVELS = 20 };
-    const double first = 0.005, last = 0.995;
-    double error[LEVELS];
-    for (int k = 0; k < LEVELS; k++) {
-        double alpha = k == LEVELS - 1 ? last : first + k * ((last - first) / (LEVELS - 1));
-        error[k] = fabs(coverage_share(m, alpha) - alpha);
-    }
-    return stats_median(LEVELS, error);
+    double error[DIGEST_LEVELS];
+    for (int k = 0; k < DIGEST_LEVELS; k++)
+        error[k] = fabs(coverage_share(m, k) - digest_level(k));
+    return stats_median(DIGEST_LEVELS, error);
 }
 
 typedef struct {
@@ -46,19 +39,20 @@ static interval_t coverage_interval(int64_t s, int64_t k)
     return cut;
 }
 
-static int coverage_holds(int64_t s, const double *sorted, double truth, int64_t k)
+/* Sorted draw k is at or below the truth where k < not_above, and at or above it where k >= below. */
+static int coverage_holds(int64_t s, const digest_value_t *v, int64_t k)
 {
     interval_t at = coverage_interval(s, k);
-    return truth >= sorted[at.low] && truth <= sorted[at.high];
+    return at.low < v->not_above && at.high >= v->below;
 }
 
 /* The narrowest interval that holds the truth (they are nested); S + 2 when none does. */
-static int64_t coverage_narrowest(int64_t s, const double *sorted, double truth)
+static int64_t coverage_narrowest(int64_t s, const digest_value_t *v)
 {
     int64_t low = -1, high = s + 2;
     while (high - low > 1) {
         int64_t middle = low + (high - low) / 2;
-        if (coverage_holds(s, sorted, truth, middle))
+        if (coverage_holds(s, v, middle))
             high = middle;
         else
             low = middle;
@@ -71,7 +65,7 @@ coverage_t coverage_create(const marginal_t *m)
     coverage_t c = {.points = m->s + 2};
     int64_t *hits = MEM_NEW(int64_t, c.points + 1);
     for (int64_t i = 0; i < m->n; i++)
-        hits[coverage_narrowest(m->s, m->sorted + i * m->s, m->truth[i])]++;
+        hits[coverage_narrowest(m->s, marginal_at(m, i))]++;
     c.width = MEM_NEW(double, c.points);
     c.share = MEM_NEW(double, c.points);
     c.low = MEM_NEW(double, c.points);

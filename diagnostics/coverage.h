@@ -6,15 +6,15 @@
 #ifndef DIAGNOSTICS_COVERAGE_H
 #define DIAGNOSTICS_COVERAGE_H
 
-#include "diagnostics/sample_stats.h"
+#include "diagnostics/digest.h"
 
 #include <stdint.h>
 
 /* median_k |cov_k - alpha_k| over alpha_k = 20 levels linear in [0.005, 0.995], cov_k the share of data sets whose truth
  * lies in [q_(1-alpha)/2, q_1-(1-alpha)/2] of the draws. */
 double calibration_error(const marginal_t *m);
-/* The share of data sets whose truth lies in the central interval of this level (0.5, 0.95), both ends included. */
-double coverage_share(const marginal_t *m, double level);
+/* The share of data sets whose truth lies in the central interval of digest_level(bit), both ends included. */
+double coverage_share(const marginal_t *m, int bit);
 
 /* Intervals between order statistics: width j / (S + 1), j = 0 .. S + 1, holds the sorted draws low .. high with
  * low = round(S/2 - j/2) (half to even), high = low + j - 1, both cut to 0 .. S - 1. */

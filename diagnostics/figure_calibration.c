@@ -56,8 +56,7 @@ static range_t calibration_range(const ecdf_band_t *band, const double *ecdf)
 static void calibration_panel(figure_t *f, const samples_t *samples, const metrics_t *metrics,
                               const ecdf_band_t *band, int k)
 {
-    marginal_t m =
-        marginal_create(samples->n, samples->s, samples->d, samples->draws, samples->truth, k);
+    marginal_t m = digest_marginal(samples->digest, k);
     int64_t *ranks = MEM_NEW(int64_t, m.n);
     double *ecdf = MEM_NEW(double, band->points);
     ranks_integer(&m, ranks);
@@ -73,20 +72,19 @@ static void calibration_panel(figure_t *f, const samples_t *samples, const metri
     calibration_curve(&a, band, ecdf, ecdf_inside(band, ecdf) ? INK_BLUE : INK_VERMILION);
     free(ranks);
     free(ecdf);
-    marginal_free(&m);
 }
 
 err_t figure_calibration(const char *path, const stamp_t *stamp, const samples_t *samples,
                          const metrics_t *metrics)
 {
+    const digest_t *g = samples->digest;
     const uint64_t seed = 20260101; // as in metrics.c: picture and numbers agree
-    ecdf_band_t band =
-        ecdf_rank_band_create(samples->n, samples->s, metrics->level, samples->d, seed);
+    ecdf_band_t band = ecdf_rank_band_create(g->n, g->s, metrics->level, g->d, seed);
     char note[160];
-    snprintf(note, sizeof note, "%ld data sets; grey: %g %% simultaneous band%s", (long)samples->n,
-             100 * metrics->level, samples->d > 1 ? " over all parameters" : "");
-    figure_t f = figure_create(samples->d, 1.3, "Calibration: ranks of the true values", note);
-    for (int k = 0; k < samples->d; k++)
+    snprintf(note, sizeof note, "%ld data sets; grey: %g %% simultaneous band%s", (long)g->n,
+             100 * metrics->level, g->d > 1 ? " over all parameters" : "");
+    figure_t f = figure_create(g->d, 1.3, "Calibration: ranks of the true values", note);
+    for (int k = 0; k < g->d; k++)
         calibration_panel(&f, samples, metrics, &band, k);
     figure_labels(&f, "fractional rank", "ECDF − uniform");
     ecdf_band_free(&band);

@@ -11,15 +11,14 @@
 static void contraction_panel(figure_t *f, const samples_t *samples, const metrics_t *metrics,
                               int k)
 {
-    marginal_t m =
-        marginal_create(samples->n, samples->s, samples->d, samples->draws, samples->truth, k);
+    marginal_t m = digest_marginal(samples->digest, k);
     int64_t shown = figure_shown(m.n);
     double *x = MEM_NEW(double, shown), *y = MEM_NEW(double, shown);
-    double prior = stats_variance(m.n, m.truth, 1);
+    double prior = recovery_prior_variance(&m);
     for (int64_t j = 0; j < shown; j++) {
         int64_t i = figure_pick(m.n, j);
         x[j] = recovery_contraction_of(&m, i, prior);
-        y[j] = (m.mean[i] - m.truth[i]) / m.sd[i];
+        y[j] = recovery_z_score_of(&m, i);
     }
     range_t z = range_of((long)shown, y);
     double reach = fmax(3.6, 1.08 * fmax(fabs(z.low), fabs(z.high)));
@@ -40,19 +39,18 @@ static void contraction_panel(figure_t *f, const samples_t *samples, const metri
     }
     free(x);
     free(y);
-    marginal_free(&m);
 }
 
 err_t figure_contraction(const char *path, const stamp_t *stamp, const samples_t *samples,
                          const metrics_t *metrics)
 {
     char note[160];
-    char *shown = figure_shown_words(samples->n);
+    char *shown = figure_shown_words(samples->digest->n);
     snprintf(note, sizeof note, "%s; numbers: medians; grey: z-scores within ±2", shown);
     free(shown);
-    figure_t f =
-        figure_create(samples->d, 1.15, "What the data tell, and how wrong the posterior is", note);
-    for (int k = 0; k < samples->d; k++)
+    figure_t f = figure_create(samples->digest->d, 1.15,
+                               "What the data tell, and how wrong the posterior is", note);
+    for (int k = 0; k < samples->digest->d; k++)
         contraction_panel(&f, samples, metrics, k);
     figure_labels(&f, "posterior contraction", "posterior z-score");
     return figure_finish(&f, path, stamp);

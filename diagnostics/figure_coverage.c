@@ -31,8 +31,7 @@ static void coverage_draw(const axes_t *a, const coverage_t *c)
 
 static void coverage_panel(figure_t *f, const samples_t *samples, const metrics_t *metrics, int k)
 {
-    marginal_t m =
-        marginal_create(samples->n, samples->s, samples->d, samples->draws, samples->truth, k);
+    marginal_t m = digest_marginal(samples->digest, k);
     coverage_t c = coverage_create(&m);
     char line[64];
     snprintf(line, sizeof line, "95 %% interval holds %.1f %%",
@@ -40,7 +39,6 @@ static void coverage_panel(figure_t *f, const samples_t *samples, const metrics_
     axes_t a = figure_axes(f, k, (range_t){0, 1}, (range_t){0, 1}, samples->names[k], line);
     coverage_draw(&a, &c);
     coverage_free(&c);
-    marginal_free(&m);
 }
 
 err_t figure_coverage(const char *path, const stamp_t *stamp, const samples_t *samples,
@@ -48,9 +46,9 @@ err_t figure_coverage(const char *path, const stamp_t *stamp, const samples_t *s
 {
     char note[160];
     snprintf(note, sizeof note, "%ld data sets; shaded: 95 %% uncertainty of the share",
-             (long)samples->n);
-    figure_t f = figure_create(samples->d, 1, "Coverage of central intervals", note);
-    for (int k = 0; k < samples->d; k++)
+             (long)samples->digest->n);
+    figure_t f = figure_create(samples->digest->d, 1, "Coverage of central intervals", note);
+    for (int k = 0; k < samples->digest->d; k++)
         coverage_panel(&f, samples, metrics, k);
     figure_labels(&f, "width of the interval", "share of true values inside");
     return figure_finish(&f, path, stamp);

@@ -4,6 +4,7 @@
 
 #include "cluster/mem.h"
 #include "diagnostics/plot.h"
+#include "diagnostics/sample_stats.h"
 
 #include <math.h>
 #include <stdio.h>

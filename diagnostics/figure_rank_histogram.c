@@ -28,8 +28,7 @@ static void histogram_draw(const axes_t *a, const rank_histogram_t *h, double ex
 
 static void histogram_panel(figure_t *f, const samples_t *samples, int k)
 {
-    marginal_t m =
-        marginal_create(samples->n, samples->s, samples->d, samples->draws, samples->truth, k);
+    marginal_t m = digest_marginal(samples->digest, k);
     double *ranks = MEM_NEW(double, m.n);
     ranks_fractional(&m, ranks);
     rank_histogram_t h = rank_histogram(m.n, ranks);
@@ -45,16 +44,16 @@ static void histogram_panel(figure_t *f, const samples_t *samples, int k)
         figure_axes(f, k, (range_t){0, 1}, (range_t){0, 1.12 * most}, samples->names[k], line);
     histogram_draw(&a, &h, (double)m.n / RANK_BINS);
     free(ranks);
-    marginal_free(&m);
 }
 
 err_t figure_rank_histogram(const char *path, const stamp_t *stamp, const samples_t *samples)
 {
     char note[160];
     snprintf(note, sizeof note, "%ld data sets; grey: central 99 %% of a uniform's counts",
-             (long)samples->n);
-    figure_t f = figure_create(samples->d, 1.3, "Ranks of the true values among the draws", note);
-    for (int k = 0; k < samples->d; k++)
+             (long)samples->digest->n);
+    figure_t f =
+        figure_create(samples->digest->d, 1.3, "Ranks of the true values among the draws", note);
+    for (int k = 0; k < samples->digest->d; k++)
         histogram_panel(&f, samples, k);
     figure_labels(&f, "fractional rank", "data sets");
     return figure_finish(&f, path, stamp);

@@ -9,18 +9,16 @@
 
 #include "cluster/err.h"
 #include "diagnostics/canvas.h"
+#include "diagnostics/digest.h"
 #include "diagnostics/metrics.h"
 
 #include <stdint.h>
 
 enum { FIGURE_POINTS = 500 };
 
-/* Posterior draws of simulated data sets with their truths; everything is borrowed. */
+/* What is known of the posteriors of simulated data sets; everything is borrowed. */
 typedef struct {
-    int64_t n, s;             // data sets, draws
-    int d;                    // parameters
-    const double *draws;      // (N, S, D)
-    const double *truth;      // (N, D)
+    const digest_t *digest;   // of N data sets, D parameters
     const char *const *names; // (D)
 } samples_t;
 

@@ -7,7 +7,6 @@
 #include "diagnostics/ranks.h"
 #include "diagnostics/markup.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,30 +40,7 @@ static void metrics_work_free(metrics_work_t *w)
     free(w->ecdf);
 }
 
-static err_t metrics_check(int64_t n, int64_t s, int d, const double *draws, const double *truth)
-{
-    if (n < 2 || s < 2 || d < 1)
-        return err_fail(
-            ERR_FAILED,
-            "diagnostics need 2 data sets, 2 draws and a parameter, got %ld, %ld and %d", (long)n,
-            (long)s, d);
-    for (int64_t i = 0; i < n * d; i++) {
-        if (!isfinite(truth[i]))
-            return err_fail(
-                ERR_FAILED,
-                "data set %ld: true value of parameter %ld is %g, a finite number expected",
-                (long)(i / d), (long)(i % d), truth[i]);
-    }
-    for (int64_t i = 0; i < n * s * d; i++) {
-        if (!isfinite(draws[i]))
-            return err_fail(ERR_FAILED,
-                            "data set %ld, draw %ld: parameter %ld is %g, a finite number expected",
-                            (long)(i / d / s), (long)(i / d % s), (long)(i % d), draws[i]);
-    }
-    return OK;
-}
-
-static parameter_metrics_t metrics_of(const marginal_t *m, metrics_work_t *w)
+static parameter_metrics_t metrics_of(const marginal_t *m, double correlation, metrics_work_t *w)
 {
     ranks_fractional(m, w->fractional);
     ranks_integer(m, w->integer);
@@ -73,31 +49,28 @@ static parameter_metrics_t metrics_of(const marginal_t *m, metrics_work_t *w)
                                  .ecdf_deviation = ranks_deviation(m->n, w->fractional),
                                  .ecdf_inside = ecdf_inside(&w->band, w->ecdf),
                                  .log_gamma = log_gamma(w->log_gamma, m->s, w->integer),
-                                 .coverage_50 = coverage_share(m, 0.5),
-                                 .coverage_95 = coverage_share(m, 0.95),
+                                 .coverage_50 = coverage_share(m, DIGEST_BIT_50),
+                                 .coverage_95 = coverage_share(m, DIGEST_BIT_95),
                                  .nrmse = recovery_nrmse(m, NRMSE_PRIOR),
-                                 .correlation = recovery_correlation(m),
+                                 .correlation = correlation,
                                  .contraction = recovery_contraction(m),
                                  .z_score = recovery_z_score(m),
                                  .bias = recovery_bias(m)};
 }
 
-err_t metrics_compute(int64_t n, int64_t s, int d, const double *draws, const double *truth,
-                      double level, metrics_t *out)
+metrics_t metrics_compute(const digest_t *g, double level)
 {
-    TRY(metrics_check(n, s, d, draws, truth));
-    metrics_work_t work = metrics_work_create(n, s, d, level);
-    *out = (metrics_t){.n = n, .s = s, .d = d, .level = level};
+    metrics_work_t work = metrics_work_create(g->n, g->s, g->d, level);
+    metrics_t out = {.n = g->n, .s = g->s, .d = g->d, .level = level};
     int64_t middle = work.band.points / 2;
-    out->band_half_width = 0.5 * (work.band.high[middle] - work.band.low[middle]);
-    out->parameter = MEM_NEW(parameter_metrics_t, d);
-    for (int k = 0; k < d; k++) {
-        marginal_t m = marginal_create(n, s, d, draws, truth, k);
-        out->parameter[k] = metrics_of(&m, &work);
-        marginal_free(&m);
+    out.band_half_width = 0.5 * (work.band.high[middle] - work.band.low[middle]);
+    out.parameter = MEM_NEW(parameter_metrics_t, g->d);
+    for (int k = 0; k < g->d; k++) {
+        marginal_t m = digest_marginal(g, k);
+        out.parameter[k] = metrics_of(&m, g->correlation[k], &work);
     }
     metrics_work_free(&work);
-    return OK;
+    return out;
 }
 
 void metrics_free(metrics_t *m)

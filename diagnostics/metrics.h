@@ -30,10 +30,8 @@ typedef struct {
     parameter_metrics_t *parameter; // (D), owned
 } metrics_t;
 
-/* Draws (N, S, D), truth (N, D); `level` in (0, 1), 0.95 or 0.99. Needs N >= 2, S >= 2 and finite numbers (ERR_FAILED with
- * place and value otherwise). Works through one parameter after the other with N * S doubles of memory. */
-err_t metrics_compute(int64_t n, int64_t s, int d, const double *draws, const double *truth,
-                      double level, metrics_t *out) ERR_MUST_CHECK;
+/* `level` in (0, 1), 0.95 or 0.99. */
+metrics_t metrics_compute(const digest_t *digest, double level);
 void metrics_free(metrics_t *m);
 
 /* Every number of a parameter under its name, in the order of metrics.csv and the JSON files. */

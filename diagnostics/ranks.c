@@ -3,34 +3,22 @@
 
 #include "cluster/mem.h"
 #include "diagnostics/binomial.h"
+#include "diagnostics/sample_stats.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int64_t rank_of(int64_t s, const double *sorted, double truth)
-{
-    int64_t low = 0, high = s;
-    while (low < high) {
-        int64_t middle = low + (high - low) / 2;
-        if (sorted[middle] < truth)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 void ranks_integer(const marginal_t *m, int64_t *out)
 {
     for (int64_t i = 0; i < m->n; i++)
-        out[i] = rank_of(m->s, m->sorted + i * m->s, m->truth[i]);
+        out[i] = marginal_at(m, i)->below;
 }
 
 void ranks_fractional(const marginal_t *m, double *out)
 {
     for (int64_t i = 0; i < m->n; i++)
-        out[i] = (double)rank_of(m->s, m->sorted + i * m->s, m->truth[i]) / (double)m->s;
+        out[i] = (double)marginal_at(m, i)->below / (double)m->s;
 }
 
 double ranks_deviation(int64_t n, const double *fractional)

@@ -6,7 +6,7 @@
 #ifndef DIAGNOSTICS_RANKS_H
 #define DIAGNOSTICS_RANKS_H
 
-#include "diagnostics/sample_stats.h"
+#include "diagnostics/digest.h"
 
 #include <stdint.h>
 

@@ -4,22 +4,16 @@
 #include "cluster/err.h"
 #include "cluster/mem.h"
 #include "cluster/rng.h"
+#include "diagnostics/sample_stats.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 static double recovery_median_error(const marginal_t *m)
 {
     double *error = MEM_NEW(double, m->n);
-    for (int64_t i = 0; i < m->n; i++) {
-        double sum = 0;
-        for (int64_t j = 0; j < m->s; j++) {
-            double e = m->sorted[i * m->s + j] - m->truth[i];
-            sum += e * e;
-        }
-        error[i] = sqrt(sum / (double)m->s);
-    }
+    for (int64_t i = 0; i < m->n; i++)
+        error[i] = marginal_at(m, i)->rmse;
     double median = stats_median(m->n, error);
     free(error);
     return median;
@@ -28,17 +22,19 @@ static double recovery_median_error(const marginal_t *m)
 static double recovery_prior_error(const marginal_t *m)
 {
     const uint64_t seed = 1;
-    double *error = MEM_NEW(double, m->n);
+    double *error = MEM_NEW(double, m->n), *truth = MEM_NEW(double, m->n);
+    marginal_truths(m, truth);
     for (int64_t i = 0; i < m->n; i++) {
         rng_t r = rng_at(seed, RNG_DIAGNOSE, (uint64_t)i);
         double sum = 0;
         for (int64_t j = 0; j < m->s; j++) {
-            double e = m->truth[rng_below(&r, (uint64_t)m->n)] - m->truth[i];
+            double e = truth[rng_below(&r, (uint64_t)m->n)] - truth[i];
             sum += e * e;
         }
         error[i] = sqrt(sum / (double)m->s);
     }
     double median = stats_median(m->n, error);
+    free(truth);
     free(error);
     return median;
 }
@@ -46,7 +42,7 @@ static double recovery_prior_error(const marginal_t *m)
 static double recovery_truth_spread(const marginal_t *m, nrmse_by_t by)
 {
     double *sorted = MEM_NEW(double, m->n), spread = NAN;
-    memcpy(sorted, m->truth, (size_t)m->n * sizeof *sorted);
+    marginal_truths(m, sorted);
     stats_sort(m->n, sorted);
     switch (by) {
     case NRMSE_RANGE:
@@ -82,42 +78,25 @@ double recovery_nrmse(const marginal_t *m, nrmse_by_t by)
     return normaliser == 0 ? NAN : recovery_median_error(m) / normaliser;
 }
 
-double recovery_correlation(const marginal_t *m)
-{
-    double *mean = MEM_NEW(double, m->s), *xx = MEM_NEW(double, m->s), *xy = MEM_NEW(double, m->s);
-    double truth_mean = stats_mean(m->n, m->truth), yy = 0;
-    for (int64_t i = 0; i < m->n; i++) {
-        for (int64_t j = 0; j < m->s; j++)
-            mean[j] += m->raw[(i * m->s + j) * m->raw_stride] / (double)m->n;
-    }
-    for (int64_t i = 0; i < m->n; i++) {
-        double y = m->truth[i] - truth_mean;
-        yy += y * y;
-        for (int64_t j = 0; j < m->s; j++) {
-            double x = m->raw[(i * m->s + j) * m->raw_stride] - mean[j];
-            xx[j] += x * x;
-            xy[j] += x * y;
-        }
-    }
-    for (int64_t j = 0; j < m->s; j++)
-        xy[j] = xx[j] * yy > 0 ? xy[j] / sqrt(xx[j] * yy) : NAN;
-    double median = stats_median(m->s, xy);
-    free(mean);
-    free(xx);
-    free(xy);
-    return median;
-}
-
 double recovery_contraction_of(const marginal_t *m, int64_t data_set, double prior_variance)
 {
-    double sd = m->sd[data_set];
+    double sd = marginal_at(m, data_set)->sd;
     double value = 1 - sd * sd / prior_variance;
     return isnan(value) ? NAN : fmin(fmax(value, 0), 1);
 }
 
+double recovery_prior_variance(const marginal_t *m)
+{
+    double *truth = MEM_NEW(double, m->n);
+    marginal_truths(m, truth);
+    double variance = stats_variance(m->n, truth, 1);
+    free(truth);
+    return variance;
+}
+
 double recovery_contraction(const marginal_t *m)
 {
-    double prior = stats_variance(m->n, m->truth, 1), *value = MEM_NEW(double, m->n);
+    double prior = recovery_prior_variance(m), *value = MEM_NEW(double, m->n);
     for (int64_t i = 0; i < m->n; i++)
         value[i] = recovery_contraction_of(m, i, prior);
     double median = stats_median(m->n, value);
@@ -125,11 +104,17 @@ double recovery_contraction(const marginal_t *m)
     return median;
 }
 
+double recovery_z_score_of(const marginal_t *m, int64_t data_set)
+{
+    const digest_value_t *v = marginal_at(m, data_set);
+    return (v->mean - v->truth) / v->sd;
+}
+
 double recovery_z_score(const marginal_t *m)
 {
     double *value = MEM_NEW(double, m->n);
     for (int64_t i = 0; i < m->n; i++)
-        value[i] = (m->mean[i] - m->truth[i]) / m->sd[i];
+        value[i] = recovery_z_score_of(m, i);
     double median = stats_median(m->n, value);
     free(value);
     return median;
@@ -160,11 +145,12 @@ static void bias_group(const bias_pair_t *pair, int64_t begin, int64_t end, doub
 
 bias_t recovery_bias(const marginal_t *m)
 {
-    double prior_sd = sqrt(stats_variance(m->n, m->truth, 1)), farthest = -1;
+    double prior_sd = sqrt(recovery_prior_variance(m)), farthest = -1;
     bias_pair_t *pair = MEM_NEW(bias_pair_t, m->n);
     bias_t b = {.worst = NAN, .worst_error = NAN, .from = NAN, .to = NAN};
     for (int64_t i = 0; i < m->n; i++) {
-        pair[i] = (bias_pair_t){m->mean[i], (m->mean[i] - m->truth[i]) / prior_sd};
+        const digest_value_t *v = marginal_at(m, i);
+        pair[i] = (bias_pair_t){v->mean, (v->mean - v->truth) / prior_sd};
         b.overall += pair[i].error / (double)m->n;
     }
     qsort(pair, (size_t)m->n, sizeof *pair, bias_compare);

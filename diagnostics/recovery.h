@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How well the truth is found again: error, correlation, contraction, z-score, bias. Schad, Betancourt and Vasishth
+ * How well the truth is found again: error, contraction, z-score, bias. Schad, Betancourt and Vasishth
  * 2021 (doi:10.1037/met0000275) for contraction and z-score. Values that need a spread are NaN where there is none.
  */
 #ifndef DIAGNOSTICS_RECOVERY_H
 #define DIAGNOSTICS_RECOVERY_H
 
-#include "diagnostics/sample_stats.h"
+#include "diagnostics/digest.h"
 
 #include <stdint.h>
 
@@ -24,14 +24,14 @@ typedef enum {
 
 /* median_n sqrt(mean_s (draw - truth)^2) / normaliser. */
 double recovery_nrmse(const marginal_t *m, nrmse_by_t by);
-/* median over draws of the Pearson correlation, over data sets, of that draw with the truth. */
-double recovery_correlation(const marginal_t *m);
 /* median_n of 1 - Var(draws) / Var(truths), each cut to [0, 1]. */
 double recovery_contraction(const marginal_t *m);
-/* The same of one data set; prior_variance: stats_variance(N, truth, 1). */
+/* The same of one data set; prior_variance: that of all truths, ddof 1. */
 double recovery_contraction_of(const marginal_t *m, int64_t data_set, double prior_variance);
-/* median_n (posterior mean - truth) / posterior sd. */
+double recovery_prior_variance(const marginal_t *m);
+/* median_n (posterior mean - truth) / posterior sd; and that of one data set. */
 double recovery_z_score(const marginal_t *m);
+double recovery_z_score_of(const marginal_t *m, int64_t data_set);
 
 /* Where on its range a parameter is estimated with a bias. Data sets are put in BIAS_BINS groups of equal size by their
  * posterior mean; grouped so (and not by the truth) a right posterior has no bias in any group. */

@@ -61,34 +61,3 @@ double stats_median(int64_t n, const double *x)
     free(copy);
     return median;
 }
-
-marginal_t marginal_create(int64_t n, int64_t s, int d, const double *draws, const double *truth,
-                           int column)
-{
-    CHECK(n > 0 && s > 0 && column >= 0 && column < d, "column %d of (%ld, %ld, %d)", column,
-          (long)n, (long)s, d);
-    marginal_t m = {.n = n, .s = s, .raw = draws + column, .raw_stride = d};
-    m.sorted = mem_alloc((size_t)(n * s), sizeof(double));
-    m.truth = MEM_NEW(double, n);
-    m.mean = MEM_NEW(double, n);
-    m.sd = MEM_NEW(double, n);
-    for (int64_t i = 0; i < n; i++) {
-        double *row = m.sorted + i * s;
-        for (int64_t j = 0; j < s; j++)
-            row[j] = m.raw[(i * s + j) * d];
-        m.truth[i] = truth[i * d + column];
-        m.mean[i] = stats_mean(s, row);
-        m.sd[i] = sqrt(stats_variance(s, row, 1));
-        stats_sort(s, row);
-    }
-    return m;
-}
-
-void marginal_free(marginal_t *m)
-{
-    free(m->sorted);
-    free(m->truth);
-    free(m->mean);
-    free(m->sd);
-    *m = (marginal_t){0};
-}

@@ -22,7 +22,7 @@ static const stamp_t STAMP = {"études", "9f3c21ab", "A title"};
 static const char PATH[] = "figure_test.png", SVG[] = "figure_test.svg";
 
 typedef struct {
-    samples_t samples;
+    digest_t digest;
     metrics_t metrics;
     double *draws, *truth;
     const char **names;
@@ -41,13 +41,19 @@ static data_t data_create(int64_t n, int64_t s, int d)
     for (int k = 0; k < d; k++)
         x.names[k] =
             k % 2 ? "a name that is far too long to stand over a panel of this figure" : "\xff β";
-    x.samples = (samples_t){n, s, d, x.draws, x.truth, x.names};
-    assert_int_equal(metrics_compute(n, s, d, x.draws, x.truth, 0.95, &x.metrics), OK);
+    assert_int_equal(digest_of_draws(n, s, d, x.draws, x.truth, &x.digest), OK);
+    x.metrics = metrics_compute(&x.digest, 0.95);
     return x;
+}
+
+static samples_t samples_of(const data_t *x)
+{
+    return (samples_t){&x->digest, x->names};
 }
 
 static void data_free(data_t *x)
 {
+    digest_free(&x->digest);
     metrics_free(&x->metrics);
     free(x->draws);
     free(x->truth);
@@ -105,15 +111,16 @@ static void every_figure_stands_for_any_number_of_parameters(void **state)
     static const int dims[] = {1, 2, 5, 30};
     for (size_t i = 0; i < sizeof dims / sizeof *dims; i++) {
         data_t x = data_create(20, 9, dims[i]);
-        assert_int_equal(figure_recovery(PATH, &STAMP, &x.samples, &x.metrics), OK);
+        samples_t samples = samples_of(&x);
+        assert_int_equal(figure_recovery(PATH, &STAMP, &samples, &x.metrics), OK);
         check_picture();
-        assert_int_equal(figure_calibration(PATH, &STAMP, &x.samples, &x.metrics), OK);
+        assert_int_equal(figure_calibration(PATH, &STAMP, &samples, &x.metrics), OK);
         check_picture();
-        assert_int_equal(figure_coverage(PATH, &STAMP, &x.samples, &x.metrics), OK);
+        assert_int_equal(figure_coverage(PATH, &STAMP, &samples, &x.metrics), OK);
         check_picture();
-        assert_int_equal(figure_rank_histogram(PATH, &STAMP, &x.samples), OK);
+        assert_int_equal(figure_rank_histogram(PATH, &STAMP, &samples), OK);
         check_picture();
-        assert_int_equal(figure_contraction(PATH, &STAMP, &x.samples, &x.metrics), OK);
+        assert_int_equal(figure_contraction(PATH, &STAMP, &samples, &x.metrics), OK);
         check_picture();
         data_free(&x);
     }
@@ -158,14 +165,16 @@ static void constant_parameters_are_drawn(void **state)
     for (int i = 0; i < 6; i++)
         truth[i] = 7;
     const char *const names[1] = {"constant"};
-    samples_t samples = {6, 4, 1, draws, truth, names};
-    metrics_t metrics;
-    assert_int_equal(metrics_compute(6, 4, 1, draws, truth, 0.95, &metrics), OK);
+    digest_t digest;
+    assert_int_equal(digest_of_draws(6, 4, 1, draws, truth, &digest), OK);
+    samples_t samples = {&digest, names};
+    metrics_t metrics = metrics_compute(&digest, 0.95);
     assert_int_equal(figure_recovery(PATH, &STAMP, &samples, &metrics), OK);
     check_picture();
     assert_int_equal(figure_contraction(PATH, &STAMP, &samples, &metrics), OK);
     check_picture();
     metrics_free(&metrics);
+    digest_free(&digest);
 }
 
 static const void *find(const text_t *in, size_t n, const void *bytes)
