@@ -18,6 +18,7 @@ struct shuffle {
     uint64_t *bits;      // one a row: usable
     int64_t *in_block;   // (blocks) usable rows of each
     int64_t *validation; // (validation_rows) ascending
+    int64_t *held_out;   // (held_out_rows) ascending
 };
 
 shuffle_config_t shuffle_config_default(void)
@@ -39,7 +40,7 @@ static void set_usable(shuffle_t *s, int64_t row, bool usable)
     s->in_block[row / s->config.block_rows] += usable ? 1 : -1;
 }
 
-/* ---- validation rows: a heap of the V smallest keys, largest on top ---- */
+/* ---- rows held back: a heap of the V + H smallest keys, largest on top ---- */
 typedef struct {
     uint64_t key;
     int64_t row;
@@ -70,12 +71,16 @@ static int compare_rows(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void choose_validation(shuffle_t *s)
+static int compare_keys(const void *a, const void *b)
 {
-    int64_t want = s->config.validation_rows, n = 0;
-    if (want == 0)
-        return;
-    keyed_t *heap = MEM_NEW(keyed_t, want);
+    keyed_t x = *(const keyed_t *)a, y = *(const keyed_t *)b;
+    return key_less(y, x) - key_less(x, y);
+}
+
+/* The rows with the `want` smallest keys, in any order. */
+static void smallest_keys(const shuffle_t *s, int64_t want, keyed_t *heap)
+{
+    int64_t n = 0;
     for (int64_t row = 0; row < s->config.rows; row++) {
         if (!shuffle_is_usable(s, row))
             continue;
@@ -90,19 +95,36 @@ static void choose_validation(shuffle_t *s)
             sift_down(heap, want, 0);
         }
     }
-    for (int64_t i = 0; i < want; i++) {
-        s->validation[i] = heap[i].row;
-        set_usable(s, heap[i].row, false);
+}
+
+static int64_t *hold_back(shuffle_t *s, int64_t n, const keyed_t *keyed)
+{
+    int64_t *rows = MEM_NEW(int64_t, n + 1);
+    for (int64_t i = 0; i < n; i++) {
+        rows[i] = keyed[i].row;
+        set_usable(s, rows[i], false);
     }
-    qsort(s->validation, (size_t)want, sizeof *s->validation, compare_rows);
-    free(heap);
+    qsort(rows, (size_t)n, sizeof *rows, compare_rows);
+    return rows;
+}
+
+static void choose_held_back(shuffle_t *s)
+{
+    int64_t validation = s->config.validation_rows, held_out = s->config.held_out_rows;
+    keyed_t *keyed = MEM_NEW(keyed_t, validation + held_out + 1);
+    if (validation + held_out > 0)
+        smallest_keys(s, validation + held_out, keyed);
+    qsort(keyed, (size_t)(validation + held_out), sizeof *keyed, compare_keys);
+    s->validation = hold_back(s, validation, keyed);
+    s->held_out = hold_back(s, held_out, keyed + validation);
+    free(keyed);
 }
 
 static err_t check(const shuffle_config_t *c)
 {
-    if (c->rows < 0 || c->validation_rows < 0)
-        return err_fail(ERR_USAGE, "shuffle: %ld rows with %ld for validation", (long)c->rows,
-                        (long)c->validation_rows);
+    if (c->rows < 0 || c->validation_rows < 0 || c->held_out_rows < 0)
+        return err_fail(ERR_USAGE, "shuffle: %ld rows with %ld for validation and %ld held out",
+                        (long)c->rows, (long)c->validation_rows, (long)c->held_out_rows);
     if (c->block_rows < 1 || c->slice_rows < 1 || c->window_rows < 1)
         return err_fail(
             ERR_USAGE,
@@ -126,19 +148,19 @@ err_t shuffle_create(const shuffle_config_t *config, shuffle_t **out)
     for (int64_t row = 0; row < config->rows; row++)
         if (!config->status || config->status[row] == ROW_DONE)
             set_usable(s, row, true);
-    int64_t need = config->slices * config->slice_rows;
-    if (s->usable - config->validation_rows < need) {
+    int64_t need = config->slices * config->slice_rows,
+            held_back = config->validation_rows + config->held_out_rows;
+    if (s->usable - held_back < need) {
         err_t err = err_fail(ERR_USAGE,
                              "the bank has %ld finished rows, and %ld are held back for "
-                             "validation: one step of training "
+                             "validation and diagnosis: one step of training "
                              "takes %ld (%d slices of %ld)",
-                             (long)s->usable, (long)config->validation_rows, (long)need,
-                             config->slices, (long)config->slice_rows);
+                             (long)s->usable, (long)held_back, (long)need, config->slices,
+                             (long)config->slice_rows);
         shuffle_destroy(&s);
         return err;
     }
-    s->validation = MEM_NEW(int64_t, config->validation_rows + 1);
-    choose_validation(s);
+    choose_held_back(s);
     *out = s;
     return OK;
 }
@@ -150,6 +172,7 @@ void shuffle_destroy(shuffle_t **shuffle)
     free((*shuffle)->bits);
     free((*shuffle)->in_block);
     free((*shuffle)->validation);
+    free((*shuffle)->held_out);
     free(*shuffle);
     *shuffle = NULL;
 }
@@ -173,6 +196,12 @@ const int64_t *shuffle_validation(const shuffle_t *s, int64_t *n)
 {
     *n = s->config.validation_rows;
     return s->validation;
+}
+
+const int64_t *shuffle_held_out(const shuffle_t *s, int64_t *n)
+{
+    *n = s->config.held_out_rows;
+    return s->held_out;
 }
 
 /* ---- the order of one slice ---- */

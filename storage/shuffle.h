@@ -3,9 +3,9 @@
  * Which rows of a bank are trained on, and in which order. Pure functions of (seed, epoch, slice): no data is read, and
  * the number of ranks plays no part.
  *
- * A row is usable when its status is ROW_DONE and it is not held back for validation. The validation rows are those with
- * the V smallest keys, a key being a random number of (seed, row) alone: when a bank grows, only rows that were never
- * trained on can become validation rows.
+ * A row is usable when its status is ROW_DONE and it is not held back. The validation rows are those with the V smallest
+ * keys, a key being a random number of (seed, row) alone; the held-out rows (for diagnosis, where nothing can be simulated)
+ * are those with the next H. When a bank grows, only rows that were never trained on can become validation rows.
  *
  * Of an epoch: the blocks of the bank (256 rows) are put in a random order; their usable rows, one after another, make
  * one long sequence of N rows, of which slice s gets the stretch [N s / S, N (s + 1) / S): whole blocks but for its two
@@ -35,6 +35,7 @@ typedef struct {
     const uint8_t
         *status; // (rows) row_status_t; borrowed during shuffle_create; NULL: all are done
     int64_t validation_rows; // 0 or more
+    int64_t held_out_rows;   // 0 or more
     int64_t block_rows;
     int64_t window_rows; // over all slices
     int slices;
@@ -58,6 +59,8 @@ int64_t shuffle_steps(const shuffle_t *shuffle);  // of each epoch
 bool shuffle_is_usable(const shuffle_t *shuffle, int64_t row);
 /* Validation rows, ascending. Valid until shuffle_destroy. */
 const int64_t *shuffle_validation(const shuffle_t *shuffle, int64_t *n);
+/* Rows that are neither trained on nor for validation, ascending. Valid until shuffle_destroy. */
+const int64_t *shuffle_held_out(const shuffle_t *shuffle, int64_t *n);
 
 /* The order of one slice in one epoch, as events on the places of its window. Take and pick alternate so:
  *

@@ -104,6 +104,33 @@ static void growing_the_bank_validates_on_no_row_that_was_trained_on(void **stat
     shuffle_destroy(&after);
 }
 
+static void held_out_rows_are_neither_trained_on_nor_for_validation(void **state)
+{
+    (void)state;
+    shuffle_config_t config = shuffle_config_default();
+    config.rows = 900;
+    config.validation_rows = 60;
+    shuffle_t *without, *with;
+    assert_int_equal(shuffle_create(&config, &without), OK);
+    config.held_out_rows = 100;
+    assert_int_equal(shuffle_create(&config, &with), OK);
+    int64_t v, h, before;
+    const int64_t *validation = shuffle_validation(with, &v),
+                  *held_out = shuffle_held_out(with, &h),
+                  *same = shuffle_validation(without, &before);
+    assert_int_equal(h, 100);
+    assert_int_equal(shuffle_usable(with), 900 - 60 - 100);
+    assert_memory_equal(validation, same, 60 * sizeof *same); // holding out moves none of them
+    for (int64_t i = 0; i < h; i++) {
+        assert_true(i == 0 || held_out[i] > held_out[i - 1]);
+        assert_false(shuffle_is_usable(with, held_out[i]));
+        for (int64_t k = 0; k < v; k++)
+            assert_true(validation[k] != held_out[i]);
+    }
+    shuffle_destroy(&without);
+    shuffle_destroy(&with);
+}
+
 static void the_order_is_a_function_of_seed_epoch_and_slice(void **state)
 {
     (void)state;
@@ -248,6 +275,7 @@ int main(void)
         cmocka_unit_test(each_usable_row_comes_at_most_once_an_epoch),
         cmocka_unit_test(validation_rows_are_finished_ascending_and_follow_the_seed),
         cmocka_unit_test(growing_the_bank_validates_on_no_row_that_was_trained_on),
+        cmocka_unit_test(held_out_rows_are_neither_trained_on_nor_for_validation),
         cmocka_unit_test(the_order_is_a_function_of_seed_epoch_and_slice),
         cmocka_unit_test(a_start_in_the_middle_goes_on_as_the_run_that_never_stopped),
         cmocka_unit_test(places_hold_the_rows_that_were_brought_into_them),
