@@ -19,16 +19,18 @@
 
 /* What a stream is for. Two uses never share one: rows of a bank, held-out data sets, training, inference ... */
 typedef enum {
-    RNG_BANK = 0,     // index: row of the bank
-    RNG_HELD_OUT = 1, // index: data set of `diagnose`
-    RNG_INITIAL = 2,  // index: parameter tensor
-    RNG_SHUFFLE = 3,  // index: epoch (and slice)
-    RNG_TRAIN = 4,    // index: step and slice (dropout, augmentation)
-    RNG_INFER = 5,    // index: data set
-    RNG_DIAGNOSE = 6, // index: free
-    RNG_CHECK = 7,    // index: free; tests
-    RNG_VALIDATE = 8, // index: block of validation rows (noise and times of their loss)
-    RNG_ADAPTER = 9,  // index: length of a set, or which observable; subsets and noise
+    RNG_BANK = 0,        // index: row of the bank
+    RNG_HELD_OUT = 1,    // index: data set of `diagnose`
+    RNG_INITIAL = 2,     // index: parameter tensor
+    RNG_SHUFFLE = 3,     // index: epoch (and slice)
+    RNG_TRAIN = 4,       // index: step and slice (dropout, augmentation)
+    RNG_INFER = 5,       // index: data set
+    RNG_DIAGNOSE = 6,    // index: free
+    RNG_CHECK = 7,       // index: free; tests
+    RNG_VALIDATE = 8,    // index: block of validation rows (noise and times of their loss)
+    RNG_ADAPTER = 9,     // index: length of a set, or which observable; subsets and noise
+    RNG_MISFIT = 20,     // index: which test of observed against simulated data sets
+    RNG_CLASSIFIER = 21, // index: fold (its order of rows), data set (the draws it sees)
 } rng_stream_t;
 
 enum { RNG_WORDS = 4 }; // of one Philox block

@@ -114,3 +114,24 @@ int64_t binomial_quantile(int64_t n, double p, double q)
     }
     return high;
 }
+
+static double log_beta(double a, double b)
+{
+    int sign;
+    return lgamma_r(a, &sign) + lgamma_r(b, &sign) - lgamma_r(a + b, &sign);
+}
+
+double beta_binomial_tail(int64_t n, double a, double b, int64_t k)
+{
+    CHECK(a > 0 && b > 0, "beta distribution with a %g, b %g", a, b);
+    double log_pmf = log_beta(a, (double)n + b) - log_beta(a, b), tail = 0;
+    if (k <= 0)
+        return 1;
+    for (int64_t j = 0; j <= n; j++) {
+        double i = (double)j, left = (double)(n - j);
+        if (j >= k)
+            tail += exp(log_pmf);
+        log_pmf += log(left * (a + i) / ((i + 1) * (left - 1 + b)));
+    }
+    return fmin(tail, 1);
+}

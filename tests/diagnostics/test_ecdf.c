@@ -29,6 +29,21 @@ static void binomial_is_scipys(void **state)
     free(g.x);
 }
 
+static void beta_binomial_is_scipys(void **state)
+{
+    golden_t g = golden_read(*state, "beta_binomial");
+    for (int64_t i = 0; i < g.n; i += 5) {
+        double tail =
+            beta_binomial_tail((int64_t)g.x[i], g.x[i + 1], g.x[i + 2], (int64_t)g.x[i + 3]);
+        assert_true(fabs(tail - g.x[i + 4]) <= 1e-9 * g.x[i + 4]);
+    }
+    golden_t large = golden_read(*state, "beta_binomial_large");
+    assert_true(fabs(beta_binomial_tail(100000, 51, 950, 5600) - large.x[0]) < 1e-8);
+    free(large.x);
+    assert_true(beta_binomial_tail(10, 2, 3, 11) == 0 && beta_binomial_tail(10, 2, 3, -1) == 1);
+    free(g.x);
+}
+
 static void binomial_edges_are_exact(void **state)
 {
     (void)state;
@@ -221,6 +236,7 @@ int main(int argc, char **argv)
     void *path = argc > 1 ? argv[1] : "diagnostics.txt";
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(binomial_is_scipys, path),
+        cmocka_unit_test_prestate(beta_binomial_is_scipys, path),
         cmocka_unit_test(binomial_edges_are_exact),
         cmocka_unit_test_prestate(binomial_quantile_is_scipys, path),
         cmocka_unit_test_prestate(beta_quantile_is_scipys, path),

@@ -5,6 +5,9 @@
 One line an array: name, count, values. Formulas are those of the headers in diagnostics/.
     python3 make_diagnostics.py > diagnostics.txt     (NumPy 2.4.6, SciPy 1.17.1)
 """
+from fractions import Fraction
+from math import comb, factorial
+
 import numpy as np
 from scipy import stats, special
 
@@ -144,3 +147,60 @@ for i in range(len(x)):
     e = x[i] - rest.mean(0)
     left.append(np.sqrt(e @ np.linalg.solve(np.cov(rest.T), e)))
 put("distance_left_out", np.sort(left))
+
+# observed and simulated summaries: two samples compared, and what summaries know of parameters
+misfit = np.random.default_rng(38)
+scales = [1e-6, 1.5848931924611134e-5, 2.5118864315095795e-4, 3.9810717055349734e-3, 0.06309573444801933, 1,
+          15.848931924611133, 251.18864315095797, 3981.0717055349733, 63095.73444801933, 1e6]
+
+
+def kernel(x, y, gaussian):
+    square = np.sum((x[:, None] - y[None]) ** 2, -1)
+    if gaussian:
+        return sum(np.exp(-np.sqrt(square) / (2 * s)) for s in scales)
+    return sum(s / (square + s) for s in scales)
+
+
+def mmd(x, y, gaussian=False):
+    return kernel(x, x, gaussian).mean() + kernel(y, y, gaussian).mean() - 2 * kernel(x, y, gaussian).mean()
+
+
+few, many = misfit.normal(size=(12, 3)) * 1.3 + 0.4, misfit.normal(size=(300, 3))
+put("mmd_few", few)
+put("mmd_many", many)
+put("mmd", [mmd(few, many), mmd(few, many, True), mmd(many, many[:7]), mmd(few[:1], many[:1])])
+null = [mmd(many[misfit.integers(len(many), size=len(few))], many) for _ in range(3000)]
+put("mmd_threshold", [np.quantile(null, 0.95), np.quantile(null, 0.97) - np.quantile(null, 0.93)])
+
+known = misfit.normal(size=(200, 2)) @ np.array([[1, 0.4], [0, 0.7]])
+learned = known @ misfit.normal(size=(2, 5)) + misfit.normal(size=(200, 5)) * np.array([0.2, 1, 3, 0.5, 1])
+learned = learned.astype(np.float32).astype(float)
+
+
+def root(c):
+    value, vector = np.linalg.eigh(c + 1e-8 * np.eye(len(c)))
+    return vector @ np.diag(value ** -0.5) @ vector.T
+
+
+def canonical(s, t):
+    c = np.cov(np.hstack([s, t]).T)
+    d = s.shape[1]
+    return np.linalg.svd(root(c[:d, :d]) @ c[:d, d:] @ root(c[d:, d:]), compute_uv=False)
+
+
+put("canonical_summaries", learned)
+put("canonical_parameters", known)
+put("canonical", canonical(learned, known))
+put("canonical_turned", canonical(known.astype(np.float32).astype(float), learned))
+
+
+def beta_binomial(n, a, b, k):
+    """P(X >= k), in whole numbers; SciPy's own is 1 - cdf, which is 0 for small ones."""
+    def beta(x, y):
+        return Fraction(factorial(x - 1) * factorial(y - 1), factorial(x + y - 1))
+    return float(sum(comb(n, j) * beta(a + j, n - j + b) for j in range(k, n + 1)) / beta(a, b))
+
+
+tails = [(14, 51, 950, 3), (100, 51, 950, 12), (50, 1, 1000, 4), (50, 5, 20, 1), (60, 16, 286, 60)]
+put("beta_binomial", [[*t, beta_binomial(*t)] for t in tails])
+put("beta_binomial_large", stats.betabinom.pmf(np.arange(5600, 100001), 100000, 51, 950).sum())
