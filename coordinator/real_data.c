@@ -5,6 +5,7 @@
 #include "workers/table_csv.h"
 #include "workers/table_hdf5.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,22 +19,6 @@ static schema_t read_schema(const schema_t *schema, const adapter_t *adapter, in
         if (adapter_uses_observable(adapter, o))
             which[n++] = o;
     return schema_with_observables(schema, n, which);
-}
-
-static err_t check_design(const study_t *study, const schema_t *schema, const adapter_t *adapter)
-{
-    for (int d = 0; d < schema->n_design; d++) {
-        bool known = !adapter_uses_design(adapter, d);
-        for (int o = 0; o < schema->n_observables; o++)
-            known |= schema->observables[o].length_design == d;
-        if (!known)
-            return err_fail(ERR_USAGE,
-                            "%s: model %s: design variable %s is not the length of an observable, "
-                            "so it can not "
-                            "be read off the data",
-                            study->path, schema->name, schema->design[d].name);
-    }
-    return OK;
 }
 
 static const study_columns_t *columns_for(const study_t *study, const char *observable)
@@ -66,8 +51,98 @@ static err_t check_columns(const study_t *study, const schema_t *model, const sc
     return OK;
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static bool is_hdf5(const char *path)
+{
+    return ends_with(path, ".h5") || ends_with(path, ".hdf5");
+}
+
+/* ---- design variables ---- */
+
+/* Those that are read: which, and their columns in a CSV. */
+typedef struct {
+    int n;
+    int *which;           // (n) ascending
+    const char **columns; // (n)
+} read_design_t;
+
+static const char *design_column(const study_t *study, const char *variable)
+{
+    for (int i = 0; i < study->infer.n_design; i++)
+        if (strcmp(study->infer.design[i].variable, variable) == 0)
+            return study->infer.design[i].column;
+    return NULL;
+}
+
+static bool is_length(const schema_t *schema, int d)
+{
+    for (int o = 0; o < schema->n_observables; o++)
+        if (schema->observables[o].length_design == d)
+            return true;
+    return false;
+}
+
+static err_t check_design(const study_t *study, const schema_t *model, const schema_t *schema)
+{
+    for (int i = 0; i < study->infer.n_design; i++) {
+        const char *name = study->infer.design[i].variable;
+        int d = schema_find_design(model, name);
+        if (d < 0)
+            return err_fail(ERR_USAGE, "%s: infer.design: model %s has no design variable \"%s\"",
+                            study->path, model->name, name);
+        if (is_length(schema, d))
+            return err_fail(
+                ERR_USAGE,
+                "%s: infer.design: %s is the number of elements of an observable, which "
+                "is counted: leave it out",
+                study->path, name);
+    }
+    return OK;
+}
+
+/* `schema` has the observables that are read. */
+static err_t find_design(const char *path, const study_t *study, const schema_t *schema,
+                         const adapter_t *adapter, read_design_t *out)
+{
+    for (int d = 0; d < schema->n_design; d++) {
+        const char *name = schema->design[d].name, *column = design_column(study, name);
+        bool there = is_hdf5(path) ? table_hdf5_has_design(path, name) : column != NULL;
+        if (is_length(schema, d) || (!there && !adapter_uses_design(adapter, d)))
+            continue;
+        if (!there && !is_hdf5(path))
+            return err_fail(
+                ERR_USAGE,
+                "%s: design variable %s of model %s is not the number of elements of an "
+                "observable, so it has to be read: name its column in the study, "
+                "infer: {design: {%s: COLUMN}}",
+                study->path, name, schema->name, name);
+        out->which[out->n] = d;
+        out->columns[out->n++] = column;
+    }
+    return OK;
+}
+
+static read_design_t read_design_create(const schema_t *schema)
+{
+    return (read_design_t){.which = MEM_NEW(int, schema->n_design + 1),
+                           .columns = MEM_NEW(const char *, schema->n_design + 1)};
+}
+
+static void read_design_free(read_design_t *d)
+{
+    free(d->which);
+    free(d->columns);
+}
+
+/* ---- the file ---- */
+
 static err_t read_csv(const char *path, const study_t *study, const schema_t *model,
-                      const schema_t *schema, table_t *out)
+                      const schema_t *schema, const read_design_t *design, table_t *out)
 {
     TRY(check_columns(study, model, schema));
     table_columns_t *columns = MEM_NEW(table_columns_t, schema->n_observables);
@@ -76,17 +151,14 @@ static err_t read_csv(const char *path, const study_t *study, const schema_t *mo
         columns[o] = (table_columns_t){c->n_columns, (const char *const *)c->columns, c->sign,
                                        schema->observables[o].missing};
     }
-    table_csv_t config = {study->infer.id, schema->n_observables, columns};
+    table_csv_t config = {study->infer.id, schema->n_observables, columns, design->n,
+                          design->columns};
     err_t err = table_read_csv(path, &config, out);
     free(columns);
     return err;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
+/* ---- data sets ---- */
 
 static void note(real_data_t *data, int64_t i, char *problem)
 {
@@ -126,23 +198,50 @@ static void take_observable(real_data_t *data, const schema_t *s, int64_t i, int
     data->rows.length[i * s->n_observables + o] = (int32_t)n;
 }
 
-/* Copies what fits; a length outside the trained range is told by infer_refusal from the design. What the adapter drops is 0,
- * a design variable its lowest value. */
-static void take_set(real_data_t *data, const schema_t *s, const adapter_t *adapter, int64_t i)
+static void take_design(real_data_t *data, const schema_t *s, const read_design_t *read, int64_t i)
+{
+    double *design = data->rows.design + i * s->n_design;
+    for (int k = 0; k < read->n; k++) {
+        const schema_design_t *d = &s->design[read->which[k]];
+        double value = design[read->which[k]] = data->table.sets[i].design[k];
+        if (d->integer && value != floor(value))
+            note(data, i, mem_format("%s is %g, expected a whole number", d->name, value));
+    }
+}
+
+/* Copies what fits; what lies outside the trained range is told by infer_refusal from the design. What the adapter drops is 0,
+ * a design variable that is not known its lowest value. */
+static void take_set(real_data_t *data, const schema_t *s, const adapter_t *adapter,
+                     const read_design_t *read, int64_t i)
 {
     double *design = data->rows.design + i * s->n_design;
     for (int d = 0; d < s->n_design; d++)
-        design[d] = -1;
+        design[d] = is_length(s, d) ? -1 : s->design[d].lower;
+    take_design(data, s, read, i);
     for (int o = 0, at = 0; o < s->n_observables; o++)
         if (adapter_uses_observable(adapter, o))
             take_observable(data, s, i, o, at++);
     for (int d = 0; d < s->n_design; d++)
-        if (design[d] == -1 && !adapter_uses_design(adapter, d))
+        if (!data->design_known[d])
             design[d] = s->design[d].lower;
 }
 
-static void take_all(real_data_t *data, const schema_t *schema, const adapter_t *adapter)
+/* A number of elements is known where an observable that has it is read. */
+static void tell_known(real_data_t *data, const schema_t *s, const adapter_t *adapter,
+                       const read_design_t *read)
 {
+    data->design_known = MEM_NEW(bool, s->n_design + 1);
+    for (int o = 0; o < s->n_observables; o++)
+        if (s->observables[o].length_design >= 0 && adapter_uses_observable(adapter, o))
+            data->design_known[s->observables[o].length_design] = true;
+    for (int k = 0; k < read->n; k++)
+        data->design_known[read->which[k]] = true;
+}
+
+static void take_all(real_data_t *data, const schema_t *schema, const adapter_t *adapter,
+                     const read_design_t *read)
+{
+    tell_known(data, schema, adapter, read);
     data->n = data->table.n;
     data->rows = rows_create(schema, data->n > 0 ? data->n : 1);
     data->rows.n = data->n;
@@ -153,20 +252,22 @@ static void take_all(real_data_t *data, const schema_t *schema, const adapter_t 
         data->ids[i] = data->table.sets[i].id;
         data->problem[i] = data->table.sets[i].problem;
         data->rows.index[i] = i;
-        take_set(data, schema, adapter, i);
+        take_set(data, schema, adapter, read, i);
     }
 }
 
 static err_t read_table(const char *path, const study_t *study, const schema_t *schema,
-                        const adapter_t *adapter, table_t *out)
+                        const adapter_t *adapter, read_design_t *design, table_t *out)
 {
     int *which = MEM_NEW(int, schema->n_observables);
     schema_t read = read_schema(schema, adapter, which);
-    err_t err = check_design(study, &read, adapter);
-    if (err == OK && (ends_with(path, ".h5") || ends_with(path, ".hdf5")))
-        err = table_read_hdf5(path, &read, out);
+    err_t err = check_design(study, schema, &read);
+    if (err == OK)
+        err = find_design(path, study, &read, adapter, design);
+    if (err == OK && is_hdf5(path))
+        err = table_read_hdf5(path, &read, design->n, design->which, out);
     else if (err == OK)
-        err = read_csv(path, study, schema, &read, out);
+        err = read_csv(path, study, schema, &read, design, out);
     schema_free(&read);
     free(which);
     return err;
@@ -176,8 +277,12 @@ err_t real_data_read(const char *path, const study_t *study, const schema_t *sch
                      const adapter_t *adapter, real_data_t *out)
 {
     memset(out, 0, sizeof *out);
-    TRY(read_table(path, study, schema, adapter, &out->table));
-    take_all(out, schema, adapter);
+    read_design_t design = read_design_create(schema);
+    err_t err = read_table(path, study, schema, adapter, &design, &out->table);
+    if (err == OK)
+        take_all(out, schema, adapter, &design);
+    read_design_free(&design);
+    TRY(err);
     if (out->n > 0)
         return OK;
     real_data_free(out);
@@ -191,6 +296,7 @@ void real_data_free(real_data_t *data)
     free(data->own);
     free(data->ids);
     free(data->problem);
+    free(data->design_known);
     rows_destroy(&data->rows);
     table_free(&data->table);
     memset(data, 0, sizeof *data);
@@ -204,6 +310,8 @@ char *real_data_hash(const real_data_t *data)
     for (int64_t i = 0; i < data->n; i++) {
         const table_set_t *set = &data->table.sets[i];
         XXH3_64bits_update(state, set->id, strlen(set->id) + 1);
+        if (data->table.n_design > 0)
+            XXH3_64bits_update(state, set->design, (size_t)data->table.n_design * sizeof(double));
         for (int o = 0; o < data->table.n_observables; o++) {
             XXH3_64bits_update(state, &set->n[o], sizeof set->n[o]);
             XXH3_64bits_update(state, set->values[o],

@@ -116,6 +116,26 @@ static err_t columns_read(study_t *study, yaml_node_ref_t map)
     return OK;
 }
 
+static err_t design_read(study_t *study, yaml_node_ref_t map)
+{
+    if (yaml_node_kind(map) == YAML_KIND_ABSENT)
+        return OK;
+    if (yaml_node_kind(map) != YAML_KIND_MAPPING)
+        return yaml_node_error(
+            map, "infer.design: expected a mapping from design variables to CSV columns");
+    study->infer.n_design = yaml_node_count(map);
+    study->infer.design = ARENA_NEW(study->arena, study_design_t, study->infer.n_design + 1);
+    for (int i = 0; i < study->infer.n_design; i++) {
+        study_design_t *out = &study->infer.design[i];
+        out->variable = arena_copy_text(study->arena, yaml_node_key(map, i));
+        out->column = arena_copy_text(study->arena, yaml_node_text(yaml_node_item(map, i)));
+        if (out->column == NULL)
+            return yaml_node_error(map, "infer.design.%s: expected the name of a CSV column",
+                                   out->variable);
+    }
+    return OK;
+}
+
 // "30s" to seconds; 0: it is none.
 static double duration(const char *text)
 {
@@ -190,6 +210,7 @@ static err_t study_fill(study_t *study, yaml_node_ref_t root)
     TRY(adapter_config_read(target.adapter, study->path, study->arena, &study->adapter));
     TRY(study_network_check(target.network));
     TRY(columns_read(study, target.columns));
+    TRY(design_read(study, target.design));
     TRY(prior_read(target.parameters, study->path, study->arena, &study->parameters));
     study->bank.path = path_in(study, study->bank.path);
     study->model.plugin = path_in(study, study->model.plugin);

@@ -30,6 +30,11 @@ typedef struct {
         sign; // a column whose sign multiplies the value (then the value itself must not be negative), or NULL
 } study_columns_t;
 
+/* Which column of a CSV holds a design variable. */
+typedef struct {
+    char *variable, *column;
+} study_design_t;
+
 typedef struct {
     arena_t *arena;             // owns all texts
     char *path, *folder, *text; // the file, its folder, its content
@@ -64,6 +69,8 @@ typedef struct {
         int64_t draws, seed;
         int n_columns;
         study_columns_t *columns;
+        int n_design;
+        study_design_t *design;
     } infer;
     double stop_grace; // seconds a draw may go on after a request to stop
 } study_t;

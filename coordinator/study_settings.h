@@ -12,6 +12,7 @@
 typedef struct {
     study_t study;
     yaml_node_ref_t columns;    /* infer.columns */
+    yaml_node_ref_t design;     /* infer.design */
     yaml_node_ref_t parameters; /* their priors */
     yaml_node_ref_t network;    /* study_network.h */
     yaml_node_ref_t adapter;    /* study_adapter.h */

@@ -9,6 +9,7 @@ static void free_set(table_set_t *set, int n_observables)
         free(set->values[o]);
     free(set->values);
     free(set->n);
+    free(set->design);
     free(set->lines);
     free(set->problem);
     free(set->id);

@@ -14,12 +14,13 @@ typedef struct {
     int64_t *n;     // [O] elements of each observable
     float **values; // [O] -> (n, features)
     int64_t *lines; // (n of a CSV) line of the file, from 1; NULL where there are none
+    double *design; // [D] of the design variables that were asked for
     char *problem;  // the first one: "rt is negative in line 7"; NULL: none
 } table_set_t;
 
 typedef struct {
     int64_t n; // data sets
-    int n_observables;
+    int n_observables, n_design;
     int64_t *features; // [O] values of one element
     table_set_t *sets; // (n) in order of first appearance
 } table_t;

@@ -20,6 +20,7 @@ typedef struct {
     int n_fields, id; // of the header
     int *column;      // all value columns, observable after observable
     int *sign;        // [O] -1: none
+    int *design;      // [D]
     table_t *table;
     int64_t *capacity; // (table->n) elements that a data set has room for
     int64_t n_slots;   // a power of two
@@ -59,6 +60,8 @@ static err_t read_header(reading_t *r)
         if (columns->sign)
             TRY(find_column(r, columns->sign, &r->sign[o]));
     }
+    for (int d = 0; d < r->config->n_design; d++)
+        TRY(find_column(r, r->config->design[d], &r->design[d]));
     return OK;
 }
 
@@ -93,7 +96,8 @@ static int64_t add_set(reading_t *r, const char *id)
     }
     t->sets[t->n] = (table_set_t){.id = mem_copy_text(id),
                                   .n = MEM_NEW(int64_t, t->n_observables + 1),
-                                  .values = MEM_NEW(float *, t->n_observables + 1)};
+                                  .values = MEM_NEW(float *, t->n_observables + 1),
+                                  .design = MEM_NEW(double, t->n_design + 1)};
     r->capacity[t->n] = 0;
     return t->n++;
 }
@@ -189,6 +193,19 @@ static err_t read_element(const reading_t *r, int o, const int *column, table_se
     return OK;
 }
 
+static err_t read_design(const reading_t *r, int d, table_set_t *s)
+{
+    const char *name = r->config->design[d];
+    double value;
+    TRY(parse_number(r, r->design[d], name, &value));
+    if (!isfinite(value))
+        note(r, s, isnan(value) ? "%s is NaN or empty" : "%s is infinite", name);
+    else if (s->n[0] > 0 && value != s->design[d])
+        note(r, s, "%s is a design variable, one number a data set, but differs", name);
+    s->design[d] = value;
+    return OK;
+}
+
 static err_t read_record(reading_t *r)
 {
     if (csv_fields(r->csv) != r->n_fields)
@@ -203,6 +220,8 @@ static err_t read_record(reading_t *r)
     table_set_t *s = &r->table->sets[set];
     s->lines[s->n[0]] = csv_line(r->csv);
     const int *column = r->column;
+    for (int d = 0; d < r->config->n_design; d++)
+        TRY(read_design(r, d, s));
     for (int o = 0; o < r->config->n_observables; o++) {
         TRY(read_element(r, o, column, s));
         column += r->config->observables[o].n_columns;
@@ -229,6 +248,7 @@ err_t table_read_csv(const char *path, const table_csv_t *config, table_t *out)
     CHECK(config->n_observables > 0, "no observables to read");
     reading_t r = {.config = config, .table = out};
     *out = (table_t){.n_observables = config->n_observables,
+                     .n_design = config->n_design,
                      .features = MEM_NEW(int64_t, config->n_observables)};
     int n_columns = 0;
     for (int o = 0; o < config->n_observables; o++) {
@@ -237,6 +257,7 @@ err_t table_read_csv(const char *path, const table_csv_t *config, table_t *out)
     }
     r.column = MEM_NEW(int, n_columns + 1);
     r.sign = MEM_NEW(int, config->n_observables);
+    r.design = MEM_NEW(int, config->n_design + 1);
     rehash(&r, 64);
     err_t err;
     TRY_TO(done, csv_open(path, &r.csv));
@@ -245,6 +266,7 @@ done:
     csv_close(&r.csv);
     free(r.column);
     free(r.sign);
+    free(r.design);
     free(r.slot);
     free(r.capacity);
     if (err != OK)

@@ -9,7 +9,8 @@
  *
  * A number is decimal; empty, NA and NaN are kept as NaN, which is a problem of the data set and not of the file (none
  * where values may be missing), as are
- * infinite numbers and, where a sign column multiplies, a negative value and a sign of 0.
+ * infinite numbers and, where a sign column multiplies, a negative value and a sign of 0. A design variable is one number a
+ * data set: the same in each of its rows.
  */
 #ifndef WORKERS_TABLE_CSV_H
 #define WORKERS_TABLE_CSV_H
@@ -30,6 +31,8 @@ typedef struct {
     const char *id;
     int n_observables;
     const table_columns_t *observables; // (O)
+    int n_design;
+    const char *const *design; // (D) columns
 } table_csv_t;
 
 /* ERR_MISSING: no such file. ERR_FORMAT: empty, a column that is not there (lists those that are), a record of another

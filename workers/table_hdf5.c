@@ -82,6 +82,7 @@ static err_t make_sets(const reading_t *r, int o, int64_t rows)
         for (int64_t i = 0; i < rows; i++) {
             t->sets[i].n = MEM_NEW(int64_t, t->n_observables);
             t->sets[i].values = MEM_NEW(float *, t->n_observables);
+            t->sets[i].design = MEM_NEW(double, t->n_design + 1);
         }
     }
     if (rows < 1 || rows != t->n)
@@ -135,6 +136,40 @@ done:
     return err;
 }
 
+/* ---- design ---- */
+
+static err_t read_design(const reading_t *r, int at, const char *name)
+{
+    int64_t n = r->table->n;
+    double *value = MEM_NEW(double, n);
+    char *path = mem_format("design/%s", name);
+    h5_shape_t shape = h5_vector(H5_TYPE_F64, n);
+    err_t err = err_context(h5_read(r->file, path, &shape, value), "design variable %s", name);
+    for (int64_t i = 0; i < n && err == OK; i++) {
+        table_set_t *set = &r->table->sets[i];
+        set->design[at] = value[i];
+        if (!isfinite(value[i]) && !set->problem)
+            set->problem = mem_format("%s is %s", name, isnan(value[i]) ? "NaN" : "infinite");
+    }
+    free(path);
+    free(value);
+    return err;
+}
+
+bool table_hdf5_has_design(const char *path, const char *name)
+{
+    h5_id_t file;
+    if (h5_open(path, &file) != OK) {
+        err_clear();
+        return false;
+    }
+    char *place = mem_format("design/%s", name);
+    bool has = h5_has(file, place);
+    free(place);
+    h5_drop(&file);
+    return has;
+}
+
 /* ---- ids ---- */
 
 static err_t wrong_count(const reading_t *r, int64_t n)
@@ -180,15 +215,19 @@ static err_t read_ids(const reading_t *r)
     return err;
 }
 
-err_t table_read_hdf5(const char *path, const schema_t *schema, table_t *out)
+err_t table_read_hdf5(const char *path, const schema_t *schema, int n, const int *which,
+                      table_t *out)
 {
     reading_t r = {.path = path, .file = H5_NONE, .schema = schema, .table = out};
     *out = (table_t){.n_observables = schema->n_observables,
+                     .n_design = n,
                      .features = MEM_NEW(int64_t, schema->n_observables + 1)};
     err_t err;
     TRY_TO(done, h5_open(path, &r.file));
     for (int o = 0; o < schema->n_observables; o++)
         TRY_TO(done, read_observable(&r, o));
+    for (int d = 0; d < n; d++)
+        TRY_TO(done, read_design(&r, d, schema->design[which[d]].name));
     TRY_TO(done, read_ids(&r));
 done:
     h5_drop(&r.file);

@@ -4,6 +4,7 @@
  *
  *   /observables/<name>   (datasets, elements, features ...) padded; /<name> at the root will do too
  *   /length/<name>        (datasets) how many elements are there; without it all are
+ *   /design/<name>        (datasets) a design variable
  *   /id                   (datasets) integers or texts; without it the ids are 0, 1, 2, ...
  */
 #ifndef WORKERS_TABLE_HDF5_H
@@ -13,9 +14,14 @@
 #include "storage/schema.h"
 #include "workers/table.h"
 
-/* Reads the observables of a model. ERR_MISSING: no such file, no such observable; ERR_FORMAT: dims that do not fit the
+#include <stdbool.h>
+
+/* Reads the observables of a model, and the n design variables of `which`. ERR_MISSING: no such file, no such observable or design variable; ERR_FORMAT: dims that do not fit the
  * model's, another number of data sets or of ids, a length beyond the data. `out` is freed with table_free. Not
  * collective. */
-err_t table_read_hdf5(const char *path, const schema_t *schema, table_t *out) ERR_MUST_CHECK;
+err_t table_read_hdf5(const char *path, const schema_t *schema, int n, const int *which,
+                      table_t *out) ERR_MUST_CHECK;
+/* Whether the file has this design variable; false where there is no such file. */
+bool table_hdf5_has_design(const char *path, const char *name);
 
 #endif

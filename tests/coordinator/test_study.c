@@ -58,6 +58,22 @@ static void columns_have_three_forms(void **state)
     study_free(&s);
 }
 
+static void design_names_columns(void **state)
+{
+    (void)state;
+    study_t s;
+    assert_int_equal(
+        study_parse("study: a\nmodel: {builtin: ddm}\ninfer: {design: {dose: mg}}\n", "a.yaml", &s),
+        OK);
+    assert_int_equal(s.infer.n_design, 1);
+    assert_string_equal(s.infer.design[0].variable, "dose");
+    assert_string_equal(s.infer.design[0].column, "mg");
+    study_free(&s);
+    refused("study: a\nmodel: {builtin: ddm}\ninfer: {design: mg}\n", "mapping");
+    refused("study: a\nmodel: {builtin: ddm}\ninfer: {design: {dose: [a, b]}}\n",
+            "infer.design.dose: expected the name of a CSV column");
+}
+
 static void a_command_has_words_and_a_timeout(void **state)
 {
     (void)state;
@@ -301,6 +317,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_filled),
         cmocka_unit_test(columns_have_three_forms),
+        cmocka_unit_test(design_names_columns),
         cmocka_unit_test(a_command_has_words_and_a_timeout),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(training_text_tells_settings_apart),

@@ -246,6 +246,26 @@ static void a_zero_byte_and_a_huge_line_are_refused(void **state)
     free(huge);
 }
 
+static const char *const mg[] = {"mg"};
+static const table_csv_t dosed = {
+    .id = "id", .n_observables = 1, .observables = &plain_rt, .n_design = 1, .design = mg};
+
+static void design_is_one_number_a_data_set(void **state)
+{
+    table_t t;
+    assert_int_equal(
+        read_text(state, "id,mg,rt\na,5,1\nb,2.5,2\na,5,3\nc,1,1\nc,2,1\nd,,4\n", &dosed, &t), OK);
+    assert_true(t.n_design == 1 && t.sets[0].design[0] == 5 && t.sets[1].design[0] == 2.5);
+    assert_null(t.sets[0].problem);
+    assert_null(t.sets[1].problem);
+    assert_string_equal(t.sets[2].problem,
+                        "mg is a design variable, one number a data set, but differs in line 6");
+    assert_string_equal(t.sets[3].problem, "mg is NaN or empty in line 7");
+    table_free(&t);
+    assert_refused(state, "id,rt\na,1\n", &dosed, "there is no column \"mg\"");
+    assert_refused(state, "id,mg,rt\na,much,1\n", &dosed, "mg: got \"much\"");
+}
+
 static void a_missing_file_is_said_to_be_missing(void **state)
 {
     (void)state;
@@ -272,6 +292,7 @@ int main(int argc, char **argv)
         FILED(text_where_a_number_belongs_is_named_with_its_line),
         FILED(broken_files_are_refused),
         FILED(a_zero_byte_and_a_huge_line_are_refused),
+        FILED(design_is_one_number_a_data_set),
         cmocka_unit_test(a_missing_file_is_said_to_be_missing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,7 +17,14 @@ enum { SETS = 300, ELEMENTS = 5, FEATURES = 2 };
 
 static schema_observable_t y = {
     .name = "y", .kind = KIND_SET, .n_dims = 2, .dims = {50, FEATURES}, .length_design = 0};
-static const schema_t model = {.name = "m", .version = "1", .n_observables = 1, .observables = &y};
+static schema_design_t design[] = {{.name = "n"}, {.name = "dose", .lower = 0, .upper = 400}};
+static const schema_t model = {.name = "m",
+                               .version = "1",
+                               .n_observables = 1,
+                               .observables = &y,
+                               .n_design = 2,
+                               .design = design};
+static const int dose = 1;
 
 typedef struct {
     char path[64];
@@ -66,7 +73,38 @@ static void write_lengths(h5_id_t file, int64_t last)
 static err_t read_back(file_t *f, table_t *t)
 {
     assert_int_equal(h5_close(&f->file), OK);
-    return table_read_hdf5(f->path, &model, t);
+    return table_read_hdf5(f->path, &model, 0, NULL, t);
+}
+
+static void design_is_read_where_it_is_asked_for(void **state)
+{
+    file_t *f = *state;
+    double mg[SETS];
+    for (int i = 0; i < SETS; i++)
+        mg[i] = i == 7 ? NAN : 0.5 * i;
+    h5_shape_t shape = h5_vector(H5_TYPE_F64, SETS);
+    write_values(f->file, "observables/y");
+    assert_int_equal(h5_write(f->file, "design/dose", &shape, mg), OK);
+    assert_int_equal(h5_close(&f->file), OK);
+    assert_true(table_hdf5_has_design(f->path, "dose"));
+    assert_false(table_hdf5_has_design(f->path, "n"));
+    assert_false(table_hdf5_has_design("no such file", "n"));
+    table_t t;
+    assert_int_equal(table_read_hdf5(f->path, &model, 1, &dose, &t), OK);
+    assert_true(t.n_design == 1 && t.sets[298].design[0] == 149);
+    assert_string_equal(t.sets[7].problem, "dose is NaN");
+    table_free(&t);
+}
+
+static void design_that_is_not_there_is_named(void **state)
+{
+    file_t *f = *state;
+    write_values(f->file, "observables/y");
+    assert_int_equal(h5_close(&f->file), OK);
+    table_t t;
+    assert_true(table_read_hdf5(f->path, &model, 1, &dose, &t) != OK);
+    assert_non_null(strstr(err_text(), "design variable dose"));
+    assert_int_equal(t.n, 0);
 }
 
 static void lengths_cut_the_padding_off(void **state)
@@ -175,6 +213,8 @@ int main(void)
         FILED(lengths_cut_the_padding_off),
         FILED(without_lengths_all_is_there_and_nan_is_a_problem),
         FILED(ids_are_texts_or_integers),
+        FILED(design_is_read_where_it_is_asked_for),
+        FILED(design_that_is_not_there_is_named),
         FILED(a_missing_observable_is_named),
         FILED(wrong_dims_are_refused),
         FILED(a_length_beyond_the_data_is_refused),
