@@ -1,26 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a rank has to do for one bucket is a short program: additions of two of its own arrays, sums to send, sums to
-// receive and add, in the post-order of the tree. It depends on who owns the bucket alone: a node's sum lies with the owner
+// What a rank has to do for one bucket is a short program: additions of two of its own arrays, sums to give away, sums to
+// take and add, in the post-order of the tree. It depends on who owns the bucket alone: a node's sum lies with the owner
 // of the bucket where that has a slice below the node, else with one of the two that hold its children, in turn by bucket so
 // that the work is spread. Addition commutes, so it does not matter which of the two adds. Every bucket is a thread of its
 // own with at most one message under way, and all ranks run its program in the same order, so none waits for ever.
+//
+// Between ranks of one machine giving is a mark ("this array holds its sum in this bucket, in this round") and taking adds
+// from the other's memory. The memory of a rank: its arrays, its share of what is spread, a mark for each array and bucket.
 #include "coordinator/exchange.h"
 
 #include "cluster/mem.h"
+#include "cluster/par_shared.h"
 #include "nn/vec.h"
 
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { FIRST_TAG = 100, MOST_BUCKETS = 32000, TURNS = 2 }; // MPI grants tags up to 32767
 
-typedef enum { STEP_ADD, STEP_SEND, STEP_RECEIVE } step_kind_t;
+typedef enum { STEP_ADD, STEP_SEND, STEP_RECEIVE, STEP_MARK, STEP_TAKE } step_kind_t;
 
 typedef struct {
     step_kind_t kind;
-    int into, from; // own arrays; STEP_SEND: `from` alone, STEP_RECEIVE: `into` alone
+    int into, from; // own arrays, but of STEP_TAKE: `from` is the peer's
     int peer;
 } step_t;
+
+typedef _Atomic uint32_t mark_t;
 
 typedef struct {
     int n;
@@ -39,8 +48,10 @@ struct exchange {
     int slices, owners, buckets;
     int64_t n, size; // floats of all, of a bucket
     range_t own;     // slices
-    float *const *mine;
-    float *received;    // (n)
+    par_shared_t *shared;
+    float **mine;       // [slice of this rank] -> (n), in the shared memory
+    float *received;    // (n); NULL where no message comes
+    uint32_t round;     // from 1
     program_t *program; // [owner * TURNS + turn]
     bucket_t *bucket;   // (buckets)
     int started;        // buckets that are ready
@@ -58,19 +69,28 @@ typedef struct {
     int owner, turn;
 } writer_t;
 
+// The k-th slice of its holder.
+static int array_of(const exchange_t *x, place_t p)
+{
+    return p.leaf - (int)par_tree_share(x->slices, p.holder, x->par->size).begin;
+}
+
 static void write_join(writer_t *w, place_t into, place_t from)
 {
     const exchange_t *x = w->x;
     int rank = x->par->rank;
-    step_t step = {.into = into.leaf - (int)x->own.begin, .from = from.leaf - (int)x->own.begin};
-    if (into.holder != rank && from.holder != rank)
+    bool taking = into.holder == rank;
+    step_t step = {.into = array_of(x, into), .from = array_of(x, from)};
+    if (!taking && from.holder != rank)
         return;
-    if (into.holder == from.holder) {
+    step.peer = taking ? from.holder : into.holder;
+    bool near = par_shared_of(x->shared, step.peer) != NULL;
+    if (into.holder == from.holder)
         step.kind = STEP_ADD;
-    } else {
-        step.kind = into.holder == rank ? STEP_RECEIVE : STEP_SEND;
-        step.peer = into.holder == rank ? from.holder : into.holder;
-    }
+    else if (near)
+        step.kind = taking ? STEP_TAKE : STEP_MARK;
+    else
+        step.kind = taking ? STEP_RECEIVE : STEP_SEND;
     w->program->step[w->program->n++] = step;
 }
 
@@ -120,17 +140,59 @@ static void measure_shares(exchange_t *x)
     }
 }
 
-exchange_t *exchange_create(const par_t *par, int slices, int64_t n, float *const *mine)
+// Floats of an array in the shared memory: whole cache lines.
+static int64_t stride(const exchange_t *x)
+{
+    enum { LINE = 16 };
+    return (x->n + LINE - 1) / LINE * LINE;
+}
+
+static int64_t arrays_of(const exchange_t *x, int rank)
+{
+    range_t own = par_tree_share(x->slices, rank, x->par->size);
+    return own.end - own.begin;
+}
+
+static const float *array_at(const exchange_t *x, int rank, int64_t k)
+{
+    return (const float *)par_shared_of(x->shared, rank) + k * stride(x);
+}
+
+// What a rank spreads lies behind its arrays.
+static const float *spread_at(const exchange_t *x, int rank)
+{
+    return array_at(x, rank, arrays_of(x, rank));
+}
+
+static const mark_t *mark_at(const exchange_t *x, int rank, int array, int bucket)
+{
+    const float *marks = spread_at(x, rank) + stride(x);
+    return (const mark_t *)(const void *)marks + (int64_t)array * x->buckets + bucket;
+}
+
+static void share_memory(exchange_t *x, int island)
+{
+    int64_t arrays = x->own.end - x->own.begin;
+    size_t floats = (size_t)((arrays + 1) * stride(x)), marks = (size_t)(arrays * x->buckets);
+    x->shared = par_shared_create(x->par, floats * sizeof(float) + marks * sizeof(mark_t), island);
+    x->mine = MEM_NEW(float *, arrays + 1);
+    for (int64_t k = 0; k < arrays; k++)
+        x->mine[k] = (float *)par_shared_mine(x->shared) + k * stride(x);
+    if (!par_shared_everywhere(x->shared))
+        x->received = MEM_NEW(float, x->n + 1);
+}
+
+exchange_t *exchange_create(const par_t *par, int slices, int64_t n, int island)
 {
     CHECK(slices > 0, "an exchange of %d slices", slices);
     exchange_t *x = MEM_NEW(exchange_t, 1);
-    *x = (exchange_t){.par = par, .slices = slices, .n = n, .mine = mine, .size = EXCHANGE_BUCKET};
+    *x = (exchange_t){.par = par, .slices = slices, .n = n, .size = EXCHANGE_BUCKET, .round = 1};
     while (n / x->size >= MOST_BUCKETS)
         x->size *= 2;
     x->buckets = (int)((n + x->size - 1) / x->size);
     x->owners = par->size < slices ? par->size : slices;
     x->own = par_tree_share(slices, par->rank, par->size);
-    x->received = MEM_NEW(float, n + 1);
+    share_memory(x, island);
     x->bucket = MEM_NEW(bucket_t, x->buckets + 1);
     for (int b = 0; b < x->buckets; b++)
         x->bucket[b].request = MPI_REQUEST_NULL;
@@ -146,15 +208,24 @@ void exchange_destroy(exchange_t **exchange)
         return;
     if (par_any(x->par, x->started > 0))
         exchange_finish(x);
+    par_barrier(x->par);
+    par_shared_destroy(&x->shared);
     for (int k = 0; k < x->owners * TURNS; k++)
         free(x->program[k].step);
     free(x->program);
+    free(x->mine);
     free(x->received);
     free(x->bucket);
     free(x->count);
     free(x->first);
     free(x);
     *exchange = NULL;
+}
+
+float *exchange_array(const exchange_t *x, int k)
+{
+    CHECK(k >= 0 && k < arrays_of(x, x->par->rank), "slice %d of this rank", k);
+    return x->mine[k];
 }
 
 int exchange_buckets(const exchange_t *x)
@@ -200,26 +271,60 @@ static void add(exchange_t *x, int b, int into, const float *from)
     vec_add(r.end - r.begin, x->mine[into] + r.begin, from + r.begin, x->mine[into] + r.begin);
 }
 
+static bool message_is_through(exchange_t *x, int b, const step_t *s)
+{
+    int done = 0;
+    if (x->bucket[b].request == MPI_REQUEST_NULL)
+        begin_message(x, b, s);
+    TRY_MPI(MPI_Test(&x->bucket[b].request, &done, MPI_STATUS_IGNORE));
+    if (done && s->kind == STEP_RECEIVE)
+        add(x, b, s->into, x->received);
+    return done;
+}
+
+static bool take(exchange_t *x, int b, const step_t *s)
+{
+    const mark_t *mark = mark_at(x, s->peer, s->from, b);
+    if (atomic_load_explicit(mark, memory_order_acquire) != x->round)
+        return false;
+    add(x, b, s->into, array_at(x, s->peer, s->from));
+    return true;
+}
+
+static void put_mark(exchange_t *x, int b, const step_t *s)
+{
+    int64_t marks = stride(x) * (arrays_of(x, x->par->rank) + 1);
+    mark_t *mark = (mark_t *)(void *)((float *)par_shared_mine(x->shared) + marks);
+    atomic_store_explicit(mark + (int64_t)s->from * x->buckets + b, x->round, memory_order_release);
+}
+
+// True when it is done; false: it has to wait.
+static bool run_step(exchange_t *x, int b, const step_t *s)
+{
+    switch (s->kind) {
+    case STEP_ADD:
+        add(x, b, s->into, x->mine[s->from]);
+        return true;
+    case STEP_MARK:
+        put_mark(x, b, s);
+        return true;
+    case STEP_TAKE:
+        return take(x, b, s);
+    case STEP_SEND:
+    case STEP_RECEIVE:
+        return message_is_through(x, b, s);
+    }
+    return true;
+}
+
 // Runs a bucket's program until it has to wait; true at its end.
 static bool advance(exchange_t *x, int b)
 {
     const program_t *p = program_of(x, b);
     bucket_t *bucket = &x->bucket[b];
-    for (; bucket->next < p->n; bucket->next++) {
-        const step_t *s = &p->step[bucket->next];
-        int done = 1;
-        if (s->kind == STEP_ADD) {
-            add(x, b, s->into, x->mine[s->from]);
-            continue;
-        }
-        if (bucket->request == MPI_REQUEST_NULL)
-            begin_message(x, b, s);
-        TRY_MPI(MPI_Test(&bucket->request, &done, MPI_STATUS_IGNORE));
-        if (!done)
+    for (; bucket->next < p->n; bucket->next++)
+        if (!run_step(x, b, &p->step[bucket->next]))
             return false;
-        if (s->kind == STEP_RECEIVE)
-            add(x, b, s->into, x->received);
-    }
     return true;
 }
 
@@ -250,10 +355,11 @@ void exchange_finish(exchange_t *x)
     for (int b = 0; b < x->buckets; b++)
         x->bucket[b].ready = true;
     while (!advance_all(x))
-        ;
+        sched_yield();
     for (int b = 0; b < x->buckets; b++)
         x->bucket[b] = (bucket_t){.request = MPI_REQUEST_NULL};
     x->started = 0;
+    x->round++;
 }
 
 const float *exchange_sum(const exchange_t *x, int bucket)
@@ -264,9 +370,28 @@ const float *exchange_sum(const exchange_t *x, int bucket)
     return x->mine[program_of(x, bucket)->sum] + exchange_bucket(x, bucket).begin;
 }
 
+// All ranks are on one machine: each lays its share out, and copies those of the others.
+static void spread_here(const exchange_t *x, float *array)
+{
+    int rank = x->par->rank;
+    int64_t arrays = arrays_of(x, rank);
+    float *mine = (float *)par_shared_mine(x->shared) + arrays * stride(x);
+    if (rank < x->owners)
+        memcpy(mine, array + x->first[rank], (size_t)x->count[rank] * sizeof *array);
+    par_barrier(x->par);
+    for (int r = 0; r < x->owners; r++)
+        if (r != rank)
+            memcpy(array + x->first[r], spread_at(x, r), (size_t)x->count[r] * sizeof *array);
+    par_barrier(x->par);
+}
+
 void exchange_spread(const exchange_t *x, float *array)
 {
-    if (x->owners > 1 || x->par->size > 1)
+    if (x->par->size == 1)
+        return;
+    if (par_shared_everywhere(x->shared))
+        spread_here(x, array);
+    else
         TRY_MPI(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, array, x->count, x->first,
                                MPI_FLOAT, x->par->comm));
 }

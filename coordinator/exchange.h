@@ -3,8 +3,8 @@
  * Sums of long arrays over slices and ranks, while the arrays are still being filled. Each slice has an array of n floats,
  * cut into buckets of EXCHANGE_BUCKET. The sum of a bucket over all slices follows the fixed tree of par.h, so it is the
  * same bit for bit for every number of ranks, and ends at the rank whose share the bucket is in: shares are whole buckets,
- * contiguous, dealt to the ranks that have slices. Messages do not block; they move whenever one of these functions is
- * called.
+ * contiguous, dealt to the ranks that have slices. Ranks of one machine read each other's arrays where they lie; between
+ * machines go messages, which do not block and move whenever one of these functions is called.
  */
 #ifndef COORDINATOR_EXCHANGE_H
 #define COORDINATOR_EXCHANGE_H
@@ -17,11 +17,14 @@ enum { EXCHANGE_BUCKET = 1 << 16 };
 
 typedef struct exchange exchange_t;
 
-/* mine[k]: the array (n) of this rank's k-th slice, ascending; borrowed, and overwritten by sums. Collective. */
-exchange_t *exchange_create(const par_t *par, int slices, int64_t n, float *const *mine);
+/* `island`: 0, see par_shared.h. Collective. */
+exchange_t *exchange_create(const par_t *par, int slices, int64_t n, int island);
 /* Finishes what is under way, whatever the numbers are. Collective. */
 void exchange_destroy(exchange_t **x);
 
+/* The array (n) of this rank's k-th slice, ascending, zero at first: to be filled, and overwritten by sums. After
+ * exchange_finish it is not filled again before another collective call: the others may still be reading. */
+float *exchange_array(const exchange_t *x, int k);
 int exchange_buckets(const exchange_t *x);
 range_t exchange_bucket(const exchange_t *x, int bucket); // floats of it
 range_t exchange_share(const exchange_t *x);              // buckets of this rank

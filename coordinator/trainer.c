@@ -22,9 +22,8 @@ struct trainer {
     rows_t cut;           // scratch of the augmentation
     const float **fields; // (O)
     int n_mine;
-    int *mine;        // slices of this rank
-    float **gradient; // [n_mine] -> (params_size)
-    float *raw;       // (params_size) weights put aside by trainer_use_average
+    int *mine;  // slices of this rank
+    float *raw; // (params_size) weights put aside by trainer_use_average
     exchange_t *exchange;
     bool last; // the slice at work is this rank's last
     int *open,
@@ -99,11 +98,8 @@ trainer_t *trainer_create(const par_t *par, const trainer_config_t *config, cons
     t->cut = rows_create(schema, config->slice_rows);
     t->fields = MEM_NEW(const float *, schema->n_observables);
     deal_slices(t);
-    t->gradient = MEM_NEW(float *, t->n_mine + 1);
-    for (int k = 0; k < t->n_mine; k++)
-        t->gradient[k] = MEM_NEW(float, n);
     t->raw = MEM_NEW(float, n);
-    t->exchange = exchange_create(par, config->slices, (int64_t)n, t->gradient);
+    t->exchange = exchange_create(par, config->slices, (int64_t)n, 0);
     t->loss = MEM_NEW(double *, config->slices);
     t->numbers = MEM_NEW(double, config->slices + exchange_buckets(t->exchange));
     count_tensors(t);
@@ -117,9 +113,6 @@ void trainer_destroy(trainer_t **trainer)
     if (t == NULL)
         return;
     exchange_destroy(&t->exchange);
-    for (int k = 0; k < t->n_mine; k++)
-        free(t->gradient[k]);
-    free(t->gradient);
     free(t->mine);
     free(t->open);
     free(t->total);
@@ -165,7 +158,8 @@ void trainer_add(trainer_t *t, int64_t step, int k, const rows_t *rows)
                           : 0.0;
     t->last = k == t->n_mine - 1;
     memcpy(t->open, t->total, (size_t)exchange_buckets(t->exchange) * sizeof *t->open);
-    t->numbers[t->mine[k]] = amortizer_loss(t->train, &batch, progress, &noise, t->gradient[k]);
+    t->numbers[t->mine[k]] =
+        amortizer_loss(t->train, &batch, progress, &noise, exchange_array(t->exchange, k));
 }
 
 // Along the tree of par.h, which every rank walks alone: all have all numbers.

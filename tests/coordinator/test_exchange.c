@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sums over slices that are dealt to all ranks, against the same tree walked by one rank: the same in every bit.
+// Sums over slices that are dealt to all ranks, against the same tree walked by one rank: the same in every bit, whether the
+// ranks read each other's memory, send messages, or do both.
 #include "coordinator/exchange.h"
 
 #include "cluster/mem.h"
@@ -41,9 +42,17 @@ static float tree(float *const *slice, int slices, int64_t i, int k, int width)
     return tree(slice, slices, i, 2 * k, 2 * width) + tree(slice, slices, i, 2 * k + 1, 2 * width);
 }
 
+/* The machine that a rank plays to be on. */
+enum { ONE_MACHINE, TWO_A_MACHINE, ONE_A_MACHINE, MACHINES };
+
+static int island(const par_t *par, int machines)
+{
+    return machines == ONE_MACHINE ? 0 : par->rank / (machines == TWO_A_MACHINE ? 2 : 1);
+}
+
 typedef struct {
     int slices, n_mine;
-    float *all[MOST_SLICES], *mine[MOST_SLICES];
+    float *all[MOST_SLICES];
 } arrays_t;
 
 static arrays_t make_arrays(const par_t *par, int slices)
@@ -53,26 +62,22 @@ static arrays_t make_arrays(const par_t *par, int slices)
     a.n_mine = (int)(own.end - own.begin);
     for (int s = 0; s < slices; s++)
         a.all[s] = MEM_NEW(float, N);
-    for (int k = 0; k < a.n_mine; k++)
-        a.mine[k] = MEM_NEW(float, N);
     return a;
 }
 
-static void fill_arrays(const par_t *par, arrays_t *a, int round)
+static void fill_arrays(const par_t *par, const exchange_t *x, arrays_t *a, int round)
 {
     range_t own = par_tree_share(a->slices, par->rank, par->size);
     for (int s = 0; s < a->slices; s++)
         fill(s, round, a->all[s]);
     for (int k = 0; k < a->n_mine; k++)
-        memcpy(a->mine[k], a->all[own.begin + k], N * sizeof(float));
+        memcpy(exchange_array(x, k), a->all[own.begin + k], N * sizeof(float));
 }
 
 static void free_arrays(arrays_t *a)
 {
     for (int s = 0; s < a->slices; s++)
         free(a->all[s]);
-    for (int k = 0; k < a->n_mine; k++)
-        free(a->mine[k]);
 }
 
 static void check_round(const exchange_t *x, const arrays_t *a)
@@ -87,23 +92,28 @@ static void check_round(const exchange_t *x, const arrays_t *a)
     }
 }
 
+static void play_rounds(const par_t *par, int slices, int machines)
+{
+    arrays_t a = make_arrays(par, slices);
+    exchange_t *x = exchange_create(par, slices, N, island(par, machines));
+    for (int round = 0; round < ROUNDS; round++) {
+        fill_arrays(par, x, &a, round);
+        for (int k = 0; k < exchange_buckets(x); k += 1 + par->rank) // in orders of their own
+            exchange_ready(x, par->rank % 2 ? k : exchange_buckets(x) - 1 - k);
+        exchange_progress(x);
+        exchange_finish(x);
+        check_round(x, &a);
+        par_barrier(par);
+    }
+    exchange_destroy(&x);
+    free_arrays(&a);
+}
+
 static void sums_are_those_of_the_fixed_tree(void **state)
 {
-    const par_t *par = ranks(state);
-    for (int slices = 1; slices <= MOST_SLICES; slices += 1 + slices / 3) {
-        arrays_t a = make_arrays(par, slices);
-        exchange_t *x = exchange_create(par, slices, N, a.mine);
-        for (int round = 0; round < ROUNDS; round++) {
-            fill_arrays(par, &a, round);
-            for (int k = 0; k < exchange_buckets(x); k += 1 + par->rank) // in orders of their own
-                exchange_ready(x, par->rank % 2 ? k : exchange_buckets(x) - 1 - k);
-            exchange_progress(x);
-            exchange_finish(x);
-            check_round(x, &a);
-        }
-        exchange_destroy(&x);
-        free_arrays(&a);
-    }
+    for (int slices = 1; slices <= MOST_SLICES; slices += 1 + slices / 3)
+        for (int machines = ONE_MACHINE; machines < MACHINES; machines++)
+            play_rounds(ranks(state), slices, machines);
 }
 
 static void shares_cover_all_buckets_once(void **state)
@@ -111,7 +121,7 @@ static void shares_cover_all_buckets_once(void **state)
     const par_t *par = ranks(state);
     for (int slices = 1; slices <= MOST_SLICES; slices += 1 + slices / 3) {
         arrays_t a = make_arrays(par, slices);
-        exchange_t *x = exchange_create(par, slices, N, a.mine);
+        exchange_t *x = exchange_create(par, slices, N, 0);
         range_t share = exchange_share(x);
         assert_int_equal(par_sum_i64(par, share.end - share.begin), exchange_buckets(x));
         if (a.n_mine == 0)
@@ -121,23 +131,31 @@ static void shares_cover_all_buckets_once(void **state)
     }
 }
 
+static void spread_twice(exchange_t *x, const float *whole, float *array)
+{
+    range_t share = exchange_share(x);
+    for (int round = 0; round < ROUNDS; round++) {
+        memset(array, 0, N * sizeof *array);
+        for (int64_t b = share.begin; b < share.end; b++) {
+            range_t floats = exchange_bucket(x, (int)b);
+            memcpy(array + floats.begin, whole + floats.begin,
+                   (size_t)(floats.end - floats.begin) * sizeof *array);
+        }
+        exchange_spread(x, array);
+        assert_memory_equal(array, whole, N * sizeof *array);
+    }
+}
+
 static void what_each_rank_has_reaches_all(void **state)
 {
     const par_t *par = ranks(state);
     float *whole = MEM_NEW(float, N), *array = MEM_NEW(float, N);
-    arrays_t a = make_arrays(par, 3);
-    exchange_t *x = exchange_create(par, 3, N, a.mine);
-    range_t share = exchange_share(x);
     fill(0, 0, whole);
-    for (int64_t b = share.begin; b < share.end; b++) {
-        range_t floats = exchange_bucket(x, (int)b);
-        memcpy(array + floats.begin, whole + floats.begin,
-               (size_t)(floats.end - floats.begin) * sizeof *array);
+    for (int machines = ONE_MACHINE; machines < MACHINES; machines++) {
+        exchange_t *x = exchange_create(par, 3, N, island(par, machines));
+        spread_twice(x, whole, array);
+        exchange_destroy(&x);
     }
-    exchange_spread(x, array);
-    assert_memory_equal(array, whole, N * sizeof *array);
-    exchange_destroy(&x);
-    free_arrays(&a);
     free(array);
     free(whole);
 }
@@ -146,14 +164,14 @@ static void what_each_rank_has_reaches_all(void **state)
 static void it_can_be_left_in_the_middle(void **state)
 {
     const par_t *par = ranks(state);
-    arrays_t a = make_arrays(par, 4);
-    exchange_t *x = exchange_create(par, 4, N, a.mine);
-    if (par->rank == 0)
-        exchange_ready(x, 2);
-    exchange_destroy(&x);
-    assert_null(x);
-    exchange_destroy(&x);
-    free_arrays(&a);
+    for (int machines = ONE_MACHINE; machines < MACHINES; machines++) {
+        exchange_t *x = exchange_create(par, 4, N, island(par, machines));
+        if (par->rank == 0)
+            exchange_ready(x, 2);
+        exchange_destroy(&x);
+        assert_null(x);
+        exchange_destroy(&x);
+    }
 }
 
 int main(int argc, char **argv)
