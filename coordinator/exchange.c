@@ -7,7 +7,7 @@
 // own with at most one message under way, and all ranks run its program in the same order, so none waits for ever.
 //
 // Between ranks of one machine giving is a mark ("this array holds its sum in this bucket, in this round") and taking adds
-// from the other's memory. The memory of a rank: its arrays, its share of what is spread, a mark for each array and bucket.
+// from the other's memory. The memory of a rank: its arrays, its buckets of what is spread, a mark for each array and bucket.
 #include "coordinator/exchange.h"
 
 #include "cluster/mem.h"
@@ -55,7 +55,8 @@ struct exchange {
     program_t *program; // [owner * TURNS + turn]
     bucket_t *bucket;   // (buckets)
     int started;        // buckets that are ready
-    int *count, *first; // [rank]: floats of its share, where it begins
+    int *count,
+        *first; // [rank]: floats of its buckets; where they begin when these are packed by rank
 };
 
 // The node's sum lies in array `leaf` of rank `holder`.
@@ -125,19 +126,23 @@ static void write_programs(exchange_t *x)
         }
 }
 
+// The rank that owns a bucket; neighbours have different ones.
+static int owner_of(const exchange_t *x, int bucket)
+{
+    return bucket % x->owners;
+}
+
 static void measure_shares(exchange_t *x)
 {
     int size = x->par->size;
     x->count = MEM_NEW(int, size);
     x->first = MEM_NEW(int, size);
-    for (int r = 0; r < x->owners; r++) {
-        range_t share = par_share(x->buckets, r, x->owners);
-        int64_t begin = share.begin * x->size, end = share.end * x->size;
-        begin = begin < x->n ? begin : x->n;
-        end = end < x->n ? end : x->n;
-        x->first[r] = par_count(begin);
-        x->count[r] = par_count(end - begin);
+    for (int b = 0; b < x->buckets; b++) {
+        range_t r = exchange_bucket(x, b);
+        x->count[owner_of(x, b)] += par_count(r.end - r.begin);
     }
+    for (int r = 1; r < size; r++)
+        x->first[r] = par_count((int64_t)x->first[r - 1] + x->count[r - 1]);
 }
 
 // Floats of an array in the shared memory: whole cache lines.
@@ -239,17 +244,14 @@ range_t exchange_bucket(const exchange_t *x, int bucket)
     return (range_t){begin, end < x->n ? end : x->n};
 }
 
-range_t exchange_share(const exchange_t *x)
+bool exchange_owns(const exchange_t *x, int bucket)
 {
-    return x->par->rank < x->owners ? par_share(x->buckets, x->par->rank, x->owners)
-                                    : (range_t){x->buckets, x->buckets};
+    return owner_of(x, bucket) == x->par->rank;
 }
 
-// The rank r with [r buckets / owners, (r + 1) buckets / owners) around this bucket.
 static const program_t *program_of(const exchange_t *x, int bucket)
 {
-    int owner = (int)((((int64_t)bucket + 1) * x->owners - 1) / x->buckets);
-    return &x->program[owner * TURNS + bucket % TURNS];
+    return &x->program[owner_of(x, bucket) * TURNS + bucket / x->owners % TURNS];
 }
 
 static void begin_message(exchange_t *x, int b, const step_t *s)
@@ -364,25 +366,53 @@ void exchange_finish(exchange_t *x)
 
 const float *exchange_sum(const exchange_t *x, int bucket)
 {
-    range_t share = exchange_share(x);
-    CHECK(bucket >= share.begin && bucket < share.end, "bucket %d is not in this rank's share",
-          bucket);
+    CHECK(exchange_owns(x, bucket), "bucket %d is not this rank's", bucket);
     return x->mine[program_of(x, bucket)->sum] + exchange_bucket(x, bucket).begin;
 }
 
-// All ranks are on one machine: each lays its share out, and copies those of the others.
+// The buckets of a rank between an array and where they lie packed, one after the other.
+static void pack(const exchange_t *x, int rank, const float *array, float *packed)
+{
+    for (int b = rank; b < x->buckets; b += x->owners) {
+        range_t r = exchange_bucket(x, b);
+        memcpy(packed, array + r.begin, (size_t)(r.end - r.begin) * sizeof *array);
+        packed += r.end - r.begin;
+    }
+}
+
+static void unpack(const exchange_t *x, int rank, const float *packed, float *array)
+{
+    for (int b = rank; b < x->buckets; b += x->owners) {
+        range_t r = exchange_bucket(x, b);
+        memcpy(array + r.begin, packed, (size_t)(r.end - r.begin) * sizeof *array);
+        packed += r.end - r.begin;
+    }
+}
+
+// All ranks are on one machine: each lays its buckets out, and copies those of the others.
 static void spread_here(const exchange_t *x, float *array)
 {
     int rank = x->par->rank;
-    int64_t arrays = arrays_of(x, rank);
-    float *mine = (float *)par_shared_mine(x->shared) + arrays * stride(x);
+    float *mine = (float *)par_shared_mine(x->shared) + arrays_of(x, rank) * stride(x);
     if (rank < x->owners)
-        memcpy(mine, array + x->first[rank], (size_t)x->count[rank] * sizeof *array);
+        pack(x, rank, array, mine);
     par_barrier(x->par);
     for (int r = 0; r < x->owners; r++)
         if (r != rank)
-            memcpy(array + x->first[r], spread_at(x, r), (size_t)x->count[r] * sizeof *array);
+            unpack(x, r, spread_at(x, r), array);
     par_barrier(x->par);
+}
+
+static void spread_by_message(const exchange_t *x, float *array)
+{
+    int rank = x->par->rank;
+    if (rank < x->owners)
+        pack(x, rank, array, x->received + x->first[rank]);
+    TRY_MPI(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, x->received, x->count, x->first,
+                           MPI_FLOAT, x->par->comm));
+    for (int r = 0; r < x->owners; r++)
+        if (r != rank)
+            unpack(x, r, x->received + x->first[r], array);
 }
 
 void exchange_spread(const exchange_t *x, float *array)
@@ -392,6 +422,5 @@ void exchange_spread(const exchange_t *x, float *array)
     if (par_shared_everywhere(x->shared))
         spread_here(x, array);
     else
-        TRY_MPI(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, array, x->count, x->first,
-                               MPI_FLOAT, x->par->comm));
+        spread_by_message(x, array);
 }

@@ -179,11 +179,11 @@ static void agree_on_numbers(trainer_t *t, double rows, double *loss, double *no
 {
     int slices = t->config.slices, buckets = exchange_buckets(t->exchange);
     double *squares = t->numbers + slices, sum = 0;
-    range_t share = exchange_share(t->exchange);
-    for (int64_t b = share.begin; b < share.end; b++) {
-        range_t floats = exchange_bucket(t->exchange, (int)b);
-        squares[b] =
-            vec_sum_squares_f64(floats.end - floats.begin, exchange_sum(t->exchange, (int)b));
+    for (int b = 0; b < buckets; b++) {
+        range_t floats = exchange_bucket(t->exchange, b);
+        if (exchange_owns(t->exchange, b))
+            squares[b] =
+                vec_sum_squares_f64(floats.end - floats.begin, exchange_sum(t->exchange, b));
     }
     TRY_MPI(MPI_Allreduce(MPI_IN_PLACE, t->numbers, slices + buckets, MPI_DOUBLE, MPI_SUM,
                           t->par->comm));
@@ -196,11 +196,11 @@ static void agree_on_numbers(trainer_t *t, double rows, double *loss, double *no
 
 static void step_share(trainer_t *t, float factor)
 {
-    range_t share = exchange_share(t->exchange);
-    for (int64_t b = share.begin; b < share.end; b++) {
-        range_t floats = exchange_bucket(t->exchange, (int)b);
-        adamw_update(t->optimizer, floats.begin, floats.end, factor,
-                     exchange_sum(t->exchange, (int)b));
+    for (int b = 0; b < exchange_buckets(t->exchange); b++) {
+        range_t floats = exchange_bucket(t->exchange, b);
+        if (exchange_owns(t->exchange, b))
+            adamw_update(t->optimizer, floats.begin, floats.end, factor,
+                         exchange_sum(t->exchange, b));
     }
     exchange_spread(t->exchange, params_value(amortizer_params(t->amortizer)));
 }
