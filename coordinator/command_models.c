@@ -16,6 +16,9 @@ static void print_parameters(const infermill_simulator_t *m)
         const infermill_parameter_t *p = &m->parameters[i];
         bool low = isfinite(p->lower), high = isfinite(p->upper);
         printf("    %-12s ", p->name);
+        for (int d = 0; d < p->n_dims; d++)
+            printf("%s%" PRId64 "%s", d ? " x " : "", p->dims[d],
+                   d + 1 < p->n_dims ? "" : ", each ");
         if (!low && !high)
             printf("any\n");
         else if (low && high)
@@ -51,14 +54,24 @@ static void print_fields(const infermill_simulator_t *m)
                m->design[i].upper);
 }
 
+static json_t *json_of_parameter(const infermill_parameter_t *p)
+{
+    json_t *object =
+        json_pack("{s:s,s:o,s:o}", "name", p->name, "lower", json_number_or_null(p->lower), "upper",
+                  json_number_or_null(p->upper));
+    json_t *dims = p->n_dims > 0 ? json_array() : NULL;
+    for (int d = 0; d < p->n_dims; d++)
+        json_array_append_new(dims, json_integer(p->dims[d]));
+    if (dims != NULL)
+        json_object_set_new(object, "dims", dims);
+    return object;
+}
+
 static json_t *json_of_model(const infermill_simulator_t *m)
 {
     json_t *parameters = json_array(), *observables = json_array(), *design = json_array();
     for (int i = 0; i < m->n_parameters; i++)
-        json_array_append_new(parameters,
-                              json_pack("{s:s,s:o,s:o}", "name", m->parameters[i].name, "lower",
-                                        json_number_or_null(m->parameters[i].lower), "upper",
-                                        json_number_or_null(m->parameters[i].upper)));
+        json_array_append_new(parameters, json_of_parameter(&m->parameters[i]));
     for (int i = 0; i < m->n_observables; i++) {
         const infermill_observable_t *o = &m->observables[i];
         json_t *dims = json_array();

@@ -82,6 +82,7 @@ static void make_head(inference_t *f)
         .block_datasets = INFER_BLOCK,
         .n_parameters = P,
         .parameters = f->names,
+        .schema = &f->trained.inferred,
         .ids = f->data.ids,
         .stamp = f->stamp,
         .model = f->trained.bank,

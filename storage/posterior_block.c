@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Letters: n data sets, d draws, P parameters.
 #include "storage/posterior_block.h"
 
 #include "cluster/mem.h"
@@ -13,7 +12,7 @@
 #include <unistd.h>
 
 static const char *const FORMAT = "infermill posterior block";
-enum { VERSION = 1, MEASURES = 3 };
+enum { VERSION = 2, MEASURES = 3 };
 
 char *posterior_block_path(const char *folder, int64_t block)
 {
@@ -32,13 +31,43 @@ int64_t posterior_block_size(const posterior_head_t *head, int64_t block)
     return left < head->block_datasets ? left : head->block_datasets;
 }
 
+schema_variable_t *posterior_variables(const posterior_head_t *head, int *n)
+{
+    schema_variable_t *out = MEM_NEW(schema_variable_t, head->n_parameters);
+    *n = 0;
+    for (int p = 0; p < head->n_parameters; p += out[*n - 1].n)
+        out[(*n)++] = head->schema
+                          ? schema_variable_at(head->schema, p)
+                          : (schema_variable_t){.name = head->parameters[p], .first = p, .n = 1};
+    return out;
+}
+
+int *posterior_scalars(const posterior_head_t *head, int *n)
+{
+    int *which = MEM_NEW(int, head->n_parameters), variables;
+    schema_variable_t *all = posterior_variables(head, &variables);
+    *n = 0;
+    for (int k = 0; k < variables; k++)
+        if (all[k].n_dims == 0)
+            which[(*n)++] = all[k].first;
+    free(all);
+    return which;
+}
+
+static int64_t correlations(const posterior_head_t *head)
+{
+    int S;
+    free(posterior_scalars(head, &S));
+    return (int64_t)S * S;
+}
+
 static posterior_block_t block_create(const posterior_head_t *head, int64_t n)
 {
     int64_t P = head->n_parameters;
     return (posterior_block_t){.n = n,
                                .draws = MEM_NEW(double, P *n * head->draws),
                                .summary = MEM_NEW(double, P *SUMMARY_COUNT *n),
-                               .correlation = MEM_NEW(double, n *P *P),
+                               .correlation = MEM_NEW(double, n *correlations(head)),
                                .accepted = MEM_NEW(uint8_t, n),
                                .length = MEM_NEW(int64_t, n),
                                .measures = MEM_NEW(double, MEASURES *n)};
@@ -71,12 +100,16 @@ static void put_draws(const posterior_head_t *head, posterior_block_t *b, int64_
     for (int p = 0; p < P; p++)
         for (int64_t k = 0; k < head->draws; k++)
             b->draws[(p * b->n + i) * head->draws + k] = accepted ? draws[k * P + p] : NAN;
+    int64_t usable = accepted ? head->draws : 0;
+    int S, *which = posterior_scalars(head, &S);
     double *summary = MEM_NEW(double, P *SUMMARY_COUNT);
-    posterior_summarize(accepted ? head->draws : 0, P, draws, summary, b->correlation + i * P * P);
+    posterior_summarize(usable, P, draws, summary);
+    posterior_correlate(usable, P, draws, S, which, b->correlation + i * S * S);
     for (int p = 0; p < P; p++)
         for (int s = 0; s < SUMMARY_COUNT; s++)
             b->summary[(p * SUMMARY_COUNT + s) * b->n + i] = summary[p * SUMMARY_COUNT + s];
     free(summary);
+    free(which);
 }
 
 static void put_verdict(posterior_block_t *b, int64_t i, const posterior_verdict_t *verdict)
@@ -92,11 +125,11 @@ static void put_verdict(posterior_block_t *b, int64_t i, const posterior_verdict
 static err_t write_arrays(arrays_writer_t *w, const posterior_head_t *head,
                           const posterior_block_t *b)
 {
-    int64_t P = head->n_parameters, n = b->n;
+    int64_t P = head->n_parameters, n = b->n, per_set = correlations(head);
     TRY(arrays_put_text(w, "stamp", head->stamp));
     TRY(arrays_put_f64(w, "draws", 3, (const int64_t[]){P, n, head->draws}, b->draws));
     TRY(arrays_put_f64(w, "summary", 3, (const int64_t[]){P, SUMMARY_COUNT, n}, b->summary));
-    TRY(arrays_put_f64(w, "correlation", 3, (const int64_t[]){n, P, P}, b->correlation));
+    TRY(arrays_put_f64(w, "correlation", 2, (const int64_t[]){n, per_set}, b->correlation));
     TRY(arrays_put_u8(w, "accepted", 1, &n, b->accepted));
     TRY(arrays_put_i64(w, "length", 1, &n, b->length));
     TRY(arrays_put_f64(w, "measures", 2, (const int64_t[]){MEASURES, n}, b->measures));
@@ -155,11 +188,11 @@ static err_t read_reasons(const arrays_t *a, const char *path, posterior_block_t
 static err_t read_arrays(const arrays_t *a, const posterior_head_t *head, const char *path,
                          posterior_block_t *b)
 {
-    int64_t P = head->n_parameters, n = b->n;
+    int64_t P = head->n_parameters, n = b->n, per_set = correlations(head);
     TRY(check_stamp(a, head, path));
     TRY(arrays_get_f64(a, "draws", 3, (const int64_t[]){P, n, head->draws}, b->draws));
     TRY(arrays_get_f64(a, "summary", 3, (const int64_t[]){P, SUMMARY_COUNT, n}, b->summary));
-    TRY(arrays_get_f64(a, "correlation", 3, (const int64_t[]){n, P, P}, b->correlation));
+    TRY(arrays_get_f64(a, "correlation", 2, (const int64_t[]){n, per_set}, b->correlation));
     TRY(arrays_get_u8(a, "accepted", 1, &n, b->accepted));
     TRY(arrays_get_i64(a, "length", 1, &n, b->length));
     TRY(arrays_get_f64(a, "measures", 2, (const int64_t[]){MEASURES, n}, b->measures));

@@ -7,21 +7,27 @@
 
 #include "cluster/err.h"
 #include "storage/posterior_file.h"
+#include "storage/schema_array.h"
 
 #include <stdint.h>
 
-/* Letters: n data sets, d draws, P parameters. */
+/* Letters: n data sets, d draws, P parameters (values), S of them scalars. */
 typedef struct {
     int64_t n;
     double *draws;       // (P, n, d)
     double *summary;     // (P, SUMMARY_COUNT, n)
-    double *correlation; // (n, P, P)
+    double *correlation; // (n, S, S)
     uint8_t *accepted;   // (n)
     int64_t *length;     // (n)
     double *measures;    // (3, n): distance, p-value, edge share
     uint8_t *reasons;    // texts one after another, each with its final 0
     int64_t reasons_bytes;
 } posterior_block_t;
+
+/* The parameters as they are declared, each with its values; the caller frees the list. */
+schema_variable_t *posterior_variables(const posterior_head_t *head, int *n);
+/* Those that are no arrays; the caller frees the list. */
+int *posterior_scalars(const posterior_head_t *head, int *n);
 
 char *posterior_block_path(const char *folder, int64_t block); // the caller frees it
 

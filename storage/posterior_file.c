@@ -26,26 +26,32 @@ err_t posterior_head_check(const posterior_head_t *head)
                         "posterior: %" PRId64 " data sets, %" PRId64 " draws, blocks of %" PRId64
                         ": expected 1 or more",
                         head->datasets, head->draws, head->block_datasets);
-    for (int p = 0; p < head->n_parameters; p++) {
-        const char *name = head->parameters[p];
+    int n;
+    schema_variable_t *all = posterior_variables(head, &n);
+    err_t err = OK;
+    for (int k = 0; k < n && err == OK; k++) {
+        const char *name = all[k].name;
         bool bad = strchr(name, '/') != NULL || name[0] == '\0';
         for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
             bad = bad || strcmp(name, taken[i]) == 0;
         if (bad)
-            return err_fail(
+            err = err_fail(
                 ERR_USAGE,
                 "a posterior file can not hold a parameter called \"%s\": rename it in the model",
                 name);
     }
-    return OK;
+    free(all);
+    return err;
 }
 
 /* The file while it is written: what the blocks are copied into. Letters as in posterior_block.h. */
 typedef struct {
     const posterior_head_t *head;
     h5_id_t file;
-    h5_id_t *draws;                    // (P)
-    h5_id_t (*summary)[SUMMARY_COUNT]; // (P)
+    int V, S;                          // declared parameters, and those of them that are scalars
+    schema_variable_t *variables;      // (V)
+    h5_id_t *draws;                    // (V)
+    h5_id_t (*summary)[SUMMARY_COUNT]; // (V)
     h5_id_t correlation, accepted, length, measures[MEASURES];
     int64_t n_reasons;
     char **reasons; // (datasets)
@@ -111,6 +117,37 @@ static err_t id_scale(h5_id_t file, const char *path, int64_t n, const char *con
     return make_scale(file, path);
 }
 
+// "group/image_dim_0"; the caller frees it.
+static char *dim_path(const char *group, const schema_variable_t *v, int d)
+{
+    return mem_format("%s/%s_dim_%d", group, v->name, d);
+}
+
+static err_t array_scales(h5_id_t file, const char *group, const schema_variable_t *v)
+{
+    err_t err = OK;
+    for (int d = 0; d < v->n_dims && err == OK; d++) {
+        char *path = dim_path(group, v, d);
+        err = count_scale(file, path, v->dims[d]);
+        free(path);
+    }
+    return err;
+}
+
+static err_t correlation_scales(const join_t *j)
+{
+    const char **names = MEM_NEW(const char *, j->S + 1);
+    int n = 0;
+    for (int k = 0; k < j->V; k++)
+        if (j->variables[k].n_dims == 0)
+            names[n++] = j->variables[k].name;
+    err_t err = text_scale(j->file, "summary/parameter", n, names);
+    if (err == OK)
+        err = text_scale(j->file, "summary/parameter_2", n, names);
+    free(names);
+    return err;
+}
+
 static err_t write_scales(const join_t *j)
 {
     const posterior_head_t *head = j->head;
@@ -119,8 +156,18 @@ static err_t write_scales(const join_t *j)
         TRY(id_scale(j->file, ids[i], head->datasets, head->ids));
     TRY(count_scale(j->file, "posterior/chain", 1));
     TRY(count_scale(j->file, "posterior/draw", head->draws));
-    TRY(text_scale(j->file, "summary/parameter", head->n_parameters, head->parameters));
-    return text_scale(j->file, "summary/parameter_2", head->n_parameters, head->parameters);
+    for (int k = 0; k < j->V; k++) {
+        TRY(array_scales(j->file, "posterior", &j->variables[k]));
+        TRY(array_scales(j->file, "summary", &j->variables[k]));
+    }
+    return j->S > 0 ? correlation_scales(j) : OK;
+}
+
+static err_t attach(const join_t *j, h5_id_t dataset, int d, const char *scale_path)
+{
+    h5_id_t scale;
+    TRY(h5_dataset_open(j->file, scale_path, &scale));
+    return close_after(h5_attach_scale(dataset, d, scale), &scale);
 }
 
 /* Makes a data set with a scale for each of its dimensions. */
@@ -128,29 +175,46 @@ static err_t make(const join_t *j, const char *path, const h5_shape_t *shape,
                   const char *const *scales, h5_id_t *out)
 {
     TRY(h5_dataset_create(j->file, path, shape, out));
-    for (int d = 0; d < shape->n_dims; d++) {
-        h5_id_t scale;
-        TRY(h5_dataset_open(j->file, scales[d], &scale));
-        TRY(close_after(h5_attach_scale(*out, d, scale), &scale));
-    }
+    for (int d = 0; d < shape->n_dims; d++)
+        TRY(attach(j, *out, d, scales[d]));
     return OK;
 }
 
 /* ---- the empty file ---- */
 
-static err_t make_parameter(join_t *j, int p)
+/* Of a declared parameter: `shape` and its scales hold the dimensions before those of an array. */
+static err_t make_variable(const join_t *j, const char *group, const char *path, h5_shape_t shape,
+                           const char *const *scales, const schema_variable_t *v, h5_id_t *out)
+{
+    const char *all[H5_MAX_DIMS];
+    char *own[SCHEMA_MAX_DIMS] = {0};
+    for (int d = 0; d < shape.n_dims; d++)
+        all[d] = scales[d];
+    for (int d = 0; d < v->n_dims; d++) {
+        own[d] = dim_path(group, v, d);
+        all[shape.n_dims] = own[d];
+        shape.dims[shape.n_dims++] = v->dims[d];
+    }
+    err_t err = make(j, path, &shape, all, out);
+    for (int d = 0; d < v->n_dims; d++)
+        free(own[d]);
+    return err;
+}
+
+static err_t make_parameter(join_t *j, int k)
 {
     const posterior_head_t *head = j->head;
+    const schema_variable_t *v = &j->variables[k];
     static const char *const axes[] = {"posterior/dataset", "posterior/chain", "posterior/draw"};
     static const char *const of_summary[] = {"summary/dataset"};
     h5_shape_t draws = {.type = H5_TYPE_F64, .n_dims = 3, .dims = {head->datasets, 1, head->draws}};
     h5_shape_t one = h5_vector(H5_TYPE_F64, head->datasets);
-    char *path = mem_format("posterior/%s", head->parameters[p]);
-    err_t err = make(j, path, &draws, axes, &j->draws[p]);
+    char *path = mem_format("posterior/%s", v->name);
+    err_t err = make_variable(j, "posterior", path, draws, axes, v, &j->draws[k]);
     free(path);
     for (int s = 0; s < SUMMARY_COUNT && err == OK; s++) {
-        path = mem_format("summary/%s/%s", head->parameters[p], summary_name((summary_t)s));
-        err = make(j, path, &one, of_summary, &j->summary[p][s]);
+        path = mem_format("summary/%s/%s", v->name, summary_name((summary_t)s));
+        err = make_variable(j, "summary", path, one, of_summary, v, &j->summary[k][s]);
         free(path);
     }
     return err;
@@ -193,27 +257,50 @@ static err_t make_all(join_t *j)
 {
     static const char *const axes[] = {"summary/dataset", "summary/parameter",
                                        "summary/parameter_2"};
-    int64_t P = j->head->n_parameters;
-    h5_shape_t correlation = {.type = H5_TYPE_F64, .n_dims = 3, .dims = {j->head->datasets, P, P}};
+    int64_t S = j->S;
+    h5_shape_t correlation = {.type = H5_TYPE_F64, .n_dims = 3, .dims = {j->head->datasets, S, S}};
     TRY(write_attributes(j));
     TRY(write_scales(j));
-    for (int p = 0; p < P; p++)
-        TRY(make_parameter(j, p));
-    TRY(make(j, "summary/correlation", &correlation, axes, &j->correlation));
+    for (int k = 0; k < j->V; k++)
+        TRY(make_parameter(j, k));
+    if (S > 0)
+        TRY(make(j, "summary/correlation", &correlation, axes, &j->correlation));
     return make_verdicts(j);
 }
 
 /* ---- block after block ---- */
 
-static err_t copy_parameter(const join_t *j, const posterior_block_t *b, int64_t first, int p)
+/* Values of an array side by side: from (values, rows) to (rows, values). */
+static void interleave(int values, int64_t rows, int64_t stride, const double *from, double *to)
 {
-    const double *draws = b->draws + p * b->n * j->head->draws;
-    TRY(h5_write_rows(j->draws[p], first, b->n, H5_TYPE_F64, draws));
+    for (int v = 0; v < values; v++)
+        for (int64_t i = 0; i < rows; i++)
+            to[i * values + v] = from[v * stride + i];
+}
+
+static err_t copy_parameter(const join_t *j, const posterior_block_t *b, int64_t first, int k,
+                            double *room)
+{
+    const schema_variable_t *v = &j->variables[k];
+    int64_t per_value = b->n * j->head->draws;
+    interleave(v->n, per_value, per_value, b->draws + v->first * per_value, room);
+    TRY(h5_write_rows(j->draws[k], first, b->n, H5_TYPE_F64, room));
     for (int s = 0; s < SUMMARY_COUNT; s++) {
-        const double *summary = b->summary + (p * SUMMARY_COUNT + s) * b->n;
-        TRY(h5_write_rows(j->summary[p][s], first, b->n, H5_TYPE_F64, summary));
+        const double *summary = b->summary + ((int64_t)v->first * SUMMARY_COUNT + s) * b->n;
+        interleave(v->n, b->n, SUMMARY_COUNT * b->n, summary, room);
+        TRY(h5_write_rows(j->summary[k][s], first, b->n, H5_TYPE_F64, room));
     }
     return OK;
+}
+
+static err_t copy_parameters(const join_t *j, const posterior_block_t *b, int64_t first)
+{
+    double *room = MEM_NEW(double, b->n * j->head->draws * j->head->n_parameters);
+    err_t err = OK;
+    for (int k = 0; k < j->V && err == OK; k++)
+        err = copy_parameter(j, b, first, k, room);
+    free(room);
+    return err;
 }
 
 static void copy_reasons(join_t *j, const posterior_block_t *b)
@@ -227,9 +314,9 @@ static void copy_reasons(join_t *j, const posterior_block_t *b)
 
 static err_t copy_block(join_t *j, const posterior_block_t *b, int64_t first)
 {
-    for (int p = 0; p < j->head->n_parameters; p++)
-        TRY(copy_parameter(j, b, first, p));
-    TRY(h5_write_rows(j->correlation, first, b->n, H5_TYPE_F64, b->correlation));
+    TRY(copy_parameters(j, b, first));
+    if (j->S > 0)
+        TRY(h5_write_rows(j->correlation, first, b->n, H5_TYPE_F64, b->correlation));
     TRY(h5_write_rows(j->accepted, first, b->n, H5_TYPE_U8, b->accepted));
     TRY(h5_write_rows(j->length, first, b->n, H5_TYPE_I64, b->length));
     for (int m = 0; m < MEASURES; m++)
@@ -260,18 +347,18 @@ static err_t write_reasons(const join_t *j)
     return h5_close(&reasons);
 }
 
-/* The k-th data set that is open, NULL past the last. */
+/* The k-th data set that may be open, NULL past the last. */
 static h5_id_t *open_dataset(join_t *j, int k)
 {
     h5_id_t *rest[] = {&j->correlation, &j->accepted,    &j->length,
                        &j->measures[0], &j->measures[1], &j->measures[2]};
-    int P = j->head->n_parameters, n_rest = sizeof rest / sizeof *rest;
-    if (k < P)
+    int V = j->V, n_rest = sizeof rest / sizeof *rest;
+    if (k < V)
         return &j->draws[k];
-    k -= P;
-    if (k < P * SUMMARY_COUNT)
+    k -= V;
+    if (k < V * SUMMARY_COUNT)
         return &j->summary[k / SUMMARY_COUNT][k % SUMMARY_COUNT];
-    k -= P * SUMMARY_COUNT;
+    k -= V * SUMMARY_COUNT;
     return k < n_rest ? rest[k] : NULL;
 }
 
@@ -279,7 +366,8 @@ static err_t finish(join_t *j)
 {
     TRY(write_reasons(j));
     for (int k = 0; open_dataset(j, k); k++)
-        TRY(h5_close(open_dataset(j, k)));
+        if (*open_dataset(j, k) != H5_NONE)
+            TRY(h5_close(open_dataset(j, k)));
     TRY(h5_flush(j->file));
     return h5_close(&j->file);
 }
@@ -289,6 +377,7 @@ static void join_free(join_t *j)
     for (int k = 0; open_dataset(j, k); k++)
         h5_drop(open_dataset(j, k));
     h5_drop(&j->file);
+    free(j->variables);
     free(j->draws);
     free(j->summary);
     h5_free_texts(j->n_reasons, &j->reasons);
@@ -296,10 +385,11 @@ static void join_free(join_t *j)
 
 static join_t join_create(const posterior_head_t *head)
 {
-    int P = head->n_parameters;
     join_t j = {.head = head, .file = H5_NONE};
-    j.draws = MEM_NEW(h5_id_t, P);
-    j.summary = mem_zero((size_t)P, sizeof *j.summary);
+    free(posterior_scalars(head, &j.S));
+    j.variables = posterior_variables(head, &j.V);
+    j.draws = MEM_NEW(h5_id_t, j.V);
+    j.summary = mem_zero((size_t)j.V, sizeof *j.summary);
     j.reasons = MEM_NEW(char *, head->datasets);
     for (int k = 0; open_dataset(&j, k); k++)
         *open_dataset(&j, k) = H5_NONE;

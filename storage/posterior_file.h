@@ -7,7 +7,7 @@
  *   /posterior/<parameter>      (dataset, chain = 1, draw) f64; NaN for a refused data set
  *   /posterior/dataset chain draw                                dimension scales; dataset holds the ids
  *   /summary/<parameter>/mean sd median q025 q975    (dataset) f64
- *   /summary/correlation        (dataset, parameter, parameter_2) f64
+ *   /summary/correlation        (dataset, parameter, parameter_2) f64: of scalars; not there where there are none
  *   /verdict/accepted           (dataset) u8
  *           /reason             (dataset) text, "" where accepted
  *           /n                  (dataset) i64: its number of elements
@@ -15,6 +15,9 @@
  *           /edge_share         (dataset) f64: share of draws at the support's edge
  *
  *     xarray.open_dataset(f, group="posterior", engine="h5netcdf")        arviz.from_netcdf(f)
+ *
+ * A parameter that is an array keeps its dims, behind the others: /posterior/image (dataset, chain, draw, image_dim_0,
+ * image_dim_1), /summary/image/mean (dataset, image_dim_0, image_dim_1): the names that ArviZ gives them too.
  *
  * Whoever computed a block of data sets writes it as a sealed file of its own, and the blocks are joined at the end, so a
  * killed inference keeps what is done. A stamp (weights, data, draws, seed: whatever the result depends on) tells blocks
@@ -24,6 +27,7 @@
 #define STORAGE_POSTERIOR_FILE_H
 
 #include "cluster/err.h"
+#include "storage/schema.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,8 +43,9 @@ typedef struct {
 typedef struct {
     int64_t datasets, draws, block_datasets; // the last block may have fewer data sets
     int n_parameters;
-    const char *const *parameters; // (P) names
-    const char *const *ids;        // (datasets)
+    const char *const *parameters; // (P) names of values
+    const schema_t *schema; // of the same parameters, where some are arrays; NULL: all are scalars
+    const char *const *ids; // (datasets)
     const char *stamp;
     const char *model, *study, *weights, *gate;
     const char *unverified; // NULL: the gate was passed

@@ -34,9 +34,8 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* `deviation` (P, n) gets the draws less their mean; `sorted` is scratch of n. */
-static void one_parameter(int64_t n, int P, int p, const double *draws, double *sorted,
-                          double *deviation, double *out)
+/* `sorted` is scratch of n. */
+static void one_parameter(int64_t n, int P, int p, const double *draws, double *sorted, double *out)
 {
     double sum = 0, squares = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -44,16 +43,24 @@ static void one_parameter(int64_t n, int P, int p, const double *draws, double *
         sum += sorted[i];
     }
     double mean = sum / (double)n;
-    for (int64_t i = 0; i < n; i++) {
-        deviation[p * n + i] = sorted[i] - mean;
-        squares += deviation[p * n + i] * deviation[p * n + i];
-    }
+    for (int64_t i = 0; i < n; i++)
+        squares += (sorted[i] - mean) * (sorted[i] - mean);
     qsort(sorted, (size_t)n, sizeof *sorted, compare);
     out[SUMMARY_MEAN] = mean;
     out[SUMMARY_SD] = sqrt(squares / (double)(n - 1));
     out[SUMMARY_MEDIAN] = posterior_quantile(n, sorted, 0.5);
     out[SUMMARY_Q025] = posterior_quantile(n, sorted, 0.025);
     out[SUMMARY_Q975] = posterior_quantile(n, sorted, 0.975);
+}
+
+/* The draws less their mean. */
+static void deviations(int64_t n, int P, int p, const double *draws, double *out)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        sum += draws[i * P + p];
+    for (int64_t i = 0; i < n; i++)
+        out[i] = draws[i * P + p] - sum / (double)n;
 }
 
 static double correlate(int64_t n, const double *a, const double *b)
@@ -81,20 +88,29 @@ static void fill(int64_t n, double value, double *x)
         x[i] = value;
 }
 
-void posterior_summarize(int64_t n, int P, const double *draws, double *summary,
-                         double *correlation)
+void posterior_summarize(int64_t n, int P, const double *draws, double *summary)
 {
-    fill(P * SUMMARY_COUNT, NAN, summary);
-    fill((int64_t)P * P, NAN, correlation);
+    fill((int64_t)P * SUMMARY_COUNT, NAN, summary);
     if (n < 2 || !all_numbers(n * P, draws))
         return;
-    double *sorted = MEM_NEW(double, n), *deviation = MEM_NEW(double, n *P);
+    double *sorted = MEM_NEW(double, n);
     for (int p = 0; p < P; p++)
-        one_parameter(n, P, p, draws, sorted, deviation, summary + p * SUMMARY_COUNT);
-    for (int p = 0; p < P; p++)
-        for (int q = 0; q < P; q++)
-            correlation[p * P + q] =
-                p == q ? 1 : correlate(n, deviation + p * n, deviation + q * n);
+        one_parameter(n, P, p, draws, sorted, summary + (int64_t)p * SUMMARY_COUNT);
     free(sorted);
+}
+
+void posterior_correlate(int64_t n, int P, const double *draws, int S, const int *which,
+                         double *correlation)
+{
+    fill((int64_t)S * S, NAN, correlation);
+    if (n < 2 || !all_numbers(n * P, draws))
+        return;
+    double *deviation = MEM_NEW(double, n *S);
+    for (int a = 0; a < S; a++)
+        deviations(n, P, which[a], draws, deviation + a * n);
+    for (int a = 0; a < S; a++)
+        for (int b = 0; b < S; b++)
+            correlation[a * S + b] =
+                a == b ? 1 : correlate(n, deviation + a * n, deviation + b * n);
     free(deviation);
 }

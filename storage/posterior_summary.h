@@ -19,10 +19,13 @@ typedef enum {
 
 const char *summary_name(summary_t which); // "mean", "sd", "median", "q025", "q975"
 
-/* Of draws (n, P): summary (P, SUMMARY_COUNT), correlation (P, P; 0 where a parameter does not vary, 1 on the diagonal).
- * All are NaN when n < 2 or a draw is NaN. */
-void posterior_summarize(int64_t n, int n_parameters, const double *draws, double *summary,
-                         double *correlation);
+/* Of draws (n, P): summary (P, SUMMARY_COUNT). All are NaN when n < 2 or a draw is NaN. */
+void posterior_summarize(int64_t n, int n_parameters, const double *draws, double *summary);
+
+/* Of the S parameters `which` of draws (n, P): correlation (S, S; 0 where a parameter does not vary, 1 on the diagonal). NaN
+ * likewise. */
+void posterior_correlate(int64_t n, int n_parameters, const double *draws, int n_which,
+                         const int *which, double *correlation);
 
 /* Quantile p of n ascending values, n > 0. */
 double posterior_quantile(int64_t n, const double *sorted, double p);

@@ -2,6 +2,7 @@
 #include "storage/schema.h"
 
 #include "cluster/mem.h"
+#include "storage/schema_array.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@ static void free_parameter(schema_parameter_t *p)
     free(p->name);
     free(p->unit);
     free(p->prior);
+    free(p->array);
 }
 
 static void free_observable(schema_observable_t *o)
@@ -55,6 +57,7 @@ schema_t schema_copy(const schema_t *schema)
         copy.parameters[i].name = mem_copy_text(schema->parameters[i].name);
         copy.parameters[i].unit = mem_copy_text(schema->parameters[i].unit);
         copy.parameters[i].prior = mem_copy_text(schema->parameters[i].prior);
+        copy.parameters[i].array = mem_copy_text(schema->parameters[i].array);
     }
     for (int i = 0; i < schema->n_observables; i++) {
         copy.observables[i] = schema->observables[i];
@@ -174,17 +177,32 @@ static err_t check_observable(const schema_t *s, const schema_observable_t *o, c
     return check_bounds(where, o->name, o->lower, o->upper, false);
 }
 
+// The first value of the first parameter of this name.
+static int first_named(const schema_t *s, const char *name)
+{
+    schema_variable_t v = schema_variable_at(s, 0);
+    while (v.name == NULL || strcmp(v.name, name) != 0)
+        v = schema_variable_at(s, v.first + v.n);
+    return v.first;
+}
+
+static err_t check_parameters(const schema_t *s, const char *where)
+{
+    schema_variable_t v;
+    for (int p = 0; p < s->n_parameters; p += v.n) {
+        v = schema_variable_at(s, p);
+        TRY(check_name(where, "parameter", p, v.name, v.name ? first_named(s, v.name) : p));
+        TRY(check_bounds(where, v.name, s->parameters[p].lower, s->parameters[p].upper, false));
+    }
+    return OK;
+}
+
 err_t schema_check(const schema_t *s, const char *where)
 {
     if (s->name == NULL || s->version == NULL || s->n_parameters < 1 || s->n_observables < 1)
         return err_fail(ERR_FORMAT, "%s: a model has a name, a version, parameters and observables",
                         where);
-    for (int i = 0; i < s->n_parameters; i++) {
-        const schema_parameter_t *p = &s->parameters[i];
-        TRY(check_name(where, "parameter", i, p->name,
-                       p->name ? schema_find_parameter(s, p->name) : i));
-        TRY(check_bounds(where, p->name, p->lower, p->upper, false));
-    }
+    TRY(check_parameters(s, where));
     for (int i = 0; i < s->n_design; i++) {
         const schema_design_t *d = &s->design[i];
         TRY(check_name(where, "design variable", i, d->name,

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { SCHEMA_MAX_DIMS = 3 };
+enum { SCHEMA_MAX_DIMS = 3, SCHEMA_MAX_VALUES = 65536 }; // values: of all parameters together
 
 typedef enum {
     KIND_VECTOR,
@@ -21,11 +21,17 @@ typedef enum {
     KIND_IMAGE
 } kind_t; // values as infermill_kind_t
 
+/* One number that is inferred: a scalar parameter, or one value of an array that a model declares as a whole (schema_array.h).
+ * The values of an array stand side by side, row-major, and share all but name and place. */
 typedef struct {
-    char *name;
+    char *name;  // "mu"; of a value "image[3,17]"
     char *unit;  // for people ("s"); NULL: none told
     char *prior; // as the study writes it, "lognormal(-0.9, 0.5)"; NULL: the simulator's own
     double lower, upper; // open support; +-INFINITY
+    char *array;         // of a value: the array's name, "image"; NULL: a scalar
+    int n_dims;          // of the array, 1 to SCHEMA_MAX_DIMS; 0: a scalar
+    int64_t dims[SCHEMA_MAX_DIMS];
+    int64_t place; // of a value in its array
 } schema_parameter_t;
 
 typedef struct {
@@ -48,7 +54,7 @@ typedef struct {
 
 typedef struct {
     char *name, *version, *description;
-    int n_parameters, n_observables, n_design;
+    int n_parameters, n_observables, n_design; // parameters: values, those of arrays each
     schema_parameter_t *parameters;
     schema_observable_t *observables;
     schema_design_t *design;
@@ -56,7 +62,7 @@ typedef struct {
 
 void schema_free(schema_t *schema); // frees what it holds, clears it; not the struct itself
 schema_t schema_copy(const schema_t *schema);
-/* A copy with n of the parameters (of the observables) alone, those of `which` (ascending). */
+/* A copy with n of the parameters (of the observables) alone, those of `which` (ascending; arrays as a whole). */
 schema_t schema_with_parameters(const schema_t *schema, int n, const int *which);
 schema_t schema_with_observables(const schema_t *schema, int n, const int *which);
 const char *kind_name(kind_t kind); // "set"
@@ -64,7 +70,7 @@ const char *kind_name(kind_t kind); // "set"
 int64_t schema_size(const schema_observable_t *o); // values of one row, padded: the product of dims
 int64_t schema_stride(
     const schema_observable_t *o); // values of one element: the product of dims[1..]
-int schema_find_parameter(const schema_t *s, const char *name); // -1: none
+int schema_find_parameter(const schema_t *s, const char *name); // a value; -1: none
 int schema_find_observable(const schema_t *s, const char *name);
 int schema_find_design(const schema_t *s, const char *name);
 
@@ -72,7 +78,8 @@ int schema_find_design(const schema_t *s, const char *name);
  * ERR_FORMAT with `where`, the item, got and expected. */
 err_t schema_check(const schema_t *schema, const char *where) ERR_MUST_CHECK;
 
-/* YAML text (block style, ends with a line feed), the same for equal schemas; the caller frees it. */
+/* YAML text (block style, ends with a line feed), the same for equal schemas; an array is one item with `dims`. The caller
+ * frees it. */
 char *schema_text(const schema_t *schema);
 /* `where` names the source in messages. ERR_USAGE: not the keys and types of schema_text; ERR_FORMAT: schema_check. */
 err_t schema_parse(const char *text, const char *where, schema_t *out) ERR_MUST_CHECK;

@@ -3,6 +3,7 @@
 
 #include "cluster/mem.h"
 #include "cluster/text.h"
+#include "storage/schema_array.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -43,13 +44,29 @@ static void put_real(text_t *w, const char *before, double x)
     text_add(w, "%s%s\n", before, yaml_show_real(x, text));
 }
 
+static void put_dims(text_t *w, int n, const int64_t *dims)
+{
+    text_add(w, "    dims: [");
+    for (int d = 0; d < n; d++)
+        text_add(w, "%s%" PRId64, d ? ", " : "", dims[d]);
+    text_add(w, "]\n");
+}
+
+static void put_parameter(text_t *w, const schema_variable_t *v, const schema_parameter_t *p)
+{
+    put_text(w, "  - name: ", v->name);
+    if (v->n_dims > 0)
+        put_dims(w, v->n_dims, v->dims);
+    put_real(w, "    lower: ", p->lower);
+    put_real(w, "    upper: ", p->upper);
+    put_optional(w, "    prior: ", p->prior);
+}
+
 static void put_observable(text_t *w, const schema_t *s, const schema_observable_t *o)
 {
     put_text(w, "  - name: ", o->name);
-    text_add(w, "    kind: %s\n    dims: [", kind_name(o->kind));
-    for (int d = 0; d < o->n_dims; d++)
-        text_add(w, "%s%" PRId64, d ? ", " : "", o->dims[d]);
-    text_add(w, "]\n");
+    text_add(w, "    kind: %s\n", kind_name(o->kind));
+    put_dims(w, o->n_dims, o->dims);
     if (o->length_design >= 0)
         put_text(w, "    length: ", s->design[o->length_design].name);
     put_real(w, "    lower: ", o->lower);
@@ -65,12 +82,11 @@ static char *text_of(const schema_t *s, bool all)
     put_text(&w, "version: ", s->version);
     put_optional(&w, "description: ", all ? s->description : NULL);
     text_add(&w, "parameters:\n");
-    for (int i = 0; i < s->n_parameters; i++) {
-        put_text(&w, "  - name: ", s->parameters[i].name);
-        put_real(&w, "    lower: ", s->parameters[i].lower);
-        put_real(&w, "    upper: ", s->parameters[i].upper);
-        put_optional(&w, "    prior: ", s->parameters[i].prior);
-        put_optional(&w, "    unit: ", all ? s->parameters[i].unit : NULL);
+    schema_variable_t v;
+    for (int p = 0; p < s->n_parameters; p += v.n) {
+        v = schema_variable_at(s, p);
+        put_parameter(&w, &v, &s->parameters[p]);
+        put_optional(&w, "    unit: ", all ? s->parameters[p].unit : NULL);
     }
     text_add(&w, s->n_design ? "design:\n" : "");
     for (int i = 0; i < s->n_design; i++) {
@@ -134,6 +150,7 @@ static const yaml_field_t top_fields[] = {
 
 static const yaml_field_t parameter_fields[] = {
     FIELD(YAML_TEXT, item_t, name, .required = true, .help = "the parameter's name"),
+    FIELD(YAML_REALS, item_t, dims, .help = "sizes of an array: [28, 28]"),
     FIELD(YAML_REAL, item_t, lower, .fallback = "-.inf", .help = "open lower end of the support"),
     FIELD(YAML_REAL, item_t, upper, .fallback = ".inf", .help = "open upper end of the support"),
     FIELD(YAML_TEXT, item_t, prior, .help = "its prior, where the study gives one"),
@@ -161,18 +178,34 @@ static const yaml_field_t observable_fields[] = {
     UNIT_FIELD,
     {.key = NULL}};
 
-typedef err_t (*item_reader_t)(yaml_node_ref_t node, arena_t *arena, schema_t *s, int i);
+static err_t read_dims(yaml_node_ref_t node, const yaml_reals_t *dims, int least, int *n_dims,
+                       int64_t *out)
+{
+    if (dims->n < least || dims->n > SCHEMA_MAX_DIMS)
+        return yaml_node_error(node, "dims: got %d sizes, expected 1 to %d", dims->n,
+                               SCHEMA_MAX_DIMS);
+    *n_dims = dims->n;
+    for (int d = 0; d < dims->n; d++) {
+        if (!(dims->at[d] >= 1 && dims->at[d] <= INT32_MAX && dims->at[d] == floor(dims->at[d])))
+            return yaml_node_error(node, "dims: %g is not a size", dims->at[d]);
+        out[d] = (int64_t)dims->at[d];
+    }
+    return OK;
+}
 
-static err_t read_parameter(yaml_node_ref_t node, arena_t *arena, schema_t *s, int i)
+static err_t read_parameter(yaml_node_ref_t node, arena_t *arena, const char *where, schema_t *s)
 {
     item_t item = {0};
+    schema_parameter_t declared = {0};
     TRY(yaml_fill(node, parameter_fields, arena, &item));
-    s->parameters[i] = (schema_parameter_t){.name = mem_copy_text(item.name),
-                                            .unit = mem_copy_text(item.unit),
-                                            .prior = mem_copy_text(item.prior),
-                                            .lower = item.lower,
-                                            .upper = item.upper};
-    return OK;
+    TRY(read_dims(node, &item.dims, 0, &declared.n_dims, declared.dims));
+    declared.name = mem_copy_text(item.name);
+    declared.unit = mem_copy_text(item.unit);
+    declared.prior = mem_copy_text(item.prior);
+    declared.lower = item.lower;
+    declared.upper = item.upper;
+    err_t err = schema_add_parameter(s, &declared);
+    return err == OK ? OK : err_context(err, "%s", where);
 }
 
 static err_t read_design(yaml_node_ref_t node, arena_t *arena, schema_t *s, int i)
@@ -192,27 +225,36 @@ static err_t read_observable(yaml_node_ref_t node, arena_t *arena, schema_t *s, 
     item_t item = {0};
     schema_observable_t *o = &s->observables[i];
     TRY(yaml_fill(node, observable_fields, arena, &item));
-    if (item.dims.n < 1 || item.dims.n > SCHEMA_MAX_DIMS)
-        return yaml_node_error(node, "dims: got %d sizes, expected 1 to %d", item.dims.n,
-                               SCHEMA_MAX_DIMS);
     *o = (schema_observable_t){.name = mem_copy_text(item.name),
                                .unit = mem_copy_text(item.unit),
                                .kind = (kind_t)item.kind,
-                               .n_dims = item.dims.n,
                                .length_design = -1,
                                .lower = item.lower,
                                .upper = item.upper,
                                .missing = item.missing};
-    for (int d = 0; d < item.dims.n; d++) {
-        if (!(item.dims.at[d] >= 1 && item.dims.at[d] <= INT32_MAX &&
-              item.dims.at[d] == floor(item.dims.at[d])))
-            return yaml_node_error(node, "dims: %g is not a size", item.dims.at[d]);
-        o->dims[d] = (int64_t)item.dims.at[d];
-    }
+    TRY(read_dims(node, &item.dims, 1, &o->n_dims, o->dims));
     if (item.length != NULL)
         o->length_design = schema_find_design(s, item.length);
     if (item.length != NULL && o->length_design < 0)
         return yaml_node_error(node, "length: there is no design variable \"%s\"", item.length);
+    return OK;
+}
+
+typedef err_t (*item_reader_t)(yaml_node_ref_t node, arena_t *arena, schema_t *s, int i);
+
+static err_t check_list(yaml_node_ref_t list)
+{
+    yaml_kind_t kind = yaml_node_kind(list);
+    return kind == YAML_KIND_ABSENT || kind == YAML_KIND_SEQUENCE
+               ? OK
+               : yaml_node_error(list, "expected a list");
+}
+
+static err_t read_parameters(yaml_node_ref_t list, arena_t *arena, const char *where, schema_t *s)
+{
+    TRY(check_list(list));
+    for (int i = 0; i < yaml_node_count(list); i++)
+        TRY(read_parameter(yaml_node_item(list, i), arena, where, s));
     return OK;
 }
 
@@ -221,10 +263,7 @@ static err_t read_list(yaml_node_ref_t list, arena_t *arena, schema_t *s, int *c
                        item_reader_t reader)
 {
     int n = yaml_node_count(list);
-    if (yaml_node_kind(list) == YAML_KIND_ABSENT)
-        return OK;
-    if (yaml_node_kind(list) != YAML_KIND_SEQUENCE)
-        return yaml_node_error(list, "expected a list");
+    TRY(check_list(list));
     for (int i = 0; i < n; i++) {
         *count = i + 1;
         TRY(reader(yaml_node_item(list, i), arena, s, i));
@@ -232,17 +271,16 @@ static err_t read_list(yaml_node_ref_t list, arena_t *arena, schema_t *s, int *c
     return OK;
 }
 
-static err_t read_all(yaml_node_ref_t node, arena_t *arena, schema_t *s)
+static err_t read_all(yaml_node_ref_t node, arena_t *arena, const char *where, schema_t *s)
 {
     top_t top = {0};
     TRY(yaml_fill(node, top_fields, arena, &top));
     s->name = mem_copy_text(top.name);
     s->version = mem_copy_text(top.version);
     s->description = mem_copy_text(top.description ? top.description : "");
-    s->parameters = MEM_NEW(schema_parameter_t, yaml_node_count(top.parameters));
     s->design = MEM_NEW(schema_design_t, yaml_node_count(top.design));
     s->observables = MEM_NEW(schema_observable_t, yaml_node_count(top.observables));
-    TRY(read_list(top.parameters, arena, s, &s->n_parameters, read_parameter));
+    TRY(read_parameters(top.parameters, arena, where, s));
     TRY(read_list(top.design, arena, s, &s->n_design, read_design));
     TRY(read_list(top.observables, arena, s, &s->n_observables, read_observable));
     return OK;
@@ -253,7 +291,7 @@ err_t schema_from_node(yaml_node_ref_t node, const char *where, schema_t *out)
     err_t err;
     arena_t *arena = arena_create();
     *out = (schema_t){0};
-    TRY_TO(done, read_all(node, arena, out));
+    TRY_TO(done, read_all(node, arena, where, out));
     TRY_TO(done, schema_check(out, where));
 done:
     arena_destroy(&arena);

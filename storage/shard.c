@@ -260,7 +260,7 @@ static err_t read_fields(shard_t *s, int n_fields, int64_t begin, int64_t end, r
     CHECK(n >= 0 && at + n <= rows->capacity,
           "rows [%" PRId64 ", %" PRId64 ") to %" PRId64 " of %" PRId64, begin, end, at,
           rows->capacity);
-    double *buffer = MEM_NEW(double, n); // only single numbers do not lie side by side in memory
+    char *buffer = mem_alloc((size_t)n + 1, shard_widest_bytes(s->schema));
     err_t err = OK;
     for (int k = 0; k < n_fields && err == OK; k++)
         err = read_column(s, k, begin, n, rows, at, buffer);
@@ -280,8 +280,7 @@ err_t shard_read(shard_t *s, int64_t begin, int64_t end, rows_t *rows, int64_t a
 
 err_t shard_read_head(shard_t *s, int64_t begin, int64_t end, rows_t *rows, int64_t at)
 {
-    const int n_fields = 2 + rows->schema->n_parameters; // index, status and they
-    return read_fields(s, n_fields, begin, end, rows, at);
+    return read_fields(s, shard_head_count(s->schema), begin, end, rows, at);
 }
 
 void shard_read_soon(const shard_t *s, int64_t begin, int64_t end)

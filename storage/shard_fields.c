@@ -2,6 +2,7 @@
 #include "storage/shard_fields.h"
 
 #include "cluster/err.h"
+#include "storage/schema_array.h"
 
 #include <string.h>
 
@@ -18,9 +19,10 @@ static place_t place_of(const schema_t *m, int k)
     if (k < FIELDS_OF_A_ROW)
         return (place_t){PART_ROW, k};
     k -= FIELDS_OF_A_ROW;
-    if (k < m->n_parameters)
-        return (place_t){PART_PARAMETER, k};
-    k -= m->n_parameters;
+    int n_variables = schema_variable_count(m);
+    if (k < n_variables)
+        return (place_t){PART_PARAMETER, schema_variable(m, k).first};
+    k -= n_variables;
     if (k < m->n_design)
         return (place_t){PART_DESIGN, k};
     k -= m->n_design;
@@ -29,7 +31,19 @@ static place_t place_of(const schema_t *m, int k)
 
 int shard_field_count(const schema_t *m)
 {
-    return FIELDS_OF_A_ROW + m->n_parameters + m->n_design + 2 * m->n_observables;
+    return FIELDS_OF_A_ROW + schema_variable_count(m) + m->n_design + 2 * m->n_observables;
+}
+
+int shard_head_count(const schema_t *m)
+{
+    return FIELDS_OF_A_ROW + schema_variable_count(m);
+}
+
+static shard_field_t parameter_field(const schema_t *m, int first)
+{
+    schema_variable_t v = schema_variable_at(m, first);
+    return (shard_field_t){"parameters", v.name, m->parameters[first].unit,   H5_TYPE_F64,
+                           v.n_dims,     v.dims, (size_t)v.n * sizeof(double)};
 }
 
 static shard_field_t numbers(const char *group, const char *name, const char *unit, h5_type_t type)
@@ -46,7 +60,7 @@ shard_field_t shard_field(const schema_t *m, int k)
         return p.i == FIELD_INDEX ? numbers("row", "index", NULL, H5_TYPE_I64)
                                   : numbers("row", "status", NULL, H5_TYPE_U8);
     case PART_PARAMETER:
-        return numbers("parameters", m->parameters[p.i].name, m->parameters[p.i].unit, H5_TYPE_F64);
+        return parameter_field(m, p.i);
     case PART_DESIGN:
         return numbers("design", m->design[p.i].name, m->design[p.i].unit, H5_TYPE_F64);
     case PART_LENGTH:
@@ -62,6 +76,16 @@ shard_field_t shard_field(const schema_t *m, int k)
                            o->n_dims,
                            o->dims,
                            (size_t)schema_size(o) * sizeof(float)};
+}
+
+size_t shard_widest_bytes(const schema_t *m)
+{
+    size_t widest = 0;
+    for (int k = 0; k < shard_field_count(m); k++) {
+        size_t bytes = shard_field(m, k).row_bytes;
+        widest = bytes > widest ? bytes : widest;
+    }
+    return widest;
 }
 
 size_t shard_row_bytes(const schema_t *m)

@@ -19,9 +19,11 @@ typedef struct {
 } shard_field_t;
 
 int shard_field_count(const schema_t *schema);
+int shard_head_count(const schema_t *schema); // of the first ones: row and parameters
 shard_field_t shard_field(const schema_t *schema, int k);
 /* Bytes of one row in all data sets together. */
 size_t shard_row_bytes(const schema_t *schema);
+size_t shard_widest_bytes(const schema_t *schema); // of one row in the largest data set
 
 /* Field k of the rows from `at` on: its first row, and the bytes from one row to the next. */
 typedef struct {

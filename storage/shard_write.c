@@ -7,6 +7,7 @@
 
 #include "cluster/mem.h"
 #include "storage/h5.h"
+#include "storage/schema_array.h"
 #include "storage/shard_fields.h"
 #include "storage/shard_layout.h"
 #include "storage/sync.h"
@@ -62,9 +63,12 @@ static err_t set_words(const writing_t *w)
         "Simulated rows of an infermill bank. /parameters/<name> and /design/<name>: one number a "
         "row; /observables/<name>: (row, dims), zero beyond /length/<name>; /row/index: number of "
         "the row in the bank; /row/status: see status_names. `model` declares all fields (YAML).";
+    static const char arrays[] = " Parameters with dims are arrays: (row, dims).";
     const bank_card_t *card = w->sheet->card;
     char *statuses = row_status_words();
-    err_t err = h5_set_text(w->file, "description", about);
+    char *words = mem_format("%s%s", about, schema_has_arrays(w->schema) ? arrays : "");
+    err_t err = h5_set_text(w->file, "description", words);
+    free(words);
     if (err == OK)
         err = h5_set_text(w->file, "status_names", statuses);
     if (err == OK && card->origin != NULL)
@@ -117,7 +121,7 @@ static err_t make_datasets(writing_t *w)
 }
 
 // This rank's rows of one data set: the first, counted from the shard's, and their numbers without gaps. `buffer` has room
-// for one double a row.
+// for the widest field.
 static const void *column_data(const writing_t *w, int k, void *buffer, int64_t *first)
 {
     const rows_t *rows = &w->portion->rows;
@@ -141,7 +145,7 @@ static err_t put_column(const writing_t *w, int k, void *buffer)
 
 static err_t put_columns(const writing_t *w)
 {
-    double *buffer = MEM_NEW(double, w->portion->rows.n);
+    char *buffer = mem_alloc((size_t)w->portion->rows.n + 1, shard_widest_bytes(w->schema));
     err_t err = OK;
     for (int k = 0; k < w->fields && err == OK; k++)
         err = put_column(w, k, buffer);
@@ -152,7 +156,7 @@ static err_t put_columns(const writing_t *w)
 // The same without HDF5, at the places of the layout.
 static err_t put_rows(const writing_t *w, const char *path, const bank_shard_t *entry)
 {
-    double *buffer = MEM_NEW(double, w->portion->rows.n);
+    char *buffer = mem_alloc((size_t)w->portion->rows.n + 1, shard_widest_bytes(w->schema));
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     err_t err = fd < 0 ? err_errno(ERR_IO, "%s", path) : OK;
     for (int k = 0; k < w->fields && err == OK; k++) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workers/answer.h"
 
+#include "cluster/mem.h"
+#include "storage/schema_array.h"
 #include "workers/answer_json.h"
 #include "workers/row.h"
 
@@ -8,6 +10,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 // What is being read, and into which row.
@@ -37,44 +40,68 @@ static bool number(const json_t *value, double *out)
     return fine;
 }
 
-/* ---- parameters and design: one object each ---- */
+/* ---- lists of numbers ---- */
 
+// What a list is read into: one of the two.
 typedef struct {
-    const char *what; // "parameters"
-    int n;
-    const char *(*name)(const schema_t *schema, int i);
-    double *out;
-} named_t;
+    const char *what, *name; // "observable", "y"
+    int n_dims;
+    int64_t dims[SCHEMA_MAX_DIMS]; // of this row
+    float *narrow;
+    double *wide;
+    int64_t n; // values read so far
+} values_t;
 
-static const char *parameter_name(const schema_t *schema, int i)
+static void put_value(values_t *v, double x)
 {
-    return schema->parameters[i].name;
+    if (v->narrow != NULL)
+        v->narrow[v->n] = (float)x;
+    else
+        v->wide[v->n] = x;
+    v->n++;
 }
 
-static const char *design_name(const schema_t *schema, int i)
+static bool read_list(const reading_t *r, const json_t *list, int depth, values_t *v)
 {
-    return schema->design[i].name;
-}
-
-static const char *observable_name(const schema_t *schema, int i)
-{
-    return schema->observables[i].name;
-}
-
-static bool known_keys(const reading_t *r, json_t *object, const named_t *names)
-{
-    const char *key;
-    json_t *value;
-    json_object_foreach(object, key, value)
-    {
-        int i = 0;
-        while (i < names->n && strcmp(names->name(r->schema, i), key) != 0)
-            i++;
-        if (i == names->n)
-            return wrong(r, "%s: \"%.60s\" is not declared", names->what, key);
+    if (!json_is_array(list))
+        return wrong(r, "%s %s: got %s, expected a list of %" PRId64, v->what, v->name,
+                     answer_json_kind(list), v->dims[depth]);
+    if ((int64_t)json_array_size(list) != v->dims[depth])
+        return wrong(r, "%s %s: a list of %zu, expected %" PRId64, v->what, v->name,
+                     json_array_size(list), v->dims[depth]);
+    for (int64_t i = 0; i < v->dims[depth]; i++) {
+        const json_t *item = json_array_get(list, (size_t)i);
+        double x;
+        if (depth + 1 < v->n_dims) {
+            if (!read_list(r, item, depth + 1, v))
+                return false;
+        } else if (number(item, &x)) {
+            put_value(v, x);
+        } else {
+            return wrong(r, "%s %s: value %" PRId64 " is %s, expected a number", v->what, v->name,
+                         v->n, answer_json_kind(item));
+        }
     }
     return true;
 }
+
+// Nested lists; a flat list of all values, or a single one, counts as one dim.
+static bool read_values(const reading_t *r, const json_t *said, values_t *v)
+{
+    bool nested = json_is_array(said) && json_is_array(json_array_get(said, 0));
+    double x;
+    if (nested || v->dims[0] == 0)
+        return read_list(r, said, 0, v);
+    for (int d = 1; d < v->n_dims; d++)
+        v->dims[0] *= v->dims[d];
+    v->n_dims = 1;
+    if (v->dims[0] != 1 || !number(said, &x))
+        return read_list(r, said, 0, v);
+    put_value(v, x);
+    return true;
+}
+
+/* ---- parameters and design: one object each ---- */
 
 // The answer repeats what was given: through text, so not to the last bit.
 static bool same(double a, double b)
@@ -82,115 +109,128 @@ static bool same(double a, double b)
     return a == b || fabs(a - b) <= 1e-9 * fmax(fabs(a), fabs(b));
 }
 
-static bool read_numbers(const reading_t *r, json_t *object, const named_t *names)
+// A number that was read, or must be as it was given.
+static bool take(const reading_t *r, const char *what, const char *name, double x, double *out)
 {
+    if (r->given && !same(x, *out))
+        return wrong(r, "%s: %s: got %.9g, but %.9g was given", what, name, x, *out);
+    if (!r->given)
+        *out = x;
+    return true;
+}
+
+static bool read_number(const reading_t *r, json_t *object, const char *what, const char *name,
+                        double *out)
+{
+    json_t *value = json_object_get(object, name);
+    double x;
+    if (value == NULL)
+        return wrong(r, "%s: %s is missing", what, name);
+    if (!number(value, &x))
+        return wrong(r, "%s: %s: got %s, expected a number", what, name, answer_json_kind(value));
+    return take(r, what, name, x, out);
+}
+
+static bool read_array(const reading_t *r, json_t *object, const schema_variable_t *variable,
+                       double *out)
+{
+    const json_t *said = json_object_get(object, variable->name);
+    if (said == NULL)
+        return wrong(r, "parameters: %s is missing", variable->name);
+    values_t v = {.what = "parameter",
+                  .name = variable->name,
+                  .n_dims = variable->n_dims,
+                  .wide = MEM_NEW(double, variable->n)};
+    memcpy(v.dims, variable->dims, sizeof v.dims);
+    bool fine = read_values(r, said, &v);
+    for (int k = 0; k < variable->n && fine; k++)
+        fine = take(r, "parameters", r->schema->parameters[variable->first + k].name, v.wide[k],
+                    &out[k]);
+    free(v.wide);
+    return fine;
+}
+
+static bool read_parameters(const reading_t *r, json_t *object)
+{
+    double *out = &r->rows->parameters[r->at * r->schema->n_parameters];
+    const char *key;
+    json_t *value;
     if (!json_is_object(object))
-        return wrong(r, "%s: got %s, expected an object", names->what, answer_json_kind(object));
-    if (!known_keys(r, object, names))
-        return false;
-    for (int i = 0; i < names->n; i++) {
-        const char *name = names->name(r->schema, i);
-        json_t *value = json_object_get(object, name);
-        double x;
-        if (value == NULL)
-            return wrong(r, "%s: %s is missing", names->what, name);
-        if (!number(value, &x))
-            return wrong(r, "%s: %s: got %s, expected a number", names->what, name,
-                         answer_json_kind(value));
-        if (r->given && !same(x, names->out[i]))
-            return wrong(r, "%s: %s: got %.9g, but %.9g was given", names->what, name, x,
-                         names->out[i]);
-        if (!r->given)
-            names->out[i] = x;
+        return wrong(r, "parameters: got %s, expected an object", answer_json_kind(object));
+    json_object_foreach(object, key, value)
+    {
+        if (schema_variable_named(r->schema, key).n == 0)
+            return wrong(r, "parameters: \"%.60s\" is not declared", key);
     }
+    schema_variable_t v;
+    for (int p = 0; p < r->schema->n_parameters; p += v.n) {
+        v = schema_variable_at(r->schema, p);
+        if (v.n_dims == 0 ? !read_number(r, object, "parameters", v.name, &out[p])
+                          : !read_array(r, object, &v, &out[p]))
+            return false;
+    }
+    return true;
+}
+
+static bool read_design(const reading_t *r, json_t *object)
+{
+    const schema_t *schema = r->schema;
+    const char *key;
+    json_t *value;
+    if (!json_is_object(object))
+        return wrong(r, "design: got %s, expected an object", answer_json_kind(object));
+    json_object_foreach(object, key, value)
+    {
+        if (schema_find_design(schema, key) < 0)
+            return wrong(r, "design: \"%.60s\" is not declared", key);
+    }
+    for (int i = 0; i < schema->n_design; i++)
+        if (!read_number(r, object, "design", schema->design[i].name,
+                         &r->rows->design[r->at * schema->n_design + i]))
+            return false;
     return true;
 }
 
 // Reads what is there; `needed`: it must be.
 static bool read_setting(const reading_t *r, json_t *answer, bool needed)
 {
-    const schema_t *schema = r->schema;
-    const named_t parameters = {"parameters", schema->n_parameters, parameter_name,
-                                &r->rows->parameters[r->at * schema->n_parameters]};
-    const named_t design = {"design", schema->n_design, design_name,
-                            &r->rows->design[r->at * schema->n_design]};
-    json_t *said_parameters = json_object_get(answer, "parameters");
-    json_t *said_design = json_object_get(answer, "design");
+    json_t *parameters = json_object_get(answer, "parameters");
+    json_t *design = json_object_get(answer, "design");
     bool fine = true;
-    if (said_parameters != NULL || (needed && !r->given))
-        fine = read_numbers(r, said_parameters, &parameters);
-    if (fine && (said_design != NULL || (needed && !r->given && schema->n_design > 0)))
-        fine = read_numbers(r, said_design, &design);
+    if (parameters != NULL || (needed && !r->given))
+        fine = read_parameters(r, parameters);
+    if (fine && (design != NULL || (needed && !r->given && r->schema->n_design > 0)))
+        fine = read_design(r, design);
     return fine;
 }
 
 /* ---- observables ---- */
 
-typedef struct {
-    const schema_observable_t *declared;
-    int64_t dims[SCHEMA_MAX_DIMS]; // of this row
-    float *out;
-    int64_t n; // values read so far
-} values_t;
-
-static bool read_values(const reading_t *r, const json_t *list, int depth, values_t *v)
-{
-    const char *name = v->declared->name;
-    if (!json_is_array(list))
-        return wrong(r, "observable %s: got %s, expected a list of %" PRId64, name,
-                     answer_json_kind(list), v->dims[depth]);
-    if ((int64_t)json_array_size(list) != v->dims[depth])
-        return wrong(r, "observable %s: a list of %zu, expected %" PRId64, name,
-                     json_array_size(list), v->dims[depth]);
-    for (int64_t i = 0; i < v->dims[depth]; i++) {
-        const json_t *item = json_array_get(list, (size_t)i);
-        double x;
-        if (depth + 1 < v->declared->n_dims) {
-            if (!read_values(r, item, depth + 1, v))
-                return false;
-        } else if (number(item, &x)) {
-            v->out[v->n++] = (float)x;
-        } else {
-            return wrong(r, "observable %s: value %" PRId64 " is %s, expected a number", name, v->n,
-                         answer_json_kind(item));
-        }
-    }
-    return true;
-}
-
-// A flat list of all values, or a single one, counts as one dim.
 static bool read_observable(const reading_t *r, const json_t *said, int o)
 {
     const schema_observable_t *declared = &r->schema->observables[o];
-    values_t v = {.declared = declared,
-                  .out = r->rows->observables[o] + r->at * schema_size(declared)};
-    int64_t length = r->rows->length[r->at * r->schema->n_observables + o];
-    int64_t total = length * schema_stride(declared);
-    schema_observable_t flat = *declared;
+    values_t v = {.what = "observable",
+                  .name = declared->name,
+                  .n_dims = declared->n_dims,
+                  .narrow = r->rows->observables[o] + r->at * schema_size(declared)};
     memcpy(v.dims, declared->dims, sizeof v.dims);
-    v.dims[0] = length;
-    bool nested = json_is_array(said) && json_is_array(json_array_get(said, 0));
-    if (nested || length == 0)
-        return read_values(r, said, 0, &v);
-    flat.n_dims = 1;
-    v.declared = &flat;
-    v.dims[0] = total;
-    double x;
-    if (total != 1 || !number(said, &x))
-        return read_values(r, said, 0, &v);
-    v.out[0] = (float)x;
-    return true;
+    v.dims[0] = r->rows->length[r->at * r->schema->n_observables + o];
+    return read_values(r, said, &v);
 }
 
 static bool read_observables(const reading_t *r, json_t *object)
 {
-    const named_t names = {"observables", r->schema->n_observables, observable_name, NULL};
+    const char *key;
+    json_t *value;
     if (!json_is_object(object))
         return wrong(r, "observables: got %s, expected an object", answer_json_kind(object));
-    if (!known_keys(r, object, &names))
-        return false;
+    json_object_foreach(object, key, value)
+    {
+        if (schema_find_observable(r->schema, key) < 0)
+            return wrong(r, "observables: \"%.60s\" is not declared", key);
+    }
     for (int o = 0; o < r->schema->n_observables; o++) {
-        const char *name = observable_name(r->schema, o);
+        const char *name = r->schema->observables[o].name;
         const json_t *said = json_object_get(object, name);
         if (said == NULL)
             return wrong(r, "observables: %s is missing", name);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workers/check.h"
 
+#include "storage/schema.h"
+
 #include <ctype.h>
 #include <math.h>
 #include <stdbool.h>
@@ -57,6 +59,27 @@ static err_t check_names(const char *where, const char *what, int n, const void 
     return OK;
 }
 
+static err_t check_array(const infermill_parameter_t *p, int64_t *values, const char *where)
+{
+    int64_t n = 1;
+    if (p->n_dims < 0 || p->n_dims > INFERMILL_MAX_DIMS)
+        return err_fail(ERR_FORMAT, "%s: parameter %s: got %d dims, expected 0 (one number) to %d",
+                        where, p->name, p->n_dims, INFERMILL_MAX_DIMS);
+    for (int d = 0; d < p->n_dims; d++) {
+        if (p->dims[d] < 1 || p->dims[d] > SCHEMA_MAX_VALUES / n)
+            return err_fail(ERR_FORMAT,
+                            "%s: parameter %s: dim %d is %lld, expected 1 or more and at most %d "
+                            "values in all",
+                            where, p->name, d, (long long)p->dims[d], SCHEMA_MAX_VALUES);
+        n *= p->dims[d];
+    }
+    *values += n;
+    if (*values > SCHEMA_MAX_VALUES)
+        return err_fail(ERR_FORMAT, "%s: declares more than %d values of parameters", where,
+                        SCHEMA_MAX_VALUES);
+    return OK;
+}
+
 static err_t check_parameters(const infermill_simulator_t *table, const char *where)
 {
     if (table->n_parameters < 1)
@@ -64,8 +87,10 @@ static err_t check_parameters(const infermill_simulator_t *table, const char *wh
                         table->n_parameters);
     TRY(check_names(where, "parameter", table->n_parameters, table->parameters,
                     sizeof *table->parameters));
+    int64_t values = 0;
     for (int i = 0; i < table->n_parameters; i++) {
         const infermill_parameter_t *p = &table->parameters[i];
+        TRY(check_array(p, &values, where));
         if (!(p->lower < p->upper))
             return err_fail(ERR_FORMAT,
                             "%s: parameter %s: lower bound %g is not below upper bound %g", where,

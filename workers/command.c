@@ -4,6 +4,7 @@
 #include "cluster/log.h"
 #include "cluster/mem.h"
 #include "cluster/text.h"
+#include "storage/schema_array.h"
 #include "workers/answer.h"
 #include "workers/prior.h"
 #include "workers/process.h"
@@ -84,11 +85,26 @@ static err_t start(command_t *c)
 
 /* ---- asking for rows ---- */
 
+// Values of an array as nested lists.
+static json_t *array_of(int n_dims, const int64_t *dims, const double **values)
+{
+    if (n_dims == 0)
+        return json_real(*(*values)++);
+    json_t *list = json_array();
+    for (int64_t i = 0; i < dims[0]; i++)
+        json_array_append_new(list, array_of(n_dims - 1, dims + 1, values));
+    return list;
+}
+
 static json_t *parameters_of(const schema_t *s, const double *values)
 {
     json_t *object = json_object();
-    for (int i = 0; i < s->n_parameters; i++)
-        json_object_set_new(object, s->parameters[i].name, json_real(values[i]));
+    schema_variable_t v;
+    for (int p = 0; p < s->n_parameters; p += v.n) {
+        const double *next = values + p;
+        v = schema_variable_at(s, p);
+        json_object_set_new(object, v.name, array_of(v.n_dims, v.dims, &next));
+    }
     return object;
 }
 

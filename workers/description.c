@@ -4,9 +4,11 @@
 
 #include "cluster/mem.h"
 #include "cluster/yaml.h"
+#include "storage/schema_array.h"
 
 #include <ctype.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MOST_ITEMS = 10000, NAME_MOST = 63 };
@@ -73,15 +75,51 @@ static err_t check_name(const char *name, const char *where, const char *what)
                     where, what, name, NAME_MOST);
 }
 
-static err_t read_parameter(json_t *object, const char *where, schema_parameter_t *out)
+static err_t read_sizes(json_t *object, const char *where, schema_parameter_t *out)
 {
-    static const char *const keys[] = {"name", "lower", "upper", "unit"};
-    TRY(only_keys(object, where, "parameters", 4, keys));
+    const json_t *dims = json_object_get(object, "dims");
+    size_t n = json_array_size(dims);
+    if (dims == NULL || json_is_null(dims))
+        return OK;
+    if (!json_is_array(dims) || n < 1 || n > SCHEMA_MAX_DIMS)
+        return err_fail(ERR_FORMAT, "%s: %s: dims: got %s, expected a list of 1 to %d sizes", where,
+                        out->name, answer_json_kind(dims), SCHEMA_MAX_DIMS);
+    for (size_t d = 0; d < n; d++) {
+        const json_t *size = json_array_get(dims, d);
+        double x = json_is_real(size) ? json_real_value(size) : 0;
+        if (!(x >= 1 && x <= SCHEMA_MAX_VALUES && x == floor(x)))
+            return err_fail(ERR_FORMAT,
+                            "%s: %s: dims[%zu]: expected a whole number from 1 to %d (only the "
+                            "first size of an observable may be a design variable)",
+                            where, out->name, d, SCHEMA_MAX_VALUES);
+        out->dims[out->n_dims++] = (int64_t)x;
+    }
+    return OK;
+}
+
+static err_t read_declared(json_t *object, const char *where, schema_parameter_t *out)
+{
+    static const char *const keys[] = {"name", "lower", "upper", "unit", "dims"};
+    TRY(only_keys(object, where, "parameters", 5, keys));
     TRY(get_text(object, where, "parameters", "name", true, &out->name));
     TRY(check_name(out->name, where, "a parameter"));
     TRY(get_text(object, where, out->name, "unit", false, &out->unit));
     TRY(get_number(object, where, out->name, "lower", -INFINITY, &out->lower));
-    return get_number(object, where, out->name, "upper", INFINITY, &out->upper);
+    TRY(get_number(object, where, out->name, "upper", INFINITY, &out->upper));
+    return read_sizes(object, where, out);
+}
+
+static err_t read_parameter(json_t *object, const char *where, schema_t *s)
+{
+    schema_parameter_t declared = {0};
+    err_t err = read_declared(object, where, &declared);
+    if (err != OK) {
+        free(declared.name);
+        free(declared.unit);
+        return err;
+    }
+    err = schema_add_parameter(s, &declared);
+    return err == OK ? OK : err_context(err, "%s", where);
 }
 
 static err_t read_design(json_t *object, const char *where, schema_design_t *out)
@@ -212,13 +250,10 @@ static err_t read_lists(json_t *root, const char *where, schema_t *s)
     TRY(get_list(root, where, "parameters", &n_parameters, &parameters));
     TRY(get_list(root, where, "design", &n_design, &design));
     TRY(get_list(root, where, "observables", &n_observables, &observables));
-    s->parameters = MEM_NEW(schema_parameter_t, n_parameters);
     s->design = MEM_NEW(schema_design_t, n_design);
     s->observables = MEM_NEW(schema_observable_t, n_observables);
-    while (s->n_parameters < n_parameters) {
-        int i = s->n_parameters++;
-        TRY(read_parameter(json_array_get(parameters, (size_t)i), where, &s->parameters[i]));
-    }
+    for (int i = 0; i < n_parameters; i++)
+        TRY(read_parameter(json_array_get(parameters, (size_t)i), where, s));
     while (s->n_design < n_design) {
         int i = s->n_design++;
         TRY(read_design(json_array_get(design, (size_t)i), where, &s->design[i]));

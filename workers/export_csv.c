@@ -82,9 +82,11 @@ static void put_element(FILE *file, const schema_t *m, const schema_observable_t
 static void put_header(FILE *file, const schema_t *m)
 {
     fputs("row.index,row.status,row.seconds,row.reason", file);
-    for (int p = 0; p < m->n_parameters; p++)
-        put_name(file, import_name_is_unique(m, m->parameters[p].name), "parameters",
-                 m->parameters[p].name);
+    for (int p = 0; p < m->n_parameters; p++) {
+        const schema_parameter_t *value = &m->parameters[p];
+        put_name(file, import_name_is_unique(m, value->array ? value->array : value->name),
+                 "parameters", value->name);
+    }
     for (int d = 0; d < m->n_design; d++)
         put_name(file, import_name_is_unique(m, m->design[d].name), "design", m->design[d].name);
     for (int k = 0; k < m->n_observables; k++)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster/mem.h"
 #include "storage/h5.h"
+#include "storage/schema_array.h"
+#include "storage/text_index.h"
 #include "workers/export_inside.h"
 #include "workers/origin.h"
-#include "storage/text_index.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 
 typedef struct {
     h5_id_t file, index, status, seconds, reason_of;
-    h5_id_t *parameters, *design, *length, *observables; // (P) (D) (O) (O)
+    h5_id_t *parameters, *design, *length, *observables; // (P), by first value; (D) (O) (O)
     text_index_t reasons;
 } hdf5_export_t;
 
@@ -36,9 +37,10 @@ static err_t set_unit(h5_id_t dataset, const char *unit)
 
 static err_t make_model(hdf5_export_t *x, const schema_t *m, int64_t n)
 {
-    for (int p = 0; p < m->n_parameters; p++) {
-        TRY(make(x, "parameters", m->parameters[p].name, H5_TYPE_F64, n, 0, NULL,
-                 &x->parameters[p]));
+    schema_variable_t v;
+    for (int p = 0; p < m->n_parameters; p += v.n) {
+        v = schema_variable_at(m, p);
+        TRY(make(x, "parameters", v.name, H5_TYPE_F64, n, v.n_dims, v.dims, &x->parameters[p]));
         TRY(set_unit(x->parameters[p], m->parameters[p].unit));
     }
     for (int d = 0; d < m->n_design; d++) {
@@ -91,7 +93,7 @@ static err_t set_origin(const export_t *e, h5_id_t file)
 static err_t describe_groups(h5_id_t file, const schema_t *m)
 {
     static const char *const groups[][2] = {
-        {"parameters", "drawn from the prior, one number a row"},
+        {"parameters", "drawn from the prior, one number or one array a row"},
         {"observables", "simulated, 0 beyond the row's length"},
         {"length", "elements of an observable in a row"},
         {"design", "known settings of the simulated experiment"},
@@ -154,11 +156,12 @@ static err_t begin(export_t *e)
 
 /* ---- rows ---- */
 
-static err_t put_column(h5_id_t dataset, int64_t first, int64_t n, int column, int width,
-                        const double *rows, double *room)
+// Columns [column, column + count) of rows that are `width` wide.
+static err_t put_columns(h5_id_t dataset, int64_t first, int64_t n, int column, int count,
+                         int width, const double *rows, double *room)
 {
     for (int64_t i = 0; i < n; i++)
-        room[i] = rows[i * width + column];
+        memcpy(room + i * count, rows + i * width + column, (size_t)count * sizeof *room);
     return h5_write_rows(dataset, first, n, H5_TYPE_F64, room);
 }
 
@@ -185,10 +188,14 @@ static err_t put_values(hdf5_export_t *x, int64_t first, const rows_t *rows, dou
 {
     const schema_t *m = rows->schema;
     int64_t n = rows->n;
-    for (int p = 0; p < m->n_parameters; p++)
-        TRY(put_column(x->parameters[p], first, n, p, m->n_parameters, rows->parameters, reals));
+    schema_variable_t v;
+    for (int p = 0; p < m->n_parameters; p += v.n) {
+        v = schema_variable_at(m, p);
+        TRY(put_columns(x->parameters[p], first, n, p, v.n, m->n_parameters, rows->parameters,
+                        reals));
+    }
     for (int d = 0; d < m->n_design; d++)
-        TRY(put_column(x->design[d], first, n, d, m->n_design, rows->design, reals));
+        TRY(put_columns(x->design[d], first, n, d, 1, m->n_design, rows->design, reals));
     for (int k = 0; k < m->n_observables; k++) {
         TRY(put_whole(x->length[k], first, n, k, m->n_observables, rows->length, wholes));
         TRY(h5_write_rows(x->observables[k], first, n, H5_TYPE_F32, rows->observables[k]));
@@ -198,7 +205,7 @@ static err_t put_values(hdf5_export_t *x, int64_t first, const rows_t *rows, dou
 
 static err_t add(export_t *e, int64_t first, const rows_t *rows)
 {
-    double *reals = MEM_NEW(double, rows->n + 1);
+    double *reals = MEM_NEW(double, rows->n * rows->schema->n_parameters + rows->n + 1);
     int32_t *wholes = MEM_NEW(int32_t, rows->n + 1);
     err_t err = put_values(e->state, first, rows, reals, wholes);
     free(wholes);

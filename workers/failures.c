@@ -12,14 +12,22 @@
 
 static const int64_t magic = 0x3173656c69616669; // "ifailes1"
 
+// Rows with many values (images) are kept as far as this many bytes go.
+static int64_t bounded(const schema_t *schema, int64_t capacity)
+{
+    const int64_t bytes = 64 << 20, row = (schema->n_parameters + 1) * (int64_t)sizeof(double);
+    int64_t most = bytes / row;
+    return capacity < most ? capacity : most;
+}
+
 failures_t *failures_create(const schema_t *schema, int64_t capacity)
 {
     failures_t *f = MEM_NEW(failures_t, 1);
     CHECK(capacity > 0, "a sample of %ld rows", (long)capacity);
     f->schema = schema;
-    f->capacity = capacity;
+    f->capacity = bounded(schema, capacity);
     for (int s = 0; s < ROW_STATUS_COUNT; s++) {
-        f->by_status[s].sample = row_sample_create(schema->n_parameters + 1, capacity);
+        f->by_status[s].sample = row_sample_create(schema->n_parameters + 1, f->capacity);
         f->by_status[s].nan = MEM_NEW(int64_t, schema->n_parameters);
     }
     return f;

@@ -7,7 +7,7 @@
  * on the rows alone, not on their order or on who saw them, and collections of several ranks can be merged. Shares
  * and quantiles are exact while no status has more rows than that.
  *
- * Every parameter is cut into FAILURES_BINS bins of equally many rows (of all statuses). The share of a failing status in a
+ * Every parameter that is one number is cut into FAILURES_BINS bins of equally many rows (of all statuses). The share of a failing status in a
  * bin has the standard error of a binomial share p of n rows, sqrt(p (1 - p) / n) = p (1 - p) sqrt(1 / failing +
  * 1 / others), where the counts are of rows kept. Failing is every status but done.
  */
@@ -30,8 +30,9 @@ enum {
 
 typedef struct failures failures_t; // opaque: what was collected
 
-failures_t *failures_create(const schema_t *schema, int64_t capacity); // the schema must outlive it
-void failures_destroy(failures_t **failures);                          // NULL is fine
+/* The schema must outlive it. Where rows are so wide that `capacity` of them take over 64 MB a status, fewer are kept. */
+failures_t *failures_create(const schema_t *schema, int64_t capacity);
+void failures_destroy(failures_t **failures); // NULL is fine
 /* One row. `index`: of the bank, each row once; `parameters` (P): NaN is counted apart; `reason`: NULL where there is
  * none. A row that is ROW_MISSING is passed over. */
 void failures_add(failures_t *f, int64_t index, const double *parameters, double seconds,
@@ -58,7 +59,7 @@ typedef struct {
     double contrast;  // (share - share of all rows) / error
 } failures_cell_t;
 
-/* The table: cells by parameter, status (those that occur) and bin; *cells is the caller's. Returns how many. Empty bins
+/* The table, without the values of arrays: cells by parameter, status (those that occur) and bin; *cells is the caller's. Returns how many. Empty bins
  * (a parameter of few values) have no cell. */
 int64_t failures_cells(failures_t *f, failures_cell_t **cells);
 /* Rows of a status whose value of this parameter is NaN. */

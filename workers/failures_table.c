@@ -163,7 +163,8 @@ int64_t failures_cells(failures_t *f, failures_cell_t **cells)
     int64_t n = 0;
     *cells = MEM_NEW(failures_cell_t, n_parameters * FAILURES_BINS * ROW_STATUS_COUNT);
     for (int p = 0; p < n_parameters; p++)
-        n += cells_of(f, p, points, *cells + n);
+        if (f->schema->parameters[p].array == NULL)
+            n += cells_of(f, p, points, *cells + n);
     free(points);
     return n;
 }

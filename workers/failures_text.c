@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster/mem.h"
+#include "storage/schema_array.h"
 #include "workers/failures_inside.h"
 #include "cluster/text.h"
 
@@ -73,15 +74,28 @@ static void say_regions(text_t *w, failures_t *f)
     free(cells);
 }
 
+// Rows of a status where a parameter is no number; of an array the value that most often is none.
+static int64_t rows_without(const failures_t *f, const schema_variable_t *v, row_status_t status)
+{
+    int64_t most = 0;
+    for (int k = 0; k < v->n; k++) {
+        int64_t n = failures_nan(f, v->first + k, status);
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
 static void say_nan(text_t *w, const failures_t *f)
 {
     const char *before = "without a number: ";
-    for (int p = 0; p < f->schema->n_parameters; p++) {
+    schema_variable_t v;
+    for (int p = 0; p < f->schema->n_parameters; p += v.n) {
         int64_t n = 0;
+        v = schema_variable_at(f->schema, p);
         for (int s = 0; s < ROW_STATUS_COUNT; s++)
-            n += failures_nan(f, p, (row_status_t)s);
+            n += rows_without(f, &v, (row_status_t)s);
         if (n > 0) {
-            text_add(w, "%s%s in %" PRId64 " rows", before, f->schema->parameters[p].name, n);
+            text_add(w, "%s%s in %" PRId64 " rows", before, v.name, n);
             before = ", ";
         }
     }
@@ -171,14 +185,17 @@ static json_t *regions_json(failures_t *f)
 static json_t *nan_json(const failures_t *f)
 {
     json_t *all = json_object();
-    for (int p = 0; p < f->schema->n_parameters; p++) {
+    schema_variable_t v;
+    for (int p = 0; p < f->schema->n_parameters; p += v.n) {
         json_t *one = json_object();
-        for (int s = ROW_DONE; s < ROW_STATUS_COUNT; s++)
-            if (failures_nan(f, p, (row_status_t)s) > 0)
-                json_object_set_new(one, row_status_name((row_status_t)s),
-                                    json_integer(failures_nan(f, p, (row_status_t)s)));
+        v = schema_variable_at(f->schema, p);
+        for (int s = ROW_DONE; s < ROW_STATUS_COUNT; s++) {
+            int64_t n = rows_without(f, &v, (row_status_t)s);
+            if (n > 0)
+                json_object_set_new(one, row_status_name((row_status_t)s), json_integer(n));
+        }
         if (json_object_size(one) > 0)
-            json_object_set(all, f->schema->parameters[p].name, one);
+            json_object_set(all, v.name, one);
         json_decref(one);
     }
     return all;

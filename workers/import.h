@@ -4,11 +4,12 @@
  * another; all "name=file.npy" together are one set of them.
  *
  *   HDF5   /parameters/<name>, /design/<name>, /observables/<name>, /length/<name> as in a shard, or <name> at the top, or
- *          /parameters (n, P) and /design (n, D) in the declaration's order. Numbers of any width. Attributes `model` or
- *          `fingerprint`, where they are there, have to fit the declaration.
- *   CSV    a header, then one simulation a line. A parameter or design variable is a column of its name; an observable of
- *          dims [3] is y.0, y.1, y.2, of dims [7, 2] y.0.0 ... y.6.1 (y[0] and y[0,0] are the same; indices of sizes of
- *          1 may be left out, so dims [1] is y). Empty, NA and NaN are NaN. Other columns are passed over.
+ *          /parameters (n, all their values) and /design (n, D) in the declaration's order. Numbers of any width.
+ *          Attributes `model` or `fingerprint`, where they are there, have to fit the declaration.
+ *   CSV    a header, then one simulation a line. A parameter or design variable is a column of its name; an observable, or
+ *          a parameter that is an array, of dims [3] is y.0, y.1, y.2, of dims [7, 2] y.0.0 ... y.6.1 (y[0] and y[0,0] are
+ *          the same; indices of sizes of 1 may be left out, so dims [1] is y). Empty, NA and NaN are NaN. Other columns are
+ *          passed over.
  *   NPY    the names of HDF5: mu=mu.npy, parameters=theta.npy, observables/y=y.npy
  *
  * A name that is both, say, a parameter and an observable needs its group: parameters/mu (in CSV parameters.mu).

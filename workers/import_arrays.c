@@ -4,6 +4,7 @@
 #include "cluster/text.h"
 #include "cluster/yaml.h"
 #include "storage/h5.h"
+#include "storage/schema_array.h"
 #include "workers/import_inside.h"
 #include "workers/npy.h"
 
@@ -21,9 +22,12 @@ typedef struct {
     int64_t dims[H5_MAX_DIMS];
 } array_t;
 
-// Columns of a role: one array (n, width), or an array (n) each; those that are not there have dims none.
+// Columns of a role: one array (n, all numbers of a row), or an array for each item, (n) or (n, its dims); those that are not
+// there have dims none.
 typedef struct {
-    int width;
+    int width; // items
+    int *
+        first; // (width + 1) where the numbers of each begin in a row; the last is the count of all
     bool whole;
     array_t *arrays; // (1) or (width)
 } columns_t;
@@ -159,6 +163,22 @@ static err_t bad_shape(const array_t *a, int n, const int64_t *dims)
     return err;
 }
 
+// Dims of a row are compared with sizes of 1 left out; `d` of those that are declared and `at` of the array's are passed.
+static err_t check_dims(const array_t *a, int at, int n_dims, const int64_t *dims, int d)
+{
+    for (; d < n_dims || at < a->n_dims; d += d < n_dims, at += at < a->n_dims) {
+        while (d < n_dims && dims[d] == 1)
+            d++;
+        while (at < a->n_dims && a->dims[at] == 1)
+            at++;
+        if (d == n_dims && at == a->n_dims)
+            break;
+        if (d == n_dims || at == a->n_dims || dims[d] != a->dims[at])
+            return bad_shape(a, n_dims, dims);
+    }
+    return OK;
+}
+
 // A number a row: (n) or (n, 1).
 static err_t check_column(import_source_t *s, const array_t *a)
 {
@@ -166,7 +186,7 @@ static err_t check_column(import_source_t *s, const array_t *a)
     return a->n_dims == 1 || (a->n_dims == 2 && a->dims[1] == 1) ? OK : bad_shape(a, 0, NULL);
 }
 
-// Dims of a row are compared with sizes of 1 left out; the first may be smaller where the length varies.
+// The first dim may be smaller where the length varies.
 static err_t check_observable(import_source_t *s, int k)
 {
     const schema_observable_t *o = &s->schema->observables[k];
@@ -178,31 +198,17 @@ static err_t check_observable(import_source_t *s, int k)
         at = 2;
         d = 1;
     }
-    for (; d < o->n_dims || at < a->n_dims; d += d < o->n_dims, at += at < a->n_dims) {
-        while (d < o->n_dims && o->dims[d] == 1)
-            d++;
-        while (at < a->n_dims && a->dims[at] == 1)
-            at++;
-        if (d == o->n_dims && at == a->n_dims)
-            break;
-        if (d == o->n_dims || at == a->n_dims || o->dims[d] != a->dims[at])
-            return bad_shape(a, o->n_dims, o->dims);
-    }
-    return OK;
+    return check_dims(a, at, o->n_dims, o->dims, d);
 }
 
 /* ---- opened ---- */
 
-typedef const char *(*name_of_t)(const schema_t *schema, int i);
+// Design variables have a name and one value each, as scalar parameters have.
+typedef schema_variable_t (*item_of_t)(const schema_t *schema, int i);
 
-static const char *parameter_name(const schema_t *schema, int i)
+static schema_variable_t design_item(const schema_t *schema, int i)
 {
-    return schema->parameters[i].name;
-}
-
-static const char *design_name(const schema_t *schema, int i)
-{
-    return schema->design[i].name;
+    return (schema_variable_t){.name = schema->design[i].name, .first = i, .n = 1};
 }
 
 static err_t open_whole(import_source_t *s, const char *group, columns_t *c)
@@ -211,9 +217,10 @@ static err_t open_whole(import_source_t *s, const char *group, columns_t *c)
     TRY(open_path(s, group, &c->arrays[0]));
     TRY(check_rows(s, &c->arrays[0]));
     const array_t *a = &c->arrays[0];
-    if (a->n_dims == 2 ? a->dims[1] == c->width : a->n_dims == 1 && c->width == 1)
+    int numbers = c->first[c->width];
+    if (a->n_dims == 2 ? a->dims[1] == numbers : a->n_dims == 1 && numbers == 1)
         return OK;
-    return bad_shape(a, 1, (int64_t[]){c->width});
+    return bad_shape(a, 1, (int64_t[]){numbers});
 }
 
 static bool is_array(const import_source_t *s, const char *path)
@@ -228,19 +235,32 @@ static bool is_array(const import_source_t *s, const char *path)
     return is;
 }
 
-static err_t open_columns(import_source_t *s, const char *group, int width, name_of_t name_of,
+static err_t check_item(import_source_t *s, const array_t *a, const schema_variable_t *item)
+{
+    if (item->n_dims == 0)
+        return check_column(s, a);
+    TRY(check_rows(s, a));
+    return check_dims(a, 1, item->n_dims, item->dims, 0);
+}
+
+static err_t open_columns(import_source_t *s, const char *group, int width, item_of_t item_of,
                           columns_t *c)
 {
     c->width = width;
+    c->first = MEM_NEW(int, width + 1);
     c->arrays = MEM_NEW(array_t, width + 1);
-    for (int i = 0; i < width; i++)
+    for (int i = 0; i < width; i++) {
+        schema_variable_t item = item_of(s->schema, i);
         c->arrays[i] = nothing;
+        c->first[i + 1] = item.first + item.n;
+    }
     if (width > 0 && is_array(s, group))
         return open_whole(s, group, c);
     for (int i = 0; i < width; i++) {
-        TRY(look_up(s, group, name_of(s->schema, i), true, &c->arrays[i]));
+        schema_variable_t item = item_of(s->schema, i);
+        TRY(look_up(s, group, item.name, true, &c->arrays[i]));
         if (is_there(&c->arrays[i]))
-            TRY(check_column(s, &c->arrays[i]));
+            TRY(check_item(s, &c->arrays[i], &item));
     }
     return OK;
 }
@@ -258,9 +278,9 @@ static err_t check_present(import_source_t *s)
 {
     const arrays_t *a = s->state;
     const schema_t *m = s->schema;
-    for (int p = 0; p < m->n_parameters && !a->parameters.whole; p++)
-        if (!is_there(&a->parameters.arrays[p]))
-            return missing(s, "parameters", m->parameters[p].name);
+    for (int k = 0; k < a->parameters.width && !a->parameters.whole; k++)
+        if (!is_there(&a->parameters.arrays[k]))
+            return missing(s, "parameters", schema_variable(m, k).name);
     for (int d = 0; d < m->n_design && !a->design.whole; d++)
         if (!is_there(&a->design.arrays[d]) && !length_is_told(a, m, d))
             return missing(s, "design", m->design[d].name);
@@ -282,8 +302,9 @@ static err_t open_arrays(import_source_t *s)
     arrays_t *a = s->state;
     const schema_t *m = s->schema;
     s->rows = -1;
-    TRY(open_columns(s, "parameters", m->n_parameters, parameter_name, &a->parameters));
-    TRY(open_columns(s, "design", m->n_design, design_name, &a->design));
+    int variables = schema_variable_count(m);
+    TRY(open_columns(s, "parameters", variables, schema_variable, &a->parameters));
+    TRY(open_columns(s, "design", m->n_design, design_item, &a->design));
     for (int k = 0; k < m->n_observables; k++) {
         const char *name = m->observables[k].name;
         TRY(look_up(s, "observables", name, true, &a->observables[k]));
@@ -315,14 +336,16 @@ static err_t read_columns(const columns_t *c, int64_t first, int64_t n, double *
 {
     if (c->whole)
         return read_f64(&c->arrays[0], first, n, out);
-    double *column = MEM_NEW(double, n);
+    int numbers = c->first[c->width];
+    double *column = MEM_NEW(double, n *numbers);
     err_t err = OK;
     for (int k = 0; k < c->width && err == OK; k++) {
+        int64_t own = c->first[k + 1] - c->first[k];
         if (!is_there(&c->arrays[k]))
             continue;
         err = read_f64(&c->arrays[k], first, n, column);
         for (int64_t i = 0; i < n; i++)
-            out[i * c->width + k] = column[i];
+            memcpy(out + i * numbers + c->first[k], column + i * own, (size_t)own * sizeof *out);
     }
     free(column);
     return err;
@@ -435,6 +458,7 @@ static void free_columns(columns_t *c)
     for (int i = 0; c->arrays != NULL && i < c->width; i++)
         free(c->arrays[i].name);
     free(c->arrays);
+    free(c->first);
 }
 
 static void close_arrays(import_source_t *s)

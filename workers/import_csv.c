@@ -2,6 +2,7 @@
 #include "cluster/mem.h"
 #include "cluster/text.h"
 #include "cluster/yaml.h"
+#include "storage/schema_array.h"
 #include "workers/csv.h"
 #include "workers/import_inside.h"
 
@@ -65,18 +66,37 @@ static int indices_of(const char *text, int64_t indices[SCHEMA_MAX_DIMS])
 }
 
 // Whether these indices name one element; sizes of 1 at the end need none.
-static bool element_of(const schema_observable_t *o, int n, const int64_t *indices, int64_t *out)
+static bool element_of(int n_dims, const int64_t *dims, int n, const int64_t *indices, int64_t *out)
 {
     *out = 0;
-    if (n > o->n_dims)
+    if (n > n_dims)
         return false;
-    for (int d = 0; d < o->n_dims; d++) {
+    for (int d = 0; d < n_dims; d++) {
         int64_t index = d < n ? indices[d] : 0;
-        if (index < 0 || index >= o->dims[d] || (d >= n && o->dims[d] > 1))
+        if (index < 0 || index >= dims[d] || (d >= n && dims[d] > 1))
             return false;
-        *out = *out * o->dims[d] + index;
+        *out = *out * dims[d] + index;
     }
     return true;
+}
+
+// The value of a parameter that is an array, or -1.
+static int array_value(const schema_t *m, const char *name)
+{
+    schema_variable_t v;
+    for (int p = 0; p < m->n_parameters; p += v.n) {
+        v = schema_variable_at(m, p);
+        size_t length = strlen(v.name);
+        int64_t indices[SCHEMA_MAX_DIMS], element;
+        const char *bare = strncmp(name, "parameters.", 11) == 0 ? name + 11 : name;
+        if (v.n_dims == 0 || strncmp(bare, v.name, length) != 0 ||
+            (bare == name && !import_name_is_unique(m, v.name)))
+            continue;
+        int n = indices_of(bare + length, indices);
+        if (n >= 0 && element_of(v.n_dims, v.dims, n, indices, &element))
+            return p + (int)element;
+    }
+    return -1;
 }
 
 static err_t observable_target(const import_source_t *s, const char *name, target_t *out)
@@ -93,7 +113,7 @@ static err_t observable_target(const import_source_t *s, const char *name, targe
         int n = indices_of(bare + length, indices);
         if (n < 0)
             continue;
-        if (!element_of(o, n, indices, &out->element))
+        if (!element_of(o->n_dims, o->dims, n, indices, &out->element))
             return err_fail(ERR_FORMAT,
                             "%s: column %s is no element of %s (%d dims, the first %ld)", s->name,
                             name, o->name, o->n_dims, (long)o->dims[0]);
@@ -128,6 +148,8 @@ static err_t find_target(const import_source_t *s, const char *name, target_t *o
         }
     const char *bare = within(m, name, "parameters");
     if (bare != NULL && settled(out, CSV_PARAMETER, schema_find_parameter(m, bare)))
+        return OK;
+    if (settled(out, CSV_PARAMETER, array_value(m, name)))
         return OK;
     bare = within(m, name, "design");
     if (bare != NULL && settled(out, CSV_DESIGN, schema_find_design(m, bare)))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster/mem.h"
 #include "cluster/yaml.h"
+#include "storage/schema_array.h"
 #include "workers/import_inside.h"
 
 #include <inttypes.h>
@@ -9,7 +10,7 @@
 
 bool import_name_is_unique(const schema_t *schema, const char *name)
 {
-    return (schema_find_parameter(schema, name) >= 0) + (schema_find_design(schema, name) >= 0) +
+    return (schema_variable_named(schema, name).n > 0) + (schema_find_design(schema, name) >= 0) +
                (schema_find_observable(schema, name) >= 0) <
            2;
 }

@@ -4,6 +4,7 @@
 #include "cluster/mem.h"
 #include "cluster/text.h"
 #include "cluster/yaml.h"
+#include "storage/schema_array.h"
 #include "workers/check.h"
 #include "workers/command.h"
 #include "workers/guard.h"
@@ -24,19 +25,21 @@ static schema_t schema_of(const infermill_simulator_t *table)
         .name = mem_copy_text(table->name),
         .version = mem_copy_text(table->version),
         .description = mem_copy_text(table->description == NULL ? "" : table->description),
-        .n_parameters = table->n_parameters,
         .n_observables = table->n_observables,
         .n_design = table->n_design,
-        .parameters = MEM_NEW(schema_parameter_t, table->n_parameters),
         .observables = MEM_NEW(schema_observable_t, table->n_observables),
         .design = MEM_NEW(schema_design_t, table->n_design),
     };
-    for (int i = 0; i < s.n_parameters; i++) {
+    for (int i = 0; i < table->n_parameters; i++) {
         const infermill_parameter_t *p = &table->parameters[i];
-        s.parameters[i] = (schema_parameter_t){.name = mem_copy_text(p->name),
-                                               .lower = p->lower,
-                                               .upper = p->upper,
-                                               .unit = mem_copy_text(p->unit)};
+        schema_parameter_t declared = {.name = mem_copy_text(p->name),
+                                       .lower = p->lower,
+                                       .upper = p->upper,
+                                       .unit = mem_copy_text(p->unit),
+                                       .n_dims = p->n_dims};
+        memcpy(declared.dims, p->dims, (size_t)p->n_dims * sizeof p->dims[0]);
+        err_t err = schema_add_parameter(&s, &declared);
+        CHECK(err == OK, "%s", err_text()); // simulator_check looked before
     }
     for (int i = 0; i < s.n_design; i++) {
         const infermill_design_t *d = &table->design[i];

@@ -3,6 +3,7 @@
 
 #include "cluster/mem.h"
 #include "cluster/text.h"
+#include "storage/schema_array.h"
 #include "workers/distribution.h"
 #include "workers/prior_call.h"
 
@@ -239,6 +240,20 @@ static err_t enter_part(prior_t *prior, int at, const prior_line_t *line, const 
     return OK;
 }
 
+static err_t check_scalars(const char *where, const schema_t *schema)
+{
+    schema_variable_t v;
+    for (int p = 0; p < schema->n_parameters; p += v.n) {
+        v = schema_variable_at(schema, p);
+        if (v.n_dims > 0)
+            return err_fail(ERR_USAGE,
+                            "%s: %s of model %s is an array of %d values: priors of a study are of "
+                            "single numbers. Leave `parameters` out, then the simulator draws them",
+                            where, v.name, schema->name, v.n);
+    }
+    return OK;
+}
+
 static err_t check_complete(const prior_t *prior, const char *where, const schema_t *schema)
 {
     for (int i = 0; i < prior->n_parameters; i++)
@@ -267,6 +282,7 @@ static void put_in_order(prior_t *prior)
 err_t prior_create(const prior_lines_t *lines, const schema_t *schema, prior_t **out)
 {
     err_t err;
+    TRY(check_scalars(lines->where, schema));
     prior_t *prior = MEM_NEW(prior_t, 1);
     prior->n_parameters = schema->n_parameters;
     prior->parts = MEM_NEW(part_t, lines->n);

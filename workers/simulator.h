@@ -6,7 +6,8 @@
  *     cc -O2 -shared -fPIC my_model.c -o my_model.so           # study.yaml:  model: {plugin: ./my_model.so}
  *
  * Interface 2 added `unit` to what is declared, and `simulate_batch`; a study may give the prior, then `prior` may be NULL.
- * A plugin that is built against another interface is refused: build it anew against this header.
+ * Interface 3 added parameters that are arrays (`n_dims`, `dims`). A plugin that is built against another interface is
+ * refused: build it anew against this header; what is left out of an initialiser is 0 and means what it meant before.
  *
  * A simulator calls no MPI, prints nothing, never exits, and takes all its randomness from the host: what it returns is
  * then a function of (seed, row) alone, and a bank is the same for any number of ranks and any crash.
@@ -20,7 +21,7 @@
 extern "C" {
 #endif
 
-#define INFERMILL_ABI      2u
+#define INFERMILL_ABI      3u
 #define INFERMILL_MAX_DIMS 3
 
 /* What the fields mean to the networks. */
@@ -35,6 +36,8 @@ typedef struct {
     const char *name;
     double lower, upper; /* the support, open; -INFINITY and INFINITY where there is no bound */
     const char *unit;    /* for people, "s"; NULL: none told */
+    int n_dims; /* 0: one number; 1 .. INFERMILL_MAX_DIMS: an array, {28, 28} or {28, 28, 3}: an image */
+    int64_t dims[INFERMILL_MAX_DIMS]; /* of an array, row-major */
 } infermill_parameter_t;
 
 /* A known setting of one experiment, drawn anew for each row. Where it is the length of an observable it is an integer. */
@@ -95,8 +98,9 @@ typedef struct {
     /* Draws design (n_design values). NULL: each uniform between its bounds. */
     void (*draw_design)(void *state, const infermill_host_t *, infermill_random_t *,
                         double *design);
-    /* Draws parameters (n_parameters values) from the prior, given the design. NULL: the study gives the priors of all
-     * parameters (`parameters:`); where it gives them this function is not called. */
+    /* Draws parameters from the prior, given the design: the values of each in the order of the declaration, those of an
+     * array side by side (without arrays n_parameters values). NULL: the study gives the priors of all parameters
+     * (`parameters:`); where it gives them this function is not called. Arrays have the simulator's own prior. */
     void (*prior)(void *state, const infermill_host_t *, infermill_random_t *, const double *design,
                   double *parameters);
     /* Simulates one row. observables[k] has room for the largest size of observable k; rows of a varying first dim
@@ -112,7 +116,7 @@ typedef struct {
                              const float *const *observables);
 
     /* Optional (NULL): simulates n rows in one call, for simulators that work on many at once. random[i] are the numbers
-     * of row i; parameters (n, n_parameters), design (n, n_design), observables[k] (n, largest size of observable k), all
+     * of row i; parameters (n, all values of a row), design (n, n_design), observables[k] (n, largest size of observable k), all
      * row-major. code[i] is what simulate would return; the return value is 0, or < 0 to stop the campaign. n depends on
      * ranks and timing, so what row i becomes must not depend on n or on the rows beside it: mind sums whose order changes
      * with n. Where it is there, simulate is not called. */

@@ -81,7 +81,33 @@ def check_h5py(path, unverified):
         assert ("unverified" in f.attrs) == ("note" in f.attrs) == unverified
 
 
+def check_arrays(writer):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "posterior.h5")
+        subprocess.run([writer, path, "arrays"], check=True)
+        i, k, p = np.ogrid[:DATASETS, :DRAWS, :8]
+        value = i + k / 8 + p / 128.0
+        value[REFUSED] = np.nan
+        image = value[:, :, 1:7].reshape(DATASETS, DRAWS, 2, 3)
+        with xarray.open_dataset(path, group="posterior", engine="h5netcdf") as posterior:
+            assert posterior["image"].dims == ("dataset", "chain", "draw", "image_dim_0", "image_dim_1")
+            assert posterior["mu"].dims == ("dataset", "chain", "draw")
+            np.testing.assert_array_equal(posterior["image"].values[:, 0], image)
+        with xarray.open_dataset(path, group="summary", engine="h5netcdf") as summary:
+            assert list(summary["parameter"].values) == ["mu", "sigma"]
+        with xarray.open_dataset(path, group="summary/image", engine="h5netcdf") as one:
+            assert one["sd"].dims == ("dataset", "image_dim_0", "image_dim_1"), one["sd"].dims
+            np.testing.assert_allclose(one["sd"], image.std(1, ddof=1), atol=1e-12)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            data = arviz.from_netcdf(path)
+        table = arviz.summary(data.posterior.isel(dataset=[0]), kind="stats", round_to="none")
+        np.testing.assert_allclose(table.loc["image[0, 1, 2]", "mean"], image[0, :, 1, 2].mean())
+        print("arrays: xarray and ArviZ agree")
+
+
 def main(writer):
+    check_arrays(writer)
     for kind, ids in IDS.items():
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "posterior.h5")

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// With two arguments (a path, "integers" or "texts") it writes the example that check_posterior.py reads.
+// With two arguments (a path; "integers", "texts" or "arrays") it writes the example that check_posterior.py reads.
 #include "storage/posterior_file.h"
 
 #include "cluster/mem.h"
 #include "storage/h5.h"
 #include "storage/posterior_block.h"
 #include "storage/posterior_summary.h"
+#include "tests/storage/sample_array.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -65,6 +66,55 @@ static err_t write_block(const char *folder, const posterior_head_t *head, int64
     return posterior_block_write(folder, head, block, draws, verdicts);
 }
 
+/* mu, image (2, 3), sigma: value p of draw k of data set i is i + k / 8 + p / 128; data set 2 is refused. */
+enum { ARRAY_P = 8 };
+
+static double array_value(int64_t i, int64_t k, int p)
+{
+    return (double)i + (double)k / 8 + p / 128.0;
+}
+
+static posterior_head_t array_head(const schema_t *schema, const char **names)
+{
+    posterior_head_t head = example_head("arrays");
+    for (int p = 0; p < ARRAY_P; p++)
+        names[p] = schema->parameters[p].name;
+    head.n_parameters = ARRAY_P;
+    head.parameters = names;
+    head.schema = schema;
+    return head;
+}
+
+static err_t write_array_blocks(const char *folder, const posterior_head_t *head)
+{
+    double draws[BLOCK * DRAWS * ARRAY_P];
+    posterior_verdict_t verdicts[BLOCK];
+    for (int64_t block = 0; block < posterior_blocks(head); block++) {
+        for (int64_t s = 0; s < posterior_block_size(head, block); s++) {
+            int64_t i = block * BLOCK + s;
+            verdicts[s] = (posterior_verdict_t){.accepted = i != REFUSED};
+            for (int64_t k = 0; k < DRAWS; k++)
+                for (int p = 0; p < ARRAY_P; p++)
+                    draws[(s * DRAWS + k) * ARRAY_P + p] = array_value(i, k, p);
+        }
+        TRY(posterior_block_write(folder, head, block, draws, verdicts));
+    }
+    return OK;
+}
+
+static err_t write_arrays(const char *folder, const char *path)
+{
+    const char *names[ARRAY_P];
+    schema_t schema = sample_array_schema();
+    posterior_head_t head = array_head(&schema, names);
+    err_t err = write_array_blocks(folder, &head);
+    if (err == OK)
+        err = posterior_join(folder, &head, path);
+    posterior_blocks_remove(folder, &head);
+    schema_free(&schema);
+    return err;
+}
+
 static err_t write_example(const char *path, const char *ids)
 {
     posterior_head_t head = example_head("stamp-1");
@@ -75,6 +125,11 @@ static err_t write_example(const char *path, const char *ids)
     char *folder = mem_format("%s.blocks", path);
     mkdir(folder, 0777);
     err_t err;
+    if (strcmp(ids, "arrays") == 0) {
+        err = write_arrays(folder, path);
+        free(folder);
+        return err;
+    }
     for (int64_t block = 0; block < posterior_blocks(&head); block++)
         TRY_TO(done, write_block(folder, &head, block));
     TRY_TO(done, posterior_join(folder, &head, path));
@@ -173,6 +228,32 @@ static void the_joined_file_holds_draws_and_verdicts_by_name(void **state)
     assert_int_equal(h5_close(&file), OK);
 }
 
+static void an_array_keeps_its_dims(void **state)
+{
+    const place_t *p = *state;
+    static double image[DATASETS][DRAWS][2][3];
+    double mean[DATASETS][2][3], correlation[DATASETS][2][2];
+    h5_shape_t draws = {.type = H5_TYPE_F64, .n_dims = 5, .dims = {DATASETS, 1, DRAWS, 2, 3}};
+    h5_shape_t means = {.type = H5_TYPE_F64, .n_dims = 3, .dims = {DATASETS, 2, 3}};
+    h5_shape_t scalars = {.type = H5_TYPE_F64, .n_dims = 3, .dims = {DATASETS, 2, 2}};
+    h5_id_t file;
+    assert_int_equal(write_example(p->path, "arrays"), OK);
+    assert_int_equal(h5_open(p->path, &file), OK);
+    assert_int_equal(h5_read(file, "posterior/image", &draws, image), OK);
+    assert_int_equal(h5_read(file, "summary/image/mean", &means, mean), OK);
+    assert_int_equal(h5_read(file, "summary/correlation", &scalars, correlation), OK);
+    for (int64_t i = 0; i < DATASETS; i++)
+        for (int v = 0; v < 6; v++) {
+            for (int64_t k = 0; k < DRAWS; k++)
+                assert_true(i == REFUSED ? isnan(image[i][k][v / 3][v % 3])
+                                         : image[i][k][v / 3][v % 3] == array_value(i, k, 1 + v));
+            assert_true(i == REFUSED ||
+                        fabs(mean[i][v / 3][v % 3] - array_value(i, DRAWS / 2, 1 + v)) < 1e-12);
+        }
+    assert_true(fabs(correlation[0][0][1] - 1) < 1e-12); // of mu and sigma
+    assert_int_equal(h5_close(&file), OK);
+}
+
 static void a_file_is_known_by_its_stamp(void **state)
 {
     const place_t *p = *state;
@@ -207,7 +288,8 @@ static void summaries_are_those_of_numpy(void **state)
     double summary[2 * SUMMARY_COUNT], r[4];
     assert_true(fabs(posterior_quantile(4, x, 0.1) - 1.3) < 1e-15);
     assert_true(posterior_quantile(4, x, 1) == 8);
-    posterior_summarize(4, 2, draws, summary, r);
+    posterior_summarize(4, 2, draws, summary);
+    posterior_correlate(4, 2, draws, 2, (int[]){0, 1}, r);
     assert_true(summary[SUMMARY_MEAN] == 3.75);
     assert_true(fabs(summary[SUMMARY_SD] - 3.0956959368344519) < 1e-15);
     assert_true(summary[SUMMARY_MEDIAN] == 3);
@@ -221,7 +303,8 @@ static void a_nan_draw_gives_no_summary(void **state)
     (void)state;
     const double draws[] = {8, 9, 1, NAN};
     double summary[2 * SUMMARY_COUNT], r[4];
-    posterior_summarize(2, 2, draws, summary, r);
+    posterior_summarize(2, 2, draws, summary);
+    posterior_correlate(2, 2, draws, 2, (int[]){0, 1}, r);
     assert_true(isnan(summary[SUMMARY_MEAN]) && isnan(summary[SUMMARY_COUNT + SUMMARY_SD]) &&
                 isnan(r[0]));
 }
@@ -236,6 +319,7 @@ int main(int argc, char **argv)
         PLACED(a_killed_inference_knows_what_is_done),
         PLACED(joining_asks_for_every_block_of_this_inference),
         PLACED(the_joined_file_holds_draws_and_verdicts_by_name),
+        PLACED(an_array_keeps_its_dims),
         PLACED(a_file_is_known_by_its_stamp),
         cmocka_unit_test(names_that_are_taken_are_refused),
         cmocka_unit_test(summaries_are_those_of_numpy),

@@ -3,6 +3,8 @@
 
 #include "cluster/mem.h"
 #include "storage/rows.h"
+#include "storage/schema_array.h"
+#include "tests/storage/sample_array.h"
 #include "tests/storage/sample_bank.h"
 
 #include <math.h>
@@ -79,6 +81,111 @@ static void missing_values_are_told_only_where_they_may_be(void **state)
     free(bare);
     schema_free(&a);
     schema_free(&b);
+}
+
+static void an_array_is_one_item_of_the_text_and_many_values(void **state)
+{
+    schema_t a = sample_array_schema(), b;
+    (void)state;
+    char *text = schema_text(&a);
+    assert_non_null(strstr(text, "  - name: image\n    dims: [2, 3]\n    lower: -.inf\n"));
+    assert_null(strstr(text, "image["));
+    assert_int_equal(schema_parse(text, "text", &b), OK);
+    assert_null(schema_difference(&a, &b));
+    assert_int_equal(b.n_parameters, 1 + 6 + 1);
+    assert_string_equal(b.parameters[0].name, "mu");
+    assert_string_equal(b.parameters[1].name, "image[0,0]");
+    assert_string_equal(b.parameters[6].name, "image[1,2]");
+    assert_string_equal(b.parameters[6].array, "image");
+    assert_int_equal(b.parameters[6].place, 5);
+    assert_string_equal(b.parameters[7].name, "sigma");
+    assert_null(b.parameters[7].array);
+    char *again = schema_text(&b);
+    assert_string_equal(text, again);
+    free(again);
+    free(text);
+    schema_free(&a);
+    schema_free(&b);
+}
+
+static void parameters_are_found_as_they_are_declared(void **state)
+{
+    schema_t a = sample_array_schema(), plain = sample_schema();
+    (void)state;
+    assert_int_equal(schema_variable_count(&a), 3);
+    schema_variable_t image = schema_variable(&a, 1), sigma = schema_variable(&a, 2);
+    assert_string_equal(image.name, "image");
+    assert_true(image.first == 1 && image.n == 6 && image.n_dims == 2 && image.dims[1] == 3);
+    assert_true(sigma.first == 7 && sigma.n == 1 && sigma.n_dims == 0);
+    assert_int_equal(schema_variable_named(&a, "sigma").first, 7);
+    assert_int_equal(schema_variable_named(&a, "image[0,0]").n, 0);
+    assert_int_equal(schema_find_parameter(&a, "image[0,2]"), 3);
+    assert_true(schema_has_arrays(&a) && !schema_has_arrays(&plain));
+    char *dims = schema_variable_dims(&image);
+    assert_string_equal(dims, "2 x 3");
+    free(dims);
+    schema_free(&plain);
+    schema_free(&a);
+}
+
+static void scalars_are_written_as_before_there_were_arrays(void **state)
+{
+    schema_t s = sample_schema();
+    (void)state;
+    char *text = schema_text(&s);
+    assert_non_null(strstr(text, "parameters:\n"
+                                 "  - name: mu\n    lower: -.inf\n    upper: .inf\n"
+                                 "  - name: sigma\n    lower: 0.05\n    upper: .inf\n"
+                                 "design:\n"));
+    free(text);
+    schema_free(&s);
+}
+
+static void other_dims_are_another_model(void **state)
+{
+    schema_t a = sample_array_schema(), b = sample_array_schema_of(3, 2);
+    (void)state;
+    char *difference = schema_difference(&a, &b), *x = schema_fingerprint(&a),
+         *y = schema_fingerprint(&b);
+    assert_non_null(difference);
+    assert_string_not_equal(x, y);
+    free(y);
+    free(x);
+    free(difference);
+    schema_free(&b);
+    schema_free(&a);
+}
+
+static void dims_that_are_none_are_refused(void **state)
+{
+    static const char *const cases[][2] = {
+        {"[0, 3]", "0 is not a size"},
+        {"[2.5]", "2.5 is not a size"},
+        {"[1, 2, 3, 4]", "got 4 sizes"},
+        {"[300, 300]", "at most 65536 values"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *text = mem_format("name: m\nversion: \"1\"\nparameters:\n  - name: a\n    dims: %s\n"
+                                "observables:\n  - {name: y, kind: vector, dims: [1]}\n",
+                                cases[i][0]);
+        schema_t s;
+        assert_int_not_equal(schema_parse(text, "text", &s), OK);
+        if (strstr(err_text(), cases[i][1]) == NULL)
+            fail_msg("\"%s\" says nothing of \"%s\"", err_text(), cases[i][1]);
+        free(text);
+    }
+}
+
+static void two_parameters_of_one_name_are_refused_arrays_too(void **state)
+{
+    schema_t s = sample_array_schema();
+    (void)state;
+    free(s.parameters[7].name);
+    s.parameters[7].name = mem_copy_text("image");
+    assert_int_equal(schema_check(&s, "here"), -ERR_FORMAT);
+    assert_non_null(strstr(err_text(), "\"image\" comes twice"));
+    schema_free(&s);
 }
 
 static void a_part_of_a_schema_keeps_what_is_named(void **state)
@@ -305,6 +412,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_comes_back_equal),
+        cmocka_unit_test(an_array_is_one_item_of_the_text_and_many_values),
+        cmocka_unit_test(parameters_are_found_as_they_are_declared),
+        cmocka_unit_test(scalars_are_written_as_before_there_were_arrays),
+        cmocka_unit_test(other_dims_are_another_model),
+        cmocka_unit_test(dims_that_are_none_are_refused),
+        cmocka_unit_test(two_parameters_of_one_name_are_refused_arrays_too),
         cmocka_unit_test(units_and_priors_are_kept_where_they_are_given),
         cmocka_unit_test(missing_values_are_told_only_where_they_may_be),
         cmocka_unit_test(a_part_of_a_schema_keeps_what_is_named),

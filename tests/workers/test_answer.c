@@ -94,6 +94,14 @@ static void a_description_without_sense_is_refused(void **state)
          "did you mean \"parameters\"?"},
         {"{\"name\": \"a\", \"version\": \"1\", \"parameters\": {}}", "parameters: got an object"},
         {"{\"name\": \"a\", \"version\": \"1\"}", "a model has"},
+        {"{\"name\": \"a\", \"version\": \"1\", \"parameters\": [{\"name\": \"x\", \"dims\": 3}]}",
+         "dims: got a number, expected a list of 1 to 3 sizes"},
+        {"{\"name\": \"a\", \"version\": \"1\", \"parameters\": [{\"name\": \"x\", \"dims\": [2, "
+         "0]}]}",
+         "dims[1]: expected a whole number from 1"},
+        {"{\"name\": \"a\", \"version\": \"1\", \"parameters\": [{\"name\": \"x\", \"dims\": [300, "
+         "300]}]}",
+         "parameter x: a model has at most 65536 values"},
         {"{\"name\": \"a\", \"version\": \"1\", \"parameters\": [{\"name\": \"x\", \"lower\": 2, "
          "\"upper\": 1}],"
          "\"observables\": [{\"name\": \"y\", \"kind\": \"vector\", \"dims\": [1]}]}",
@@ -156,6 +164,70 @@ static void values_may_be_flat(void **state)
                   false);
     assert_int_equal(a.status, ROW_DONE);
     assert_memory_equal(f->rows.observables[0] + 8, expected, sizeof expected);
+}
+
+/* ---- parameters that are arrays ---- */
+
+static const char pictures[] =
+    "{\"name\": \"pictures\", \"version\": \"1\", \"parameters\": [{\"name\": \"mu\"},"
+    " {\"name\": \"image\", \"dims\": [2, 2], \"lower\": 0, \"upper\": 9}],"
+    " \"observables\": [{\"name\": \"y\", \"kind\": \"vector\", \"dims\": [1]}]}";
+
+static void an_array_is_read_nested_or_flat(void **state)
+{
+    static const char *const texts[] = {
+        "{\"parameters\": {\"mu\": 1, \"image\": [[2, 3], [4, 5]]}, \"observables\": {\"y\": 6}}",
+        "{\"parameters\": {\"image\": [2, 3, 4, 5], \"mu\": 1}, \"observables\": {\"y\": 6}}"};
+    static const double expected[] = {1, 2, 3, 4, 5};
+    fixture_t f;
+    bool batch;
+    (void)state;
+    assert_int_equal(description_read(pictures, strlen(pictures), "here", &f.schema, &batch), OK);
+    assert_string_equal(f.schema.parameters[4].name, "image[1,1]");
+    for (int k = 0; k < 2; k++) {
+        f.rows = rows_create(&f.schema, 2);
+        answer_t a = read_text(&f, texts[k], false);
+        assert_string_equal(a.reason, "");
+        assert_int_equal(a.status, ROW_DONE);
+        assert_memory_equal(f.rows.parameters + 5, expected, sizeof expected);
+        assert_int_equal(read_text(&f, texts[k], true).status, ROW_DONE); // it repeats them
+        f.rows.parameters[5 + 3] = 4.5;
+        a = read_text(&f, texts[k], true);
+        assert_int_equal(a.status, ROW_ERROR);
+        assert_non_null(strstr(a.reason, "image[1,0]: got 4, but 4.5 was given"));
+        rows_destroy(&f.rows);
+    }
+    schema_free(&f.schema);
+}
+
+static void an_array_that_does_not_fit_is_an_error(void **state)
+{
+    static const struct {
+        const char *image, *words;
+    } cases[] = {
+        {"[[2, 3], [4]]", "parameter image: a list of 1, expected 2"},
+        {"[2, 3, 4]", "parameter image: a list of 3, expected 4"},
+        {"7", "parameter image: got a number, expected a list of 4"},
+        {"[[2, 3], [4, \"x\"]]", "parameter image: value 3 is text"},
+        {"[[2, 3], [4, 10]]", "parameter image[1,1] is 10, declared between 0 and 9"},
+    };
+    fixture_t f;
+    bool batch;
+    (void)state;
+    assert_int_equal(description_read(pictures, strlen(pictures), "here", &f.schema, &batch), OK);
+    f.rows = rows_create(&f.schema, 2);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[300];
+        snprintf(text, sizeof text,
+                 "{\"parameters\": {\"mu\": 1, \"image\": %s}, \"observables\": {\"y\": 6}}",
+                 cases[i].image);
+        answer_t a = read_text(&f, text, false);
+        assert_int_equal(a.status, ROW_ERROR);
+        if (strstr(a.reason, cases[i].words) == NULL)
+            fail_msg("\"%s\" says nothing of \"%s\"", a.reason, cases[i].words);
+    }
+    rows_destroy(&f.rows);
+    schema_free(&f.schema);
 }
 
 static void numbers_that_are_not_finite_make_the_row_so(void **state)
@@ -335,6 +407,8 @@ int main(void)
         cmocka_unit_test(a_description_without_sense_is_refused),
         cmocka_unit_test(a_whole_answer_fills_the_row),
         cmocka_unit_test(values_may_be_flat),
+        cmocka_unit_test(an_array_is_read_nested_or_flat),
+        cmocka_unit_test(an_array_that_does_not_fit_is_an_error),
         cmocka_unit_test(numbers_that_are_not_finite_make_the_row_so),
         cmocka_unit_test(a_value_that_may_be_missing_is_no_failure),
         cmocka_unit_test(what_makes_no_sense_is_an_error_with_its_reason),

@@ -96,6 +96,20 @@ static void bound_is_not_a_number(declaration_t *d)
 {
     d->parameters[0].upper = NAN;
 }
+static void array_of_no_size(declaration_t *d)
+{
+    d->parameters[0].n_dims = 2;
+    d->parameters[0].dims[0] = 3;
+}
+static void array_of_four_dims(declaration_t *d)
+{
+    d->parameters[0].n_dims = 4;
+}
+static void array_too_large(declaration_t *d)
+{
+    d->parameters[0].n_dims = 2;
+    d->parameters[0].dims[0] = d->parameters[0].dims[1] = 300;
+}
 static void design_without_end(declaration_t *d)
 {
     d->design[0].upper = INFINITY;
@@ -173,6 +187,9 @@ static const struct {
     CASE(no_simulate, "`simulate`"),
     CASE(bounds_the_wrong_way, "parameter b: lower bound 2"),
     CASE(bound_is_not_a_number, "parameter a"),
+    CASE(array_of_no_size, "parameter a: dim 1 is 0"),
+    CASE(array_of_four_dims, "parameter a: got 4 dims"),
+    CASE(array_too_large, "parameter a: dim 1 is 300, expected 1 or more and at most 65536"),
     CASE(design_without_end, "design variable n: bounds 1 to inf"),
     CASE(design_whole_with_half_bounds, "1.5"),
     CASE(no_observables, "declares 0 observables"),

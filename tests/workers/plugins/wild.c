@@ -76,7 +76,8 @@ static int simulate_batch(void *state, const infermill_host_t *host, int n,
 }
 #endif
 
-static const infermill_parameter_t parameters[] = {{"x", 0, 1, "m"}};
+static const infermill_parameter_t parameters[] = {
+    {.name = "x", .lower = 0, .upper = 1, .unit = "m"}};
 static const infermill_design_t design[] = {{"n", 3, LARGEST_N, 1, NULL}};
 static const infermill_observable_t observables[] = {
     {"y", INFERMILL_SET, 2, {LARGEST_N, 1}, {0, -1}, -INFINITY, INFINITY, "m"}};
