@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char FORMAT[] = "infermill amortizer";
 enum { FORMAT_VERSION = 3 };
@@ -288,7 +289,11 @@ static err_t load_all(file_t *f, const char *path, trained_t *t)
 err_t trained_load(const char *path, trained_t *out)
 {
     file_t f = {0};
+    struct stat status;
     memset(out, 0, sizeof *out);
+    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+        return err_fail(ERR_FORMAT, "%s: it is a folder, expected an amortizer: %s/amortizer.h5?",
+                        path, path);
     err_t err = arrays_open(path, FORMAT, FORMAT_VERSION, &f.a);
     if (err_is(err, ERR_MISSING))
         return err_context(err, "no amortizer (made by `infermill train`)");

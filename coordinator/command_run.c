@@ -33,10 +33,9 @@ static err_t stages(job_t *job, bool *anything)
     *anything |= did;
     TRY(job_diagnose(job, &did, &passed));
     *anything |= did;
-    if (!passed && job->study.infer.data != NULL)
-        return err_fail(ERR_GATE,
-                        "the gate does not pass, so no real data is touched: see %s/report.md",
-                        job->folder);
+    if (!passed)
+        return err_fail(ERR_GATE, "the gate does not pass%s: see %s/report.md",
+                        job->study.infer.data ? ", so no real data is touched" : "", job->folder);
     TRY(infer_stage(job, &did));
     *anything |= did;
     return OK;

@@ -43,6 +43,31 @@ static char *gate_path(const char *model)
                  : mem_copy_text("gate.json");
 }
 
+/* A gate that was passed by asking for less: what was asked, and what is asked by default; "" where it was not. The caller
+ * frees it. */
+static char *loosened(const gate_limits_t *asked)
+{
+    gate_limits_t usual = gate_limits_default();
+    if (asked->calibration_error <= usual.calibration_error &&
+        asked->ecdf_deviation <= usual.ecdf_deviation && asked->data_sets >= usual.data_sets)
+        return mem_copy_text("");
+    return mem_format(
+        ", under limits of the study's own (calibration error %.3g, ECDF deviation %.3g, %" PRId64
+        " data sets), looser than the default ones (%.3g, %.3g, %" PRId64 ")",
+        asked->calibration_error, asked->ecdf_deviation, asked->data_sets, usual.calibration_error,
+        usual.ecdf_deviation, usual.data_sets);
+}
+
+static void keep_gate_words(inference_t *f)
+{
+    char *loose = loosened(&f->gate.limits);
+    f->gate_words = mem_format("passed on %" PRId64 " simulated data sets%s, %s", f->gate.rows,
+                               loose, f->gate.software);
+    if (loose[0] != '\0' && f->par->rank == 0)
+        log_warning("infer: the gate passed%s", loose);
+    free(loose);
+}
+
 /* Real data are only judged by weights that were checked, or when a person says why not. */
 static err_t ask_gate(inference_t *f)
 {
@@ -57,8 +82,7 @@ static err_t ask_gate(inference_t *f)
         f->gate_words = mem_copy_text("none passed");
         err = OK;
     } else if (err == OK) {
-        f->gate_words = mem_format("passed on %" PRId64 " simulated data sets, %s", f->gate.rows,
-                                   f->gate.software);
+        keep_gate_words(f);
     }
     free(path);
     return err;

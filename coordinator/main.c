@@ -8,6 +8,7 @@
 #include "cluster/yaml.h"
 #include "coordinator/command.h"
 #include "coordinator/study.h"
+#include "coordinator/study_check.h"
 #include "storage/h5.h"
 
 #include <limits.h>
@@ -88,7 +89,7 @@ static const option_row_t option_rows[] = {
     {'a', 0, "again", NULL, "train anew although there is an amortizer of other settings", FLAG,
      AT(again), 0},
     {'n', 0, "datasets", "N", "held-out data sets, instead of the study's", WHOLE, AT(datasets),
-     10},
+     STUDY_FEWEST_DATASETS},
     {'d', 0, "draws", "N", "posterior draws of each data set, instead of the study's", WHOLE,
      AT(draws), 1},
     {'m', 0, "model", "FILE", "amortizer to use", TEXT, AT(model), 0},

@@ -57,9 +57,17 @@ static bool ends_with(const char *text, const char *end)
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
+/* By its name, or by its first bytes. */
 static bool is_hdf5(const char *path)
 {
-    return ends_with(path, ".h5") || ends_with(path, ".hdf5");
+    static const char mark[] = "\x89HDF";
+    char first[4] = "";
+    FILE *file = fopen(path, "rb");
+    size_t n = file ? fread(first, 1, sizeof first, file) : 0;
+    if (file)
+        fclose(file);
+    return ends_with(path, ".h5") || ends_with(path, ".hdf5") ||
+           (n == sizeof first && memcmp(first, mark, n) == 0);
 }
 
 /* ---- design variables ---- */

@@ -3,12 +3,13 @@
 
 #include "cluster/mem.h"
 #include "coordinator/study_adapter.h"
+#include "coordinator/study_check.h"
+#include "coordinator/study_near.h"
 #include "coordinator/study_network.h"
 #include "coordinator/study_settings.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +18,7 @@ static char *slug_of(arena_t *arena, const char *name)
     char *slug = arena_copy_text(arena, name);
     size_t n = 0;
     for (const char *c = name; *c; c++) {
-        if (isalnum((unsigned char)*c) || *c == '_')
+        if (isalnum((unsigned char)*c) || *c == '_' || (unsigned char)*c >= 0x80) // UTF-8 stays
             slug[n++] = (char)tolower((unsigned char)*c);
         else if (n > 0 && slug[n - 1] != '-')
             slug[n++] = '-';
@@ -136,71 +137,6 @@ static err_t design_read(study_t *study, yaml_node_ref_t map)
     return OK;
 }
 
-// "30s" to seconds; 0: it is none.
-static double duration(const char *text)
-{
-    static const struct {
-        const char *unit;
-        double seconds;
-    } units[] = {{"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}};
-    size_t n = yaml_number_length(text);
-    double value;
-    char number[32];
-    if (n == 0 || n >= sizeof number)
-        return 0;
-    memcpy(number, text, n);
-    number[n] = '\0';
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-        if (strcmp(text + n, units[i].unit) == 0 && yaml_parse_real(number, &value) && value > 0 &&
-            value * units[i].seconds <= 1e8)
-            return value * units[i].seconds;
-    return 0;
-}
-
-static err_t check_model(study_t *s, yaml_node_ref_t model)
-{
-    bool command = s->model.command.n > 0;
-    if ((s->model.builtin != NULL) + (s->model.plugin != NULL) + command != 1)
-        return yaml_node_error(model, "expected one of builtin, plugin and command");
-    if (s->model.timeout != NULL) {
-        s->model.timeout_seconds = duration(s->model.timeout);
-        if (s->model.timeout_seconds <= 0)
-            return yaml_node_error(yaml_node_get(model, "timeout"),
-                                   "got \"%s\", expected a time with its unit: "
-                                   "500ms, 30s, 5m, 2h",
-                                   s->model.timeout);
-    }
-    if (s->model.builtin != NULL && (s->model.isolate || s->model.timeout != NULL))
-        return yaml_node_error(
-            model, "timeout and isolate are for plugins and commands, not for built-in simulators");
-    return OK;
-}
-
-static err_t study_check(study_t *s, yaml_node_ref_t root)
-{
-    if (s->slug[0] == '\0')
-        return yaml_node_error(yaml_node_get(root, "study"), "study: \"%s\" has no letter or digit",
-                               s->name);
-    TRY(check_model(s, yaml_node_get(root, "model")));
-    if (s->bank.shard_rows % 256 != 0)
-        return yaml_node_error(yaml_node_get(root, "bank"),
-                               "bank.shard_rows: got %ld, expected a multiple of 256",
-                               (long)s->bank.shard_rows);
-    if (s->train.slices == 0)
-        s->train.slices = s->train.batch_size >= 16 ? s->train.batch_size / 16 : 1;
-    if (s->train.batch_size % s->train.slices != 0)
-        return yaml_node_error(
-            yaml_node_get(root, "train"),
-            "train.batch_size: got %ld, expected a multiple of train.slices (%ld)",
-            (long)s->train.batch_size, (long)s->train.slices);
-    if (s->train.validation_rows * 2 > s->bank.rows)
-        return yaml_node_error(
-            yaml_node_get(root, "train"),
-            "train.validation_rows: got %ld, expected at most half of bank.rows (%ld)",
-            (long)s->train.validation_rows, (long)s->bank.rows);
-    return OK;
-}
-
 static err_t study_fill(study_t *study, yaml_node_ref_t root)
 {
     study_target_t target = {.study = *study};
@@ -239,16 +175,30 @@ done:
     return err;
 }
 
+/* It can not be opened or read, for the reason in errno. */
+static err_t no_study(const char *path)
+{
+    int why = errno;
+    char *near = study_near(path);
+    err_t err = why == EISDIR
+                    ? err_fail(ERR_IO, "study file %s: it is a folder, expected a study in YAML%s",
+                               path, near)
+                    : err_fail(why == ENOENT ? ERR_MISSING : ERR_IO, "study file %s: %s%s", path,
+                               strerror(why), near);
+    free(near);
+    return err;
+}
+
 static err_t read_whole(const char *path, char **out)
 {
     FILE *file = fopen(path, "rb");
     if (file == NULL)
-        return err_errno(errno == ENOENT ? ERR_MISSING : ERR_IO, "study file %s", path);
+        return no_study(path);
     enum { LIMIT = 1 << 20 };
     char *text = mem_alloc(LIMIT + 1, 1);
     size_t n = fread(text, 1, LIMIT + 1, file);
     bool failed = ferror(file) != 0;
-    err_t err = failed ? err_errno(ERR_IO, "study file %s", path) : OK;
+    err_t err = failed ? no_study(path) : OK;
     fclose(file);
     if (!failed && n > LIMIT)
         err =

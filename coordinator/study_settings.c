@@ -39,27 +39,27 @@ static const yaml_field_t bank_fields[] = {
 static const yaml_field_t train_fields[] = {
     {.key = "epochs", .type = YAML_INTEGER, .offset = AT(train.epochs), .fallback = "60", .low = 1, .high = 1e6, .help = "passes over the bank"},
     {.key = "batch_size", .type = YAML_INTEGER, .offset = AT(train.batch_size), .fallback = "64", .low = 1, .high = 1e6, .help = "rows of one step"},
-    {.key = "slices", .type = YAML_INTEGER, .offset = AT(train.slices), .fallback = "0", .low = 0, .high = 65536, .help = "parts of a batch, dealt to ranks; 0: one for 16 rows"},
+    {.key = "slices", .type = YAML_INTEGER, .offset = AT(train.slices), .fallback = "0", .low = 0, .high = 65536, .help = "parts of a batch, dealt to ranks; 0: one for 16 rows or a few more"},
     {.key = "learning_rate", .type = YAML_REAL, .offset = AT(train.learning_rate), .fallback = "0.001", .low = 1e-9, .high = 10, .help = "its peak, after warm-up"},
     {.key = "warmup", .type = YAML_REAL, .offset = AT(train.warmup), .fallback = "0.05", .low = 0, .high = 0.9, .help = "share of all steps; a cosine to 0 follows"},
     {.key = "weight_decay", .type = YAML_REAL, .offset = AT(train.weight_decay), .fallback = "0.005", .low = 0, .high = 10, .help = "of AdamW"},
     {.key = "clip_norm", .type = YAML_REAL, .offset = AT(train.clip_norm), .fallback = "1.5", .low = 0, .high = 1e9, .help = "of the whole gradient; 0: none"},
     {.key = "average", .type = YAML_REAL, .offset = AT(train.average), .fallback = "0.999", .low = 0, .high = 0.999999, .help = "decay of the moving average of weights; 0: none"},
     {.key = "patience", .type = YAML_INTEGER, .offset = AT(train.patience), .fallback = "20", .low = 0, .high = 1e6, .help = "epochs without a better validation loss before an early stop; 0: never"},
-    {.key = "validation_rows", .type = YAML_INTEGER, .offset = AT(train.validation_rows), .fallback = "1000", .low = 1, .high = 1e9, .help = "rows of the bank never trained on"},
+    {.key = "validation_rows", .type = YAML_INTEGER, .offset = AT(train.validation_rows), .fallback = "1000", .low = 0, .high = 1e9, .help = "rows of the bank never trained on, at least 32"},
     {.key = "subsets", .type = YAML_REAL, .offset = AT(train.subsets), .fallback = "0", .low = 0, .high = 1, .help = "share of data sets cut to a random smaller set (elements must be independent given the parameters)"},
     {.key = "window_rows", .type = YAML_INTEGER, .offset = AT(train.window_rows), .fallback = "65536", .low = 1, .high = 1e9, .help = "rows among which the order is shuffled"},
     {.key = "seed", .type = YAML_INTEGER, .offset = AT(train.seed), .fallback = "1", .low = 0, .high = 9e15, .help = "of weights, order and dropout"},
     {0}};
 
 static const yaml_field_t diagnose_fields[] = {
-    {.key = "datasets", .type = YAML_INTEGER, .offset = AT(diagnose.datasets), .fallback = "300", .low = 10, .high = 1e7, .help = "held-out data sets"},
+    {.key = "datasets", .type = YAML_INTEGER, .offset = AT(diagnose.datasets), .fallback = "300", .low = 1, .high = 1e7, .help = "held-out data sets, at least 200"},
     {.key = "draws", .type = YAML_INTEGER, .offset = AT(diagnose.draws), .fallback = "1000", .low = 10, .high = 1e6, .help = "posterior draws of each"},
     {.key = "seed", .type = YAML_INTEGER, .offset = AT(diagnose.seed), .fallback = "1", .low = 0, .high = 9e15, .help = "of the held-out data sets"},
     {.key = "calibration_error", .type = YAML_REAL, .offset = AT(diagnose.calibration_error), .fallback = "0.10", .low = 0, .high = 1, .help = "the gate's limit for every parameter"},
     {.key = "ecdf_deviation", .type = YAML_REAL, .offset = AT(diagnose.ecdf_deviation), .fallback = "0.10", .low = 0, .high = 1, .help = "the gate's limit for the largest deviation of the rank ECDF"},
     {.key = "band_level", .type = YAML_REAL, .offset = AT(diagnose.band_level), .fallback = "0.95", .low = 0.5, .high = 0.9999, .help = "of the simultaneous bands, family-wise over the parameters"},
-    {.key = "minimum_datasets", .type = YAML_INTEGER, .offset = AT(diagnose.minimum_datasets), .fallback = "300", .low = 1, .high = 1e7, .help = "the gate does not pass on fewer"},
+    {.key = "minimum_datasets", .type = YAML_INTEGER, .offset = AT(diagnose.minimum_datasets), .fallback = "300", .low = 1, .high = 1e7, .help = "the gate does not pass on fewer; at least 200"},
     {0}};
 
 static const yaml_field_t infer_fields[] = {

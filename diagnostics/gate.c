@@ -104,12 +104,23 @@ err_t gate_check_weights(const gate_record_t *record, const char *weights)
     return OK;
 }
 
+/* The same words; the gate refuses, whatever is wrong with its record. */
+static err_t gate_unreadable(void)
+{
+    char *text = mem_copy_text(err_text());
+    err_t err = err_fail(ERR_GATE, "%s", text);
+    free(text);
+    return err;
+}
+
 err_t gate_require(const char *path, const char *weights)
 {
     gate_record_t record;
     err_t err = gate_read(path, &record);
     if (err_is(err, ERR_MISSING))
         return err_fail(ERR_GATE, "%s: there is no gate record. %s", path, GATE_CURE);
+    if (err_is(err, ERR_FORMAT))
+        return gate_unreadable();
     TRY(err);
     err = gate_check_weights(&record, weights);
     gate_free(&record);

@@ -63,7 +63,7 @@ err_t gate_write(const char *path, const gate_record_t *record) ERR_MUST_CHECK;
 err_t gate_read(const char *path, gate_record_t *out) ERR_MUST_CHECK;
 /* ERR_GATE, with what to do, unless the record passed and is about these weights. */
 err_t gate_check_weights(const gate_record_t *record, const char *weights) ERR_MUST_CHECK;
-/* Both: what `infer` asks. A missing record is ERR_GATE here. */
+/* Both: what `infer` asks. A missing record, or one that is not as it was written, is ERR_GATE here. */
 err_t gate_require(const char *path, const char *weights) ERR_MUST_CHECK;
 
 #endif

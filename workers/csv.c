@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct csv {
     char *path;
@@ -19,23 +20,66 @@ struct csv {
     int *start; // (n) of each field in text
 };
 
-err_t csv_open(const char *path, csv_t **out)
+/* ---- opening: what is no CSV is told by its first bytes ---- */
+
+static const struct {
+    const char *bytes, *is, *cure;
+} strangers[] = {
+    {"PK\x03\x04", "a workbook (xlsx, ods) or another zip", "save the sheet as CSV"},
+    {"\xD0\xCF\x11\xE0", "an old Excel workbook", "save the sheet as CSV"},
+    {"\xFF\xFE", "text in UTF-16", "save it as CSV in UTF-8"},
+    {"\xFE\xFF", "text in UTF-16", "save it as CSV in UTF-8"},
+    {"\x89HDF", "an HDF5 file", "give it a name that ends in .h5"},
+    {"\x93NUMPY", "a NumPy array", "write it as HDF5 or CSV"},
+    {"\x1F\x8B", "compressed (gzip)", "gunzip it first"},
+    {"<!DOCTYPE", "a web page", "get the file itself"},
+    {"<html", "a web page", "get the file itself"},
+};
+
+static err_t check_kind(const char *path, FILE *file)
 {
-    FILE *file = fopen(path, "rb");
-    *out = NULL;
-    if (!file)
-        return err_errno(errno == ENOENT ? ERR_MISSING : ERR_IO, "%s: can not be read", path);
-    csv_t *csv = MEM_NEW(csv_t, 1);
-    csv->path = mem_copy_text(path);
-    csv->file = file;
-    csv->line = 1;
-    csv->text = mem_alloc(CSV_RECORD_CAP, 1);
+    struct stat status;
+    char first[16] = "";
+    if (fstat(fileno(file), &status) == 0 && S_ISDIR(status.st_mode))
+        return err_fail(ERR_IO, "%s: it is a folder, expected a CSV file", path);
+    size_t n = fread(first, 1, sizeof first - 1, file);
+    rewind(file);
+    for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
+        size_t m = strlen(strangers[i].bytes);
+        if (n >= m && memcmp(first, strangers[i].bytes, m) == 0)
+            return err_fail(ERR_FORMAT, "%s: it is %s, expected a CSV file: %s", path,
+                            strangers[i].is, strangers[i].cure);
+    }
+    return OK;
+}
+
+static void skip_mark(FILE *file)
+{
     static const int mark[] = {0xEF, 0xBB, 0xBF};
     int k = 0;
     while (k < 3 && getc(file) == mark[k])
         k++;
     if (k < 3)
         rewind(file);
+}
+
+err_t csv_open(const char *path, csv_t **out)
+{
+    FILE *file = fopen(path, "rb");
+    *out = NULL;
+    if (!file)
+        return err_errno(errno == ENOENT ? ERR_MISSING : ERR_IO, "%s: can not be read", path);
+    err_t err = check_kind(path, file);
+    if (err != OK) {
+        fclose(file);
+        return err;
+    }
+    skip_mark(file);
+    csv_t *csv = MEM_NEW(csv_t, 1);
+    csv->path = mem_copy_text(path);
+    csv->file = file;
+    csv->line = 1;
+    csv->text = mem_alloc(CSV_RECORD_CAP, 1);
     *out = csv;
     return OK;
 }

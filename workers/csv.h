@@ -16,7 +16,7 @@ enum { CSV_RECORD_CAP = 1 << 20 };
 
 typedef struct csv csv_t; // opaque: an open file
 
-/* ERR_MISSING, ERR_IO. Not collective. */
+/* ERR_MISSING; ERR_IO, a folder too. ERR_FORMAT, with what to do: a workbook, UTF-16, HDF5, gzip and the like. Not collective. */
 err_t csv_open(const char *path, csv_t **out) ERR_MUST_CHECK;
 void csv_close(csv_t **csv); // NULL is fine
 

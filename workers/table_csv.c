@@ -3,6 +3,7 @@
 
 #include "cluster/mem.h"
 #include "cluster/text.h"
+#include "cluster/yaml.h"
 #include "workers/csv.h"
 
 #include <ctype.h>
@@ -29,18 +30,81 @@ typedef struct {
 
 /* ---- the header ---- */
 
-static err_t find_column(const reading_t *r, const char *name, int *out)
+/* Names that differ in case and spaces alone. */
+static bool same_word(const char *a, const char *b)
 {
-    for (*out = 0; *out < csv_fields(r->csv); ++*out)
-        if (strcmp(csv_field(r->csv, *out), name) == 0)
-            return OK;
+    for (;; a++, b++) {
+        while (isspace((unsigned char)*a))
+            a++;
+        while (isspace((unsigned char)*b))
+            b++;
+        if (tolower((unsigned char)*a) != tolower((unsigned char)*b))
+            return false;
+        if (*a == '\0')
+            return true;
+    }
+}
+
+/* The column that was meant, or NULL. */
+static const char *near_column(const reading_t *r, const char *name)
+{
+    int n = csv_fields(r->csv);
+    const char **names = MEM_NEW(const char *, n + 1), *found = NULL;
+    for (int i = 0; i < n; i++) {
+        names[i] = csv_field(r->csv, i);
+        if (found == NULL && same_word(names[i], name))
+            found = names[i];
+    }
+    if (found == NULL)
+        found = yaml_nearest(name, n, names);
+    free(names);
+    return found;
+}
+
+/* What to do about a header without the column; the caller frees it. */
+static char *header_cure(const reading_t *r, const char *name)
+{
+    const char *first = csv_field(r->csv, 0), *near = near_column(r, name);
+    double number;
+    if (csv_fields(r->csv) == 1 && strpbrk(first, ";\t") != NULL)
+        return mem_format("; it is separated by %s: separate by commas, and write numbers with a "
+                          "point (1.5)",
+                          strchr(first, ';') ? "semicolons" : "tabs");
+    if (near != NULL)
+        return mem_format("; did you mean \"%s\"? Names must agree in every letter and space",
+                          near);
+    for (int i = 0; i < csv_fields(r->csv); i++)
+        if (yaml_parse_real(csv_field(r->csv, i), &number))
+            return mem_copy_text("; the first line must name the columns");
+    return mem_copy_text("; infer.id and infer.columns of the study name those to read");
+}
+
+static err_t no_column(const reading_t *r, const char *name)
+{
     text_t list = text_create();
     for (int i = 0; i < csv_fields(r->csv); i++)
         text_add_item(&list, csv_field(r->csv, i));
-    err_t err = err_fail(ERR_FORMAT, "%s: there is no column \"%s\"; the columns are: %.300s",
-                         csv_path(r->csv), name, list.data);
+    char *cure = header_cure(r, name);
+    err_t err = err_fail(ERR_FORMAT, "%s: there is no column \"%s\"; the columns are: %.300s%s",
+                         csv_path(r->csv), name, list.data, cure);
+    free(cure);
     text_free(&list);
     return err;
+}
+
+static err_t find_column(const reading_t *r, const char *name, int *out)
+{
+    *out = -1;
+    for (int i = 0; i < csv_fields(r->csv); i++) {
+        if (strcmp(csv_field(r->csv, i), name) != 0)
+            continue;
+        if (*out >= 0)
+            return err_fail(ERR_FORMAT,
+                            "%s: columns %d and %d are both called \"%s\": rename one of them",
+                            csv_path(r->csv), *out + 1, i + 1, name);
+        *out = i;
+    }
+    return *out >= 0 ? OK : no_column(r, name);
 }
 
 static err_t read_header(reading_t *r)
@@ -142,8 +206,10 @@ static err_t parse_number(const reading_t *r, int column, const char *name, doub
     *out = strtod(text, &end);
     if (end == text + length && !memchr(text, 'x', length) && !memchr(text, 'X', length))
         return OK;
-    return err_fail(ERR_FORMAT, "%s:%" PRId64 ": %s: got \"%.60s\", expected a number",
-                    csv_path(r->csv), csv_line(r->csv), name, text);
+    return err_fail(ERR_FORMAT, "%s:%" PRId64 ": %s: got \"%.60s\", expected a number%s",
+                    csv_path(r->csv), csv_line(r->csv), name, text,
+                    strchr(text, ',') ? " with a point: 1.5, not 1,5"
+                                      : ", or nothing or NA where it is missing");
 }
 
 static void note(const reading_t *r, table_set_t *s, const char *format, const char *name)
@@ -209,8 +275,10 @@ static err_t read_design(const reading_t *r, int d, table_set_t *s)
 static err_t read_record(reading_t *r)
 {
     if (csv_fields(r->csv) != r->n_fields)
-        return err_fail(ERR_FORMAT, "%s:%" PRId64 ": %d values, the header has %d",
-                        csv_path(r->csv), csv_line(r->csv), csv_fields(r->csv), r->n_fields);
+        return err_fail(ERR_FORMAT, "%s:%" PRId64 ": %d values, the header has %d%s",
+                        csv_path(r->csv), csv_line(r->csv), csv_fields(r->csv), r->n_fields,
+                        csv_fields(r->csv) > r->n_fields ? " (a decimal comma makes two of one)"
+                                                         : "");
     const char *id = csv_field(r->csv, r->id);
     if (id[0] == '\0')
         return err_fail(ERR_FORMAT, "%s:%" PRId64 ": %s is empty", csv_path(r->csv),
@@ -229,6 +297,48 @@ static err_t read_record(reading_t *r)
     return OK;
 }
 
+/* ---- a data set whose rows stand twice: a file that was pasted into itself ---- */
+
+enum { FEWEST_REPEATED = 10, FEWEST_DISTINCT = 5 };
+
+static bool halves_agree(const table_t *t, const table_set_t *s)
+{
+    for (int o = 0; o < t->n_observables; o++) {
+        int64_t half = s->n[o] / 2 * t->features[o];
+        if (memcmp(s->values[o], s->values[o] + half, (size_t)half * sizeof(float)) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Coins may come up the same twice; numbers that take several values do not. */
+static bool has_distinct(const float *values, int64_t n)
+{
+    float seen[FEWEST_DISTINCT];
+    int found = 0;
+    for (int64_t i = 0; i < n && found < FEWEST_DISTINCT; i++) {
+        bool before = false;
+        for (int k = 0; k < found; k++)
+            before |= seen[k] == values[i];
+        if (!before)
+            seen[found++] = values[i];
+    }
+    return found == FEWEST_DISTINCT;
+}
+
+static void find_repeats(const table_t *t)
+{
+    for (int64_t i = 0; i < t->n; i++) {
+        table_set_t *s = &t->sets[i];
+        int64_t half = s->n[0] / 2;
+        if (s->problem == NULL && s->n[0] == 2 * half && half >= FEWEST_REPEATED &&
+            halves_agree(t, s) && has_distinct(s->values[0], half * t->features[0]))
+            s->problem = mem_format("its rows stand twice in the file: from line %" PRId64
+                                    " on the same values come again",
+                                    s->lines[half]);
+    }
+}
+
 static err_t read_all(reading_t *r)
 {
     bool more = true;
@@ -240,6 +350,7 @@ static err_t read_all(reading_t *r)
     }
     if (r->table->n == 0)
         return err_fail(ERR_FORMAT, "%s: a header and no rows", csv_path(r->csv));
+    find_repeats(r->table);
     return OK;
 }
 

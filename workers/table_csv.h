@@ -10,7 +10,8 @@
  * A number is decimal; empty, NA and NaN are kept as NaN, which is a problem of the data set and not of the file (none
  * where values may be missing), as are
  * infinite numbers and, where a sign column multiplies, a negative value and a sign of 0. A design variable is one number a
- * data set: the same in each of its rows.
+ * data set: the same in each of its rows. A data set of 20 rows or more whose second half repeats the first value for
+ * value has a problem too: a file that was pasted into itself.
  */
 #ifndef WORKERS_TABLE_CSV_H
 #define WORKERS_TABLE_CSV_H
@@ -35,7 +36,8 @@ typedef struct {
     const char *const *design; // (D) columns
 } table_csv_t;
 
-/* ERR_MISSING: no such file. ERR_FORMAT: empty, a column that is not there (lists those that are), a record of another
+/* ERR_MISSING: no such file. ERR_FORMAT: empty, a column that is not there (lists those that are, and says which was
+ * meant, or that the separator is not a comma) or that is there twice, a record of another
  * length than the header, text where a number belongs ("data.csv:12: rt: got \"fast\", expected a number"), an empty id, what
  * csv.h names. `out` is freed with table_free. Not collective. */
 err_t table_read_csv(const char *path, const table_csv_t *config, table_t *out) ERR_MUST_CHECK;

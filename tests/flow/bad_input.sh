@@ -43,7 +43,7 @@ refuses 1 'plugin_abi.so: built for simulator interface 77, this program has int
 [ ! -e bank ] || fail "a bank was begun"
 
 # ---- banks ----
-study good "$model" "$small" "$train" 'diagnose: {datasets: 20, draws: 50}' 'infer: {data: good.csv, columns: {y: value}, draws: 50}'
+study good "$model" "$small" "$train" 'diagnose: {datasets: 300, draws: 50}' 'infer: {data: good.csv, columns: {y: value}, draws: 50}'
 "$infermill" simulate good.yaml -j 2 -q
 whole=$(state bank)
 study other-model 'model: {builtin: ddm}' "$small" "$train"

@@ -15,7 +15,7 @@ for k in 1 2; do
         'train: {validation_rows: 50}'
     "$infermill" simulate "s$k.yaml" -j 2 -q
 done
-study other 'model: {builtin: location_scale}' 'bank: {path: other, rows: 100, seed: 1, shard_rows: 256}' 'train: {validation_rows: 50}'
+study other 'model: {builtin: location_scale}' 'bank: {path: other, rows: 100, seed: 1, shard_rows: 256}' 'train: {validation_rows: 50, batch_size: 32}'
 "$infermill" simulate other.yaml -j 1 -q
 cp "bank 1/bank.yaml" declaration.yaml
 

@@ -7,7 +7,7 @@ export MOODY_MICROSECONDS=0
 
 small=("train: {epochs: 1, validation_rows: 50}"
     "network: {summary: {width: 16, summary_dim: 4, embed_dim: 8}, inference: {width: 16, depth: 1}}"
-    "diagnose: {datasets: 20, draws: 50}")
+    "diagnose: {datasets: 300, draws: 50}")
 gaussian() { # gaussian NAME BANK ROWS [LINES]: a study of location_scale
     local name=$1 bank=$2 rows=$3
     shift 3

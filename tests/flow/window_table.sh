@@ -24,7 +24,7 @@ one() { # one NAME WINDOW NETWORK [capped]: seconds, CPU seconds, weights
     local name=$1 window=$2 network=$3 begin end hash cpu
     study "$name" 'model: {builtin: location_scale}' "bank: {path: bank, rows: $rows, seed: 3}" \
         "train: {epochs: 1, validation_rows: 300, window_rows: $window, batch_size: 512, slices: 8}" "network: $network" \
-        'diagnose: {datasets: 20, draws: 50}'
+        'diagnose: {datasets: 300, draws: 50}'
     rm -rf "$name"
     [ $# -eq 3 ] || echo 1 2>/dev/null >/proc/sys/vm/drop_caches || true
     begin=$EPOCHREALTIME

@@ -3,6 +3,7 @@
 #include "workers/table_csv.h"
 
 #include "cluster/mem.h"
+#include "cluster/text.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -219,6 +220,59 @@ static void text_where_a_number_belongs_is_named_with_its_line(void **state)
                    ":2: response: got \"upper\"");
 }
 
+static void what_was_meant_is_said(void **state)
+{
+    assert_refused(state, "ID ,rt\na,1\n", &plain, "did you mean \"ID \"? Names must agree");
+    assert_refused(state, "id,rtt\na,1\n", &plain, "did you mean \"rtt\"?");
+    assert_refused(state, "id;rt\na;1,5\n", &plain,
+                   "separated by semicolons: separate by commas, and write numbers with a point");
+    assert_refused(state, "id\trt\na\t1\n", &plain, "separated by tabs: separate by commas");
+    assert_refused(state, "a,1.5\na,2\n", &plain, "the first line must name the columns");
+    assert_refused(state, "who,when\na,1\n", &plain,
+                   "infer.id and infer.columns of the study name those to read");
+    assert_refused(state, "id,rt\na,\"1,5\"\n", &plain, "with a point: 1.5, not 1,5");
+    assert_refused(state, "id,rt\na,n/a\n", &plain, "or nothing or NA where it is missing");
+    assert_refused(state, "id,rt\na,1,5\n", &plain, "a decimal comma makes two of one");
+    assert_refused(state, "id,rt,rt\na,1,1\n", &plain,
+                   "columns 2 and 3 are both called \"rt\": rename one of them");
+}
+
+static void what_is_no_csv_is_told_by_its_first_bytes(void **state)
+{
+    static const struct {
+        const char *bytes, *words;
+        size_t n;
+    } files[] = {
+        {"PK\x03\x04\x14\0", "a workbook (xlsx, ods) or another zip, expected a CSV file: save", 6},
+        {"\xFF\xFEi\0d\0", "text in UTF-16, expected a CSV file: save it as CSV in UTF-8", 6},
+        {"\x89HDF\r\n\x1a\n", "an HDF5 file, expected a CSV file: give it a name that ends in", 8},
+        {"<!DOCTYPE html>", "a web page, expected a CSV file", 15},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        table_t t;
+        assert_int_equal(table_read_csv(write_bytes(state, files[i].n, files[i].bytes), &plain, &t),
+                         -ERR_FORMAT);
+        if (!strstr(err_text(), files[i].words))
+            fail_msg("\"%s\" is not in: %s", files[i].words, err_text());
+    }
+}
+
+static void rows_that_stand_twice_are_a_problem_of_their_data_set(void **state)
+{
+    text_t text = text_create();
+    text_add(&text, "id,rt\n");
+    for (int time = 0; time < 2; time++)
+        for (int i = 0; i < 12; i++)
+            text_add(&text, "twice,%d\ncoins,%d\nother,%d\n", i, i % 2, i + 12 * time);
+    table_t t;
+    assert_int_equal(read_text(state, text.data, &plain, &t), OK);
+    assert_non_null(strstr(t.sets[0].problem, "its rows stand twice in the file: from line 38 on"));
+    assert_null(t.sets[1].problem);
+    assert_null(t.sets[2].problem);
+    table_free(&t);
+    text_free(&text);
+}
+
 static void broken_files_are_refused(void **state)
 {
     assert_refused(state, "", &plain, "the file is empty");
@@ -290,6 +344,9 @@ int main(int argc, char **argv)
         FILED(negative_values_are_fine_without_a_sign_column),
         FILED(a_missing_column_lists_those_that_are_there),
         FILED(text_where_a_number_belongs_is_named_with_its_line),
+        FILED(what_was_meant_is_said),
+        FILED(what_is_no_csv_is_told_by_its_first_bytes),
+        FILED(rows_that_stand_twice_are_a_problem_of_their_data_set),
         FILED(broken_files_are_refused),
         FILED(a_zero_byte_and_a_huge_line_are_refused),
         FILED(design_is_one_number_a_data_set),

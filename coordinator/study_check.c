@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/study_check.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Names the setting, whether the study says it or leaves it to its default. */
+static err_t wrong(yaml_node_ref_t root, const char *section, const char *key, const char *format,
+                   ...) __attribute__((format(printf, 4, 5)));
+
+static err_t wrong(yaml_node_ref_t root, const char *section, const char *key, const char *format,
+                   ...)
+{
+    yaml_node_ref_t map = yaml_node_get(root, section), node = yaml_node_get(map, key);
+    char text[512];
+    va_list values;
+    va_start(values, format);
+    vsnprintf(text, sizeof text, format, values);
+    va_end(values);
+    if (yaml_node_kind(node) != YAML_KIND_ABSENT)
+        return yaml_node_error(node, "%s", text);
+    if (yaml_node_kind(map) != YAML_KIND_ABSENT)
+        return yaml_node_error(map, "%s: %s", key, text);
+    return yaml_node_error(root, "%s.%s: %s", section, key, text);
+}
+
+/* ---- the simulator ---- */
+
+// "30s" to seconds; 0: it is none.
+static double duration(const char *text)
+{
+    static const struct {
+        const char *unit;
+        double seconds;
+    } units[] = {{"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}};
+    size_t n = yaml_number_length(text);
+    double value;
+    char number[32];
+    if (n == 0 || n >= sizeof number)
+        return 0;
+    memcpy(number, text, n);
+    number[n] = '\0';
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (strcmp(text + n, units[i].unit) == 0 && yaml_parse_real(number, &value) && value > 0 &&
+            value * units[i].seconds <= 1e8)
+            return value * units[i].seconds;
+    return 0;
+}
+
+static err_t check_model(study_t *s, yaml_node_ref_t model)
+{
+    bool command = s->model.command.n > 0;
+    if ((s->model.builtin != NULL) + (s->model.plugin != NULL) + command != 1)
+        return yaml_node_error(model, "expected one of builtin, plugin and command");
+    if (s->model.timeout != NULL) {
+        s->model.timeout_seconds = duration(s->model.timeout);
+        if (s->model.timeout_seconds <= 0)
+            return yaml_node_error(yaml_node_get(model, "timeout"),
+                                   "got \"%s\", expected a time with its unit: "
+                                   "500ms, 30s, 5m, 2h",
+                                   s->model.timeout);
+    }
+    if (s->model.builtin != NULL && (s->model.isolate || s->model.timeout != NULL))
+        return yaml_node_error(
+            model, "timeout and isolate are for plugins and commands, not for built-in simulators");
+    return OK;
+}
+
+/* ---- the bank and its training ---- */
+
+static err_t check_bank(const study_t *s, yaml_node_ref_t root)
+{
+    if (s->bank.shard_rows % 256 != 0)
+        return wrong(root, "bank", "shard_rows", "got %" PRId64 ", expected a multiple of 256",
+                     s->bank.shard_rows);
+    return OK;
+}
+
+/* The most slices of at least 16 rows that a batch is cut into evenly. */
+static int64_t slices_of(int64_t batch)
+{
+    int64_t slices = batch >= 16 ? batch / 16 : 1;
+    while (batch % slices != 0)
+        slices--;
+    return slices;
+}
+
+static err_t check_slices(study_t *s, yaml_node_ref_t root)
+{
+    if (s->train.slices == 0)
+        s->train.slices = slices_of(s->train.batch_size);
+    if (s->train.batch_size % s->train.slices != 0)
+        return wrong(root, "train", "batch_size",
+                     "got %" PRId64 ", expected a multiple of train.slices (%" PRId64
+                     "): change one of them, or leave slices out",
+                     s->train.batch_size, s->train.slices);
+    return OK;
+}
+
+static err_t check_split(const study_t *s, yaml_node_ref_t root)
+{
+    int64_t rows = s->bank.rows, held = s->train.validation_rows;
+    if (held < STUDY_FEWEST_VALIDATION)
+        return wrong(
+            root, "train", "validation_rows",
+            "got %" PRId64
+            ", expected %d or more: without rows that are held back nothing tells learning from "
+            "memorising. Leave it out: 1000 are the default; of a small bank a tenth",
+            held, STUDY_FEWEST_VALIDATION);
+    if (held * 2 > rows)
+        return wrong(root, "train", "validation_rows",
+                     "got %" PRId64 ", expected at most half of bank.rows (%" PRId64
+                     "), or little is left to train on: simulate more rows, or hold back fewer",
+                     held, rows);
+    if (rows - held < s->train.batch_size)
+        return wrong(root, "train", "batch_size",
+                     "got %" PRId64 ", expected at most %" PRId64
+                     ", the rows that are left to train on (bank.rows %" PRId64
+                     " less train.validation_rows %" PRId64
+                     "): take a smaller batch, or simulate more rows",
+                     s->train.batch_size, rows - held, rows, held);
+    return OK;
+}
+
+/* ---- the gate ---- */
+
+static err_t few_datasets(yaml_node_ref_t root, const char *key, int64_t got)
+{
+    return wrong(
+        root, "diagnose", key,
+        "got %" PRId64
+        ", expected %d or more: on fewer held-out data sets a wrong posterior passes by luck "
+        "and a right one fails. Leave it out: 300 are the default",
+        got, STUDY_FEWEST_DATASETS);
+}
+
+static err_t check_gate(const study_t *s, yaml_node_ref_t root)
+{
+    int64_t asked = s->diagnose.datasets, least = s->diagnose.minimum_datasets;
+    if (asked < STUDY_FEWEST_DATASETS)
+        return few_datasets(root, "datasets", asked);
+    if (least < STUDY_FEWEST_DATASETS)
+        return few_datasets(root, "minimum_datasets", least);
+    if (asked < least)
+        return wrong(root, "diagnose", "datasets",
+                     "got %" PRId64 ", expected %" PRId64
+                     " or more: the gate does not pass on fewer than "
+                     "diagnose.minimum_datasets. Ask for datasets: %" PRId64
+                     ", or, where each costs too much, minimum_datasets: %" PRId64,
+                     asked, least, least, asked);
+    return OK;
+}
+
+err_t study_check(study_t *s, yaml_node_ref_t root)
+{
+    if (s->slug[0] == '\0')
+        return yaml_node_error(yaml_node_get(root, "study"), "study: \"%s\" has no letter or digit",
+                               s->name);
+    TRY(check_model(s, yaml_node_get(root, "model")));
+    TRY(check_bank(s, root));
+    TRY(check_slices(s, root));
+    TRY(check_split(s, root));
+    return check_gate(s, root);
+}
