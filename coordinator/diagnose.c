@@ -24,7 +24,8 @@ static bool record_fits(const gate_record_t *record, const job_t *job, const cha
            record->rows == s->diagnose.datasets && record->level == s->diagnose.band_level &&
            record->limits.calibration_error == s->diagnose.calibration_error &&
            record->limits.ecdf_deviation == s->diagnose.ecdf_deviation &&
-           record->limits.data_sets == s->diagnose.minimum_datasets;
+           record->limits.data_sets == s->diagnose.minimum_datasets &&
+           ratings_equal(&record->ratings, &s->diagnose.ratings);
 }
 
 /* A record that is torn or of something else only means that there is work to do. */
@@ -93,14 +94,17 @@ static err_t judge(job_t *job, const trained_t *trained, const posteriors_t *pos
                               .weights = trained->hash,
                               .bank = trained->bank,
                               .seed = (uint64_t)s->diagnose.seed,
-                              .first_row = 0};
+                              .first_row = 0,
+                              .ratings = &s->diagnose.ratings};
     samples_t samples = {.digest = &posteriors->digest, .names = names};
     metrics_t metrics = metrics_compute(&posteriors->digest, s->diagnose.band_level);
     err_t err = OK;
     *record = gate_judge(&metrics, names, &limits, &subject);
+    const study_report_t report = {
+        .par = job->par, .folder = job->folder, .study = s, .trained = trained, .gate = record};
     TRY_TO(done, metrics_write_csv(&metrics, names, csv));
     TRY_TO(done, pictures_of_diagnosis(job, trained, &samples, &metrics));
-    TRY_TO(done, study_report(job->par, job->folder, s->name, trained, record, NULL));
+    TRY_TO(done, study_report(&report));
     TRY_TO(done, gate_write(gate, record));
 done:
     metrics_free(&metrics);

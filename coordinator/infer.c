@@ -22,6 +22,7 @@
 
 typedef struct {
     const par_t *par;
+    const study_t *study;
     const infer_request_t *request;
     trained_t trained;
     gate_record_t gate; // empty without one
@@ -199,14 +200,23 @@ static err_t tell(const inference_t *f, const inferred_t *result)
         inferred_print(result);
     if (f->request->report == NULL || !f->gate.passed)
         return OK;
-    return study_report(f->par, f->request->report, f->gate.study, &f->trained, &f->gate,
-                        &result->table);
+    const study_report_t report = {.par = f->par,
+                                   .folder = f->request->report,
+                                   .study = f->study,
+                                   .trained = &f->trained,
+                                   .gate = &f->gate,
+                                   .inferred = &result->table};
+    return study_report(&report);
 }
 
 static err_t join(inference_t *f)
 {
     inferred_t result = {0};
     TRY(inferred_read(f->blocks, &f->head, &result));
+    result.table.data = f->request->data;
+    result.table.posterior = f->request->out;
+    result.table.draws = f->head.draws;
+    result.table.seed = f->request->seed;
     err_t err = posterior_join(f->blocks, &f->head, f->request->out);
     if (err == OK) {
         lock_release(&f->lock);
@@ -227,7 +237,7 @@ static err_t infer_all(inference_t *f)
 
 err_t job_infer(const par_t *par, const study_t *study, const infer_request_t *request, bool *did)
 {
-    inference_t f = {.par = par, .request = request};
+    inference_t f = {.par = par, .study = study, .request = request};
     *did = false;
     err_t err = par_agree(par, prepare(&f, study));
     if (err == OK)

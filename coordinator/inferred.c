@@ -29,6 +29,8 @@ static void take_block(inferred_t *r, const posterior_block_t *b, int64_t first)
     for (int64_t i = 0; i < b->n; i++, reason += strlen(reason) + 1) {
         r->verdict[first + i] = verdict_words(b, i, reason);
         r->length[first + i] = b->length[i];
+        r->p[first + i] = b->measures[b->n + i];
+        r->refused[first + i] = !b->accepted[i];
         r->accepted += b->accepted[i];
         r->unusual += b->accepted[i] && b->measures[b->n + i] < INFERRED_UNUSUAL;
         for (int p = 0; p < D; p++) {
@@ -50,6 +52,8 @@ err_t inferred_read(const char *folder, const posterior_head_t *head, inferred_t
                         .low = MEM_NEW(double, values),
                         .high = MEM_NEW(double, values),
                         .verdict = MEM_NEW(char *, n),
+                        .p = MEM_NEW(double, n),
+                        .refused = MEM_NEW(bool, n),
                         .length = MEM_NEW(int64_t, n)};
     out->table = (report_inferred_t){.n = n,
                                      .d = head->n_parameters,
@@ -59,7 +63,10 @@ err_t inferred_read(const char *folder, const posterior_head_t *head, inferred_t
                                      .sd = out->sd,
                                      .low = out->low,
                                      .high = out->high,
-                                     .verdicts = (const char *const *)out->verdict};
+                                     .verdicts = (const char *const *)out->verdict,
+                                     .refused = out->refused,
+                                     .p = out->p,
+                                     .unusual = INFERRED_UNUSUAL};
     for (int64_t b = 0; b < posterior_blocks(head); b++) {
         posterior_block_t block;
         err_t err = posterior_block_read(folder, head, b, &block);
@@ -79,6 +86,8 @@ void inferred_free(inferred_t *r)
         free(r->verdict[i]);
     free(r->verdict);
     free(r->length);
+    free(r->p);
+    free(r->refused);
     free(r->mean);
     free(r->sd);
     free(r->low);

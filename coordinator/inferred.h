@@ -12,6 +12,8 @@ typedef struct {
     report_inferred_t table;        // points into what follows and into the head
     double *mean, *sd, *low, *high; // (N, D)
     char **verdict;                 // (N), owned
+    double *p;                      // (N) of the distance; NaN: there is none
+    bool *refused;                  // (N)
     int64_t *length;                // (N)
     int64_t accepted, unusual;
 } inferred_t;

@@ -9,6 +9,7 @@
 
 #include "cluster/arena.h"
 #include "cluster/err.h"
+#include "diagnostics/rating.h"
 #include "nn/amortizer.h"
 #include "storage/schema.h"
 #include "workers/load.h"
@@ -63,6 +64,7 @@ typedef struct {
         int64_t datasets, draws, seed;
         double calibration_error, ecdf_deviation, band_level;
         int64_t minimum_datasets;
+        ratings_t ratings; // limits of the words in the report
     } diagnose;
     struct {
         char *data, *out, *id; // data and out as full paths, NULL where not given

@@ -1,18 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * report.md, report.html and report.json of a study, from what lies in its folder of results and what was inferred.
+ * report.md, report.html and report.json of a study, from what its stages know and what lies in its folder of results.
+ * Every training and every diagnosis writes them, and inference does.
  */
 #ifndef COORDINATOR_STUDY_REPORT_H
 #define COORDINATOR_STUDY_REPORT_H
 
-#include "coordinator/amortizer_file.h"
 #include "cluster/par.h"
+#include "coordinator/amortizer_file.h"
+#include "coordinator/study.h"
 #include "diagnostics/gate.h"
 #include "diagnostics/report.h"
+#include "storage/bank.h"
 
-/* `inferred` NULL: real data were not judged (yet). One rank. */
-err_t study_report(const par_t *par, const char *folder, const char *study,
-                   const trained_t *trained, const gate_record_t *gate,
-                   const report_inferred_t *inferred) ERR_MUST_CHECK;
+typedef struct {
+    const par_t *par;
+    const char *folder; // of the results
+    const study_t *study;
+    const trained_t *trained;
+    bank_t *bank;                      // NULL: what an earlier report says of it stays
+    const gate_record_t *gate;         // NULL: not diagnosed yet
+    const report_inferred_t *inferred; // NULL: what an earlier report says of it stays
+} study_report_t;
+
+/* One rank. ERR_IO; ERR_FORMAT where the bank can not be read. */
+err_t study_report(const study_report_t *what) ERR_MUST_CHECK;
 
 #endif

@@ -52,6 +52,17 @@ static const yaml_field_t train_fields[] = {
     {.key = "seed", .type = YAML_INTEGER, .offset = AT(train.seed), .fallback = "1", .low = 0, .high = 9e15, .help = "of weights, order and dropout"},
     {0}};
 
+static const yaml_field_t rating_fields[] = {
+    {.key = "calibration_excellent", .type = YAML_REAL, .offset = AT(diagnose.ratings.calibration_excellent), .fallback = "0.05", .low = 0, .high = 1, .help = "largest calibration error that is called so"},
+    {.key = "calibration_fair", .type = YAML_REAL, .offset = AT(diagnose.ratings.calibration_fair), .fallback = "0.10", .low = 0, .high = 1, .help = "and fair; above it: poor"},
+    {.key = "nrmse_excellent", .type = YAML_REAL, .offset = AT(diagnose.ratings.nrmse_excellent), .fallback = "0.05", .low = 0, .high = 10, .help = "largest NRMSE whose recovery is called so"},
+    {.key = "nrmse_good", .type = YAML_REAL, .offset = AT(diagnose.ratings.nrmse_good), .fallback = "0.10", .low = 0, .high = 10, .help = "and good"},
+    {.key = "nrmse_fair", .type = YAML_REAL, .offset = AT(diagnose.ratings.nrmse_fair), .fallback = "0.15", .low = 0, .high = 10, .help = "and fair; above it: weak"},
+    {.key = "contraction_low", .type = YAML_REAL, .offset = AT(diagnose.ratings.contraction_low), .fallback = "0.80", .low = 0, .high = 1, .help = "contraction below it is called low"},
+    {.key = "contraction_high", .type = YAML_REAL, .offset = AT(diagnose.ratings.contraction_high), .fallback = "0.95", .low = 0, .high = 1, .help = "and high above it, or overconfident where the calibration is poor"},
+    {.key = "overfitting", .type = YAML_REAL, .offset = AT(diagnose.ratings.overfitting), .fallback = "1.1", .low = 1, .high = 100, .help = "validation over training loss above which a network overfits"},
+    {0}};
+
 static const yaml_field_t diagnose_fields[] = {
     {.key = "datasets", .type = YAML_INTEGER, .offset = AT(diagnose.datasets), .fallback = "300", .low = 1, .high = 1e7, .help = "held-out data sets, at least 200"},
     {.key = "draws", .type = YAML_INTEGER, .offset = AT(diagnose.draws), .fallback = "1000", .low = 10, .high = 1e6, .help = "posterior draws of each"},
@@ -59,6 +70,7 @@ static const yaml_field_t diagnose_fields[] = {
     {.key = "calibration_error", .type = YAML_REAL, .offset = AT(diagnose.calibration_error), .fallback = "0.10", .low = 0, .high = 1, .help = "the gate's limit for every parameter"},
     {.key = "ecdf_deviation", .type = YAML_REAL, .offset = AT(diagnose.ecdf_deviation), .fallback = "0.10", .low = 0, .high = 1, .help = "the gate's limit for the largest deviation of the rank ECDF"},
     {.key = "band_level", .type = YAML_REAL, .offset = AT(diagnose.band_level), .fallback = "0.95", .low = 0.5, .high = 0.9999, .help = "of the simultaneous bands, family-wise over the parameters"},
+    {.key = "ratings", .type = YAML_MAP, .fields = rating_fields, .help = "where the words of the report begin and end"},
     {.key = "minimum_datasets", .type = YAML_INTEGER, .offset = AT(diagnose.minimum_datasets), .fallback = "300", .low = 1, .high = 1e7, .help = "the gate does not pass on fewer; at least 200"},
     {0}};
 

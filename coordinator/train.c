@@ -8,6 +8,7 @@
 #include "coordinator/collect.h"
 #include "coordinator/run_folder.h"
 #include "coordinator/study_adapter.h"
+#include "coordinator/study_report.h"
 #include "coordinator/training.h"
 #include "storage/reader.h"
 
@@ -416,6 +417,17 @@ static void keep_history(training_t *t)
            (size_t)n * sizeof(double));
 }
 
+static err_t report(const training_t *t)
+{
+    const job_t *job = t->job;
+    const study_report_t what = {.par = job->par,
+                                 .folder = job->folder,
+                                 .study = &job->study,
+                                 .trained = &t->trained,
+                                 .bank = t->bank};
+    return study_report(&what);
+}
+
 static err_t finish(training_t *t, const char *path)
 {
     params_t *params = amortizer_params(t->trained.amortizer);
@@ -428,6 +440,8 @@ static err_t finish(training_t *t, const char *path)
     if (t->job->par->rank == 0) {
         fit_distance(t);
         mine = trained_save(&t->trained, path);
+        if (mine == OK)
+            mine = report(t);
     }
     return par_agree(t->job->par, mine);
 }

@@ -53,25 +53,25 @@ static void loss_key(const axes_t *a, int row, const char *words, pen_t pen)
 err_t figure_loss(const char *path, const stamp_t *stamp, int64_t n, const double *training,
                   const double *validation)
 {
-    history_verdict_t v = history_inspect(n, training, validation);
+    int64_t best = history_best(n, validation);
     char line[96] = "no finite validation loss";
-    if (v.best >= 0)
+    if (best >= 0)
         snprintf(line, sizeof line, "best validation loss %.4g at epoch %ld of %ld",
-                 validation[v.best], (long)v.best + 1, (long)n);
+                 validation[best], (long)best + 1, (long)n);
     figure_t f = figure_create(1, 1.6, "Training",
                                "negative log posterior density, averaged over data sets");
     range_t epochs = {0, 1.02 * fmax((double)n, 8)};
     axes_t a = figure_axes(&f, 0, epochs, loss_range(n, training, validation),
                            stamp->study ? stamp->study : "Loss", line);
     figure_labels(&f, "epoch", "loss");
-    if (v.best >= 0) {
-        double x = axes_x(&a, (double)v.best + 1);
+    if (best >= 0) {
+        double x = axes_x(&a, (double)best + 1);
         canvas_dashed(f.canvas, x, a.area.y, x, a.area.y + a.area.height, (pen_t){INK_GREY, 1, 1});
     }
     loss_curve(&a, n, training, PEN_TRAINING);
     loss_curve(&a, n, validation, PEN_VALIDATION);
-    if (v.best >= 0) {
-        double x = axes_x(&a, (double)v.best + 1), y = axes_y(&a, validation[v.best]);
+    if (best >= 0) {
+        double x = axes_x(&a, (double)best + 1), y = axes_y(&a, validation[best]);
         canvas_disc(f.canvas, x, y, 4.6, (pen_t){INK_WHITE, 1, 0});
         canvas_disc(f.canvas, x, y, 3.4, PEN_VALIDATION);
     }

@@ -51,6 +51,7 @@ gate_record_t gate_judge(const metrics_t *metrics, const char *const *names,
                        .draws = metrics->s,
                        .level = metrics->level,
                        .limits = *limits,
+                       .ratings = subject->ratings ? *subject->ratings : ratings_default(),
                        .passed = true,
                        .n_parameters = metrics->d};
     r.study = gate_text(subject->study);

@@ -4,7 +4,7 @@
  * record says which weights were checked, on what, with which numbers, and with what result:
  *
  *     gate.json  {"format": "infermill-gate-1", "study", "weights", "bank", "software", "seed", "first_row", "rows",
- *                 "draws", "limits": {...}, "passed", "reasons": [...], "parameters": [{"name", "passed", "why", numbers}],
+ *                 "draws", "limits": {...}, "ratings": {...}, "passed", "reasons": [...], "parameters": [{"name", "passed", "why", numbers}],
  *                 "checksum": "<xxh3 of the record without this member, compact, keys sorted>"}
  */
 #ifndef DIAGNOSTICS_GATE_H
@@ -12,6 +12,7 @@
 
 #include "cluster/err.h"
 #include "diagnostics/metrics.h"
+#include "diagnostics/rating.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,10 +33,11 @@ typedef struct {
 /* What a verdict is about; gate_judge copies the texts, NULL as empty. */
 typedef struct {
     const char *study;
-    const char *weights; // hash of the weights that were checked
-    const char *bank;    // fingerprint of the bank they were trained on
-    uint64_t seed;       // of the held-out data sets
-    int64_t first_row;   // held-out indices [first_row, first_row + metrics.n)
+    const char *weights;      // hash of the weights that were checked
+    const char *bank;         // fingerprint of the bank they were trained on
+    uint64_t seed;            // of the held-out data sets
+    int64_t first_row;        // held-out indices [first_row, first_row + metrics.n)
+    const ratings_t *ratings; // by which its numbers are put into words; NULL: the default ones
 } gate_subject_t;
 
 typedef struct {
@@ -44,6 +46,7 @@ typedef struct {
     int64_t first_row, rows, draws;
     double level;
     gate_limits_t limits;
+    ratings_t ratings;
     bool passed;
     int n_reasons;
     char **reasons; // why it did not pass, one sentence each; none when passed

@@ -59,6 +59,7 @@ static json_t *gate_json(const gate_record_t *r)
     json_object_set_new(limits, "ecdf_deviation", json_number_or_null(r->limits.ecdf_deviation));
     json_object_set_new(limits, "data_sets", json_integer(r->limits.data_sets));
     json_object_set_new(root, "limits", limits);
+    json_object_set_new(root, "ratings", json_ratings(&r->ratings));
     json_object_set_new(root, "passed", json_boolean(r->passed));
     for (int i = 0; i < r->n_reasons; i++)
         json_array_append_new(reasons, json_string(r->reasons[i]));
@@ -156,7 +157,8 @@ static bool gate_parse(json_t *root, gate_record_t *out)
     out->draws = draws;
     out->limits.data_sets = data_sets;
     out->passed = passed;
-    return gate_parse_lists(reasons, parameters, out);
+    return json_read_ratings(json_object_get(root, "ratings"), &out->ratings) &&
+           gate_parse_lists(reasons, parameters, out);
 }
 
 /* The verdict once more, from the numbers in the record. */

@@ -16,7 +16,7 @@ static int64_t history_first_bad(int64_t n, const double *training, const double
     return -1;
 }
 
-static int64_t history_best(int64_t n, const double *validation)
+int64_t history_best(int64_t n, const double *validation)
 {
     int64_t best = -1;
     for (int64_t i = 0; i < n; i++) {
@@ -79,14 +79,15 @@ static void history_words(history_verdict_t *v, int64_t n, int64_t bad)
     }
 }
 
-history_verdict_t history_inspect(int64_t n, const double *training, const double *validation)
+history_verdict_t history_inspect(int64_t n, const double *training, const double *validation,
+                                  double overfitting)
 {
     int64_t bad = history_first_bad(n, training, validation);
     history_verdict_t v = {.best = history_best(n, validation), .diverged = bad >= 0, .ratio = NAN};
     if (!v.diverged && n >= 2) {
         double gain = validation[0] - validation[v.best];
         v.ratio = history_ratio(n, training, validation, gain);
-        v.overfitting = v.ratio > 1.1;
+        v.overfitting = v.ratio > overfitting;
         v.undertrained = !v.overfitting && history_still_falling(n, validation, gain);
     }
     history_words(&v, n, bad);

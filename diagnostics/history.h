@@ -21,8 +21,12 @@ typedef struct {
  * nothing; the gap is measured against a scale of its own instead:
  *     gap = (validation - training) / max(|training|, first validation - best validation),
  * means over the last epochs (a tenth of them, 5 at most). For positive losses ratio = 1 + gap is validation / training
- * wherever that is sensible. Overfitting: ratio > 1.1. Under-trained: over the last fifth (4 epochs at least), the
+ * wherever that is sensible. Overfitting: ratio > `overfitting` (rating.h: 1.1). Under-trained: over the last fifth (4 epochs at least), the
  * validation loss of the second half is below that of the first by over 1 % of max(|validation|, first - best). */
-history_verdict_t history_inspect(int64_t n, const double *training, const double *validation);
+history_verdict_t history_inspect(int64_t n, const double *training, const double *validation,
+                                  double overfitting);
+
+/* The epoch of the smallest finite validation loss, from 0; -1: none is finite. */
+int64_t history_best(int64_t n, const double *validation);
 
 #endif

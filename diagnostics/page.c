@@ -136,3 +136,32 @@ cell_t page_number(double x)
     snprintf(c.text, sizeof c.text, "%s%s", x < 0 ? "−" : "", plain);
     return c;
 }
+
+cell_t page_count(int64_t n)
+{
+    cell_t c;
+    char digits[24];
+    int length = snprintf(digits, sizeof digits, "%ld", (long)(n < 0 ? -n : n));
+    size_t at = (size_t)snprintf(c.text, sizeof c.text, "%s", n < 0 ? "−" : "");
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0)
+            c.text[at++] = ',';
+        c.text[at++] = digits[i];
+    }
+    c.text[at] = '\0';
+    return c;
+}
+
+cell_t page_duration(double seconds)
+{
+    cell_t c;
+    if (!isfinite(seconds))
+        snprintf(c.text, sizeof c.text, "unknown");
+    else if (seconds < 120)
+        snprintf(c.text, sizeof c.text, "%.3g s", seconds);
+    else if (seconds < 7200)
+        snprintf(c.text, sizeof c.text, "%.1f min", seconds / 60);
+    else
+        snprintf(c.text, sizeof c.text, "%.1f h", seconds / 3600);
+    return c;
+}

@@ -12,6 +12,7 @@
 #include "diagnostics/rating.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef enum { PAGE_MARKDOWN, PAGE_HTML } page_format_t;
 
@@ -65,5 +66,9 @@ typedef struct {
 } cell_t;
 cell_t page_number(
     double x); // 3 digits after the point for sizes around 1, 3 significant ones elsewhere
+
+/* "20,000"; "1.5 min". */
+cell_t page_count(int64_t n);
+cell_t page_duration(double seconds);
 
 #endif

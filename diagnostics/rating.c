@@ -4,6 +4,7 @@
 #include "cluster/mem.h"
 
 #include <math.h>
+#include <stddef.h>
 
 ratings_t ratings_default(void)
 {
@@ -15,6 +16,45 @@ ratings_t ratings_default(void)
                        .contraction_low = 0.80,
                        .contraction_high = 0.95,
                        .overfitting = 1.1};
+}
+
+static const struct {
+    const char *name;
+    size_t at;
+} rating_fields[RATING_VALUES] = {
+    {"calibration_excellent", offsetof(ratings_t, calibration_excellent)},
+    {"calibration_fair", offsetof(ratings_t, calibration_fair)},
+    {"nrmse_excellent", offsetof(ratings_t, nrmse_excellent)},
+    {"nrmse_good", offsetof(ratings_t, nrmse_good)},
+    {"nrmse_fair", offsetof(ratings_t, nrmse_fair)},
+    {"contraction_low", offsetof(ratings_t, contraction_low)},
+    {"contraction_high", offsetof(ratings_t, contraction_high)},
+    {"overfitting", offsetof(ratings_t, overfitting)},
+};
+
+void ratings_values(const ratings_t *at, rating_value_t out[RATING_VALUES])
+{
+    for (int i = 0; i < RATING_VALUES; i++)
+        out[i] = (rating_value_t){
+            rating_fields[i].name,
+            *(const double *)(const void *)((const char *)at + rating_fields[i].at)};
+}
+
+void ratings_from_values(const rating_value_t values[RATING_VALUES], ratings_t *out)
+{
+    for (int i = 0; i < RATING_VALUES; i++)
+        *(double *)(void *)((char *)out + rating_fields[i].at) = values[i].value;
+}
+
+bool ratings_equal(const ratings_t *a, const ratings_t *b)
+{
+    rating_value_t x[RATING_VALUES], y[RATING_VALUES];
+    bool equal = true;
+    ratings_values(a, x);
+    ratings_values(b, y);
+    for (int i = 0; i < RATING_VALUES; i++)
+        equal = equal && x[i].value == y[i].value;
+    return equal;
 }
 
 rated_t rate_calibration(const ratings_t *at, double error)

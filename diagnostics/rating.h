@@ -22,6 +22,16 @@ typedef struct {
     double overfitting; // history.h: ratio above which a network overfits
 } ratings_t;
 ratings_t ratings_default(void); // 0.05, 0.10; 0.05, 0.10, 0.15; 0.80, 0.95; 1.1
+bool ratings_equal(const ratings_t *a, const ratings_t *b);
+
+/* Each limit under its name. */
+typedef struct {
+    const char *name;
+    double value;
+} rating_value_t;
+enum { RATING_VALUES = 8 };
+void ratings_values(const ratings_t *at, rating_value_t out[RATING_VALUES]);
+void ratings_from_values(const rating_value_t values[RATING_VALUES], ratings_t *out); // by place
 
 /* NaN is rated poor by the first, weak by the second, unknown by the third. */
 rated_t rate_calibration(const ratings_t *at, double error);

@@ -6,11 +6,12 @@
 #include "diagnostics/report_section.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* In the order in which a reader wants them. */
-static const report_section_t *const report_sections[] = {&report_summary,  &report_inferences,
-                                                          &report_training, &report_checks,
-                                                          &report_pictures, &report_provenance};
+static const report_section_t *const report_sections[] = {
+    &report_summary, &report_model,    &report_inferences, &report_budget,   &report_training,
+    &report_checks,  &report_pictures, &report_failures,   &report_reproduce};
 enum { REPORT_SECTIONS = sizeof report_sections / sizeof *report_sections };
 
 char *report_verdict(const report_t *report)
@@ -20,23 +21,52 @@ char *report_verdict(const report_t *report)
         return mem_format("Trained, not checked yet: the amortizer may not judge real data before "
                           "`infermill diagnose`.");
     if (g->passed)
-        return mem_format("Passed: on %ld simulated data sets the posteriors of all %d parameters "
+        return mem_format("Passed: on %s simulated data sets the posteriors of all %d parameters "
                           "are calibrated within the limits. The amortizer may judge real data.",
-                          (long)g->rows, g->n_parameters);
+                          page_count(g->rows).text, g->n_parameters);
     return mem_format("Not passed: the amortizer should not judge real data yet.");
 }
 
-static err_t report_page(const report_t *r, page_format_t format, const char *folder,
-                         const char *name)
+/* What lies in the folder, when it is about the same weights; NULL otherwise. */
+static json_t *report_earlier(const char *folder, const char *weights)
 {
-    page_t page = page_begin(format, folder, r->study);
+    char *path = mem_format("%s/report.json", folder);
+    json_t *root = json_load_file(path, 0, NULL);
+    free(path);
+    if (root != NULL && (weights == NULL || strcmp(json_text(root, "weights"), weights) != 0)) {
+        json_decref(root);
+        root = NULL;
+    }
+    return root;
+}
+
+static json_t *report_build(const report_t *r, const json_t *earlier)
+{
+    json_t *root = json_object();
+    json_object_set_new(root, "study", json_string(r->study));
+    json_object_set_new(root, "weights", json_string(r->weights ? r->weights : ""));
     for (int i = 0; i < REPORT_SECTIONS; i++) {
         const report_section_t *section = report_sections[i];
-        if (!section->there(r))
+        json_t *self = section->json(r);
+        if (self == NULL && section->kept)
+            self = json_incref(json_object_get(earlier, section->name));
+        json_object_set_new(root, section->name, self ? self : json_null());
+    }
+    return root;
+}
+
+static err_t report_page(const json_t *root, page_format_t format, const char *folder,
+                         const char *name)
+{
+    page_t page = page_begin(format, folder, json_text(root, "study"));
+    for (int i = 0; i < REPORT_SECTIONS; i++) {
+        const report_section_t *section = report_sections[i];
+        const json_t *self = json_object_get(root, section->name);
+        if (json_is_null(self))
             continue;
         if (section->heading != NULL)
             page_heading(&page, section->heading);
-        section->page(r, &page);
+        section->page(self, &page);
     }
     text_t text;
     TRY(page_finish(&page, &text));
@@ -47,25 +77,18 @@ static err_t report_page(const report_t *r, page_format_t format, const char *fo
     return err;
 }
 
-static err_t report_json(const report_t *r, const char *folder)
-{
-    json_t *root = json_object();
-    json_object_set_new(root, "study", json_string(r->study));
-    for (int i = 0; i < REPORT_SECTIONS; i++) {
-        const report_section_t *section = report_sections[i];
-        json_object_set_new(root, section->name,
-                            section->there(r) ? section->json(r) : json_null());
-    }
-    char *path = mem_format("%s/report.json", folder);
-    err_t err = json_write(path, root);
-    free(path);
-    json_decref(root);
-    return err;
-}
-
 err_t report_write(const char *folder, const report_t *report)
 {
-    TRY(report_page(report, PAGE_HTML, folder, "report.html"));
-    TRY(report_page(report, PAGE_MARKDOWN, folder, "report.md"));
-    return report_json(report, folder);
+    json_t *earlier = report_earlier(folder, report->weights);
+    json_t *root = report_build(report, earlier);
+    char *path = mem_format("%s/report.json", folder);
+    err_t err;
+    TRY_TO(done, report_page(root, PAGE_HTML, folder, "report.html"));
+    TRY_TO(done, report_page(root, PAGE_MARKDOWN, folder, "report.md"));
+    TRY_TO(done, json_write(path, root));
+done:
+    free(path);
+    json_decref(root);
+    json_decref(earlier);
+    return err;
 }

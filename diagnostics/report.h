@@ -11,6 +11,7 @@
 #include "diagnostics/history.h"
 #include "diagnostics/rating.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -22,6 +23,41 @@ typedef struct {
 /* How to read the pictures of figures.h, by file name; "" for others. */
 const char *report_reading(const char *file);
 
+/* What was asked: the model as it declares itself. */
+typedef struct {
+    const char *name;
+    const char *what;  // "greater than 0", "set of 20 to 200 numbers"
+    const char *prior; // NULL: the simulator's own, or it has none
+} report_variable_t;
+typedef struct {
+    const char *name, *version, *description;
+    int n_parameters, n_observables, n_design;
+    const report_variable_t *parameters, *observables, *design;
+} report_model_t;
+
+/* The bank. */
+typedef struct {
+    const char *path, *fingerprint;
+    const char *origin; // where imported rows come from; NULL: they were simulated here
+    int64_t rows;
+    double seconds; // of simulating, summed over ranks
+    int n_outcomes; // kinds of outcome that occur
+    struct {
+        const char *name; // "done"
+        int64_t rows;
+    } outcome[8];
+    const char *failures; // which rows fail, where and why, in lines; NULL: none did
+} report_simulations_t;
+
+typedef struct {
+    history_verdict_t verdict;
+    int64_t epochs, rows, validation_rows, n_weights;
+    double seconds;
+    double training_loss, validation_loss; // at the best epoch
+    double overfitting;                    // the limit of verdict.ratio
+    const char *network;                   // the networks as text
+} report_training_t;
+
 /* Posteriors of real data sets, (N, D) row-major. */
 typedef struct {
     int64_t n;
@@ -31,20 +67,27 @@ typedef struct {
     const double *mean, *sd;     // (N, D); NaN where there is no posterior
     const double *low, *high;    // (N, D) central 95 % interval
     const char *const *verdicts; // (N): "accepted", or why there is no posterior or why to doubt it
+    const bool *refused;         // (N): there is no posterior
+    const double *p; // (N): of the data set's distance from simulated ones; NaN: unknown
+    double unusual;  // p below it is called unusual
+    const char *data, *posterior; // files
+    int64_t draws, seed;
 } report_inferred_t;
 
 /* Everything is borrowed; what is NULL (or NAN, or 0 rows) is left out of the report. */
 typedef struct {
-    const char *study, *model, *created; // created: date and time as text
-    const gate_record_t *gate;           // verdict and metrics; NULL: trained, not checked yet
-    ratings_t ratings;                   // where one rating ends and the next begins
-    const history_verdict_t *training;
-    double training_seconds; // NAN: unknown
-    int64_t training_rows;
-    const char *hosts; // "4 ranks on node7 (AMD EPYC ...)"
+    const char *study, *created;         // created: date and time as text
+    const char *study_path, *study_text; // the study file and what stands in it
+    const char *weights;                 // hash of the weights that it is about
+    const report_model_t *model;
+    const report_simulations_t *simulations;
+    const report_training_t *training;
+    const gate_record_t *gate; // verdict and metrics; NULL: trained, not checked yet
+    ratings_t ratings;         // where one rating ends and the next begins
     int n_pictures;
     const report_picture_t *pictures;
     const report_inferred_t *inferred;
+    const char *bank, *software, *hosts; // fingerprint of the bank; "4 ranks on node7"
 } report_t;
 
 /* Writes the three files into `folder`, where the pictures are. ERR_MISSING: a picture is not there. ERR_IO. */

@@ -2,6 +2,10 @@
 // The pictures with how to read them.
 #include "diagnostics/report_section.h"
 
+#include "cluster/mem.h"
+#include "diagnostics/json.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -33,30 +37,34 @@ const char *report_reading(const char *file)
     return "";
 }
 
-static bool pictures_there(const report_t *r)
-{
-    return r->n_pictures > 0;
-}
-
-static void pictures_page(const report_t *r, page_t *page)
-{
-    for (int i = 0; i < r->n_pictures; i++) {
-        const report_picture_t *p = &r->pictures[i];
-        page_picture(page, p->file, p->title, p->reading ? p->reading : report_reading(p->file),
-                     p->title);
-    }
-}
-
 static json_t *pictures_json(const report_t *r)
 {
+    if (r->n_pictures == 0)
+        return NULL;
     json_t *list = json_array();
-    for (int i = 0; i < r->n_pictures; i++)
-        json_array_append_new(list, json_string(r->pictures[i].file));
+    for (int i = 0; i < r->n_pictures; i++) {
+        const report_picture_t *p = &r->pictures[i];
+        json_t *object = json_object();
+        json_object_set_new(object, "file", json_string(p->file));
+        json_object_set_new(object, "title", json_string(p->title));
+        json_object_set_new(object, "reading",
+                            json_string(p->reading ? p->reading : report_reading(p->file)));
+        json_array_append_new(list, object);
+    }
     return list;
 }
 
-const report_section_t report_pictures = {.name = "pictures",
-                                          .heading = "Pictures",
-                                          .there = pictures_there,
-                                          .page = pictures_page,
-                                          .json = pictures_json};
+static void pictures_page(const json_t *self, page_t *page)
+{
+    for (size_t i = 0; i < json_array_size(self); i++) {
+        const json_t *p = json_array_get(self, i);
+        char *alt = mem_format("%s: picture %s. %s", json_text(p, "title"), json_text(p, "file"),
+                               json_text(p, "reading"));
+        page_picture(page, json_text(p, "file"), json_text(p, "title"), json_text(p, "reading"),
+                     alt);
+        free(alt);
+    }
+}
+
+const report_section_t report_pictures = {
+    .name = "pictures", .heading = "Pictures", .json = pictures_json, .page = pictures_page};

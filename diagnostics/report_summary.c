@@ -3,38 +3,9 @@
 #include "diagnostics/report_section.h"
 
 #include "cluster/mem.h"
+#include "diagnostics/json.h"
 
 #include <stdlib.h>
-
-static bool summary_there(const report_t *r)
-{
-    (void)r;
-    return true;
-}
-
-static void summary_parameters(const report_t *r, page_t *page)
-{
-    const gate_record_t *g = r->gate;
-    char **lines = MEM_NEW(char *, g->n_parameters);
-    for (int k = 0; k < g->n_parameters; k++)
-        lines[k] = rating_words(&r->ratings, g->parameters[k].name, &g->parameters[k].metrics);
-    page_list(page, g->n_parameters, (const char *const *)lines);
-    for (int k = 0; k < g->n_parameters; k++)
-        free(lines[k]);
-    free(lines);
-}
-
-static void summary_page(const report_t *r, page_t *page)
-{
-    const gate_record_t *g = r->gate;
-    char *verdict = report_verdict(r);
-    rating_t rating = g == NULL ? RATING_FAIR : g->passed ? RATING_GOOD : RATING_POOR;
-    page_verdict(page, rating, verdict, g ? g->n_reasons : 0,
-                 g ? (const char *const *)g->reasons : NULL);
-    free(verdict);
-    if (g != NULL)
-        summary_parameters(r, page);
-}
 
 static json_t *summary_json(const report_t *r)
 {
@@ -57,5 +28,19 @@ static json_t *summary_json(const report_t *r)
     return object;
 }
 
+static void summary_page(const json_t *self, page_t *page)
+{
+    int n;
+    const char **reasons = json_texts(json_object_get(self, "reasons"), &n);
+    rating_t rating = !json_flag(self, "checked") ? RATING_FAIR
+                      : json_flag(self, "passed") ? RATING_GOOD
+                                                  : RATING_POOR;
+    page_verdict(page, rating, json_text(self, "words"), n, reasons);
+    free(reasons);
+    const char **lines = json_texts(json_object_get(self, "parameters"), &n);
+    page_list(page, n, lines);
+    free(lines);
+}
+
 const report_section_t report_summary = {
-    .name = "verdict", .there = summary_there, .page = summary_page, .json = summary_json};
+    .name = "verdict", .json = summary_json, .page = summary_page};

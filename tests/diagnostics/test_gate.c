@@ -15,7 +15,8 @@
 #include <unistd.h>
 
 static const char *const NAMES[2] = {"drift", "t0 \"quoted\""};
-static const gate_subject_t SUBJECT = {"reaction-times", "9f3c21ab", "ddm-1-77", UINT64_MAX, 100};
+static const gate_subject_t SUBJECT = {"reaction-times", "9f3c21ab", "ddm-1-77",
+                                       UINT64_MAX,       100,        NULL};
 
 static gate_record_t judge(double calibration, double deviation, int64_t n)
 {
@@ -76,6 +77,7 @@ static void what_is_written_is_read_again(void **state)
     (void)state;
     char *path = temporary();
     gate_record_t r = judge(0.3, 0.05, 300), back;
+    r.ratings.nrmse_fair = 0.25;
     assert_int_equal(gate_write(path, &r), OK);
     assert_int_equal(gate_read(path, &back), OK);
     assert_string_equal(back.weights, "9f3c21ab");
@@ -84,6 +86,7 @@ static void what_is_written_is_read_again(void **state)
     assert_string_equal(back.parameters[1].name, NAMES[1]);
     assert_true(back.seed == UINT64_MAX && back.first_row == 100 && back.rows == 300 &&
                 back.draws == 1000);
+    assert_true(ratings_equal(&back.ratings, &r.ratings) && back.ratings.nrmse_fair == 0.25);
     assert_true(back.level == 0.99 && back.limits.calibration_error == 0.10 && !back.passed);
     assert_true(back.parameters[0].metrics.nrmse == 0.1 && isnan(back.parameters[1].metrics.nrmse));
     assert_true(back.parameters[0].metrics.ecdf_inside &&

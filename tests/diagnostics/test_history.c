@@ -18,7 +18,7 @@ static history_verdict_t inspect(double start, double gain, double tau, double r
         train[i] = start - gain * (1 - exp(-i / tau));
         valid[i] = train[i] + (i > EPOCHS / 2 ? rise * (i - EPOCHS / 2) / (EPOCHS / 2.0) : 0);
     }
-    return history_inspect(EPOCHS, train, valid);
+    return history_inspect(EPOCHS, train, valid, 1.1);
 }
 
 static void good_training_is_called_good(void **state)
@@ -35,7 +35,7 @@ static void positive_losses_give_the_plain_ratio(void **state)
 {
     (void)state;
     const double train[3] = {3, 2, 2}, valid[3] = {3, 2.2, 2.6};
-    history_verdict_t v = history_inspect(3, train, valid);
+    history_verdict_t v = history_inspect(3, train, valid, 1.1);
     assert_true(fabs(v.ratio - 2.6 / 2) < 1e-12);
     assert_true(v.overfitting);
     assert_int_equal(v.best, 1);
@@ -64,7 +64,7 @@ static void a_loss_that_is_not_finite_is_divergence(void **state)
 {
     (void)state;
     const double train[4] = {3, 2, NAN, NAN}, valid[4] = {3, 2.5, INFINITY, NAN};
-    history_verdict_t v = history_inspect(4, train, valid);
+    history_verdict_t v = history_inspect(4, train, valid, 1.1);
     assert_true(v.diverged && isnan(v.ratio));
     assert_int_equal(v.best, 1);
     assert_non_null(strstr(v.words, "epoch 3"));
@@ -73,7 +73,7 @@ static void a_loss_that_is_not_finite_is_divergence(void **state)
 static void an_empty_history_has_no_best_epoch(void **state)
 {
     (void)state;
-    history_verdict_t v = history_inspect(0, NULL, NULL);
+    history_verdict_t v = history_inspect(0, NULL, NULL, 1.1);
     assert_int_equal(v.best, -1);
     assert_false(v.diverged);
 }

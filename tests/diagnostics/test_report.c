@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,38 +32,94 @@ static gate_record_t judged(double calibration)
         {.calibration_error = 0.02, .ecdf_deviation = 0.03, .nrmse = NAN, .contraction = 0.5}};
     metrics_t m = {.n = 300, .s = 1000, .d = 2, .level = 0.99, .parameter = p};
     gate_limits_t limits = gate_limits_default();
-    const gate_subject_t subject = {"study", "9f3c21ab", "ddm-1-77", 7, 0};
+    const gate_subject_t subject = {"study", "9f3c21ab", "ddm-1-77", 7, 0, NULL};
     return gate_judge(&m, NAMES, &limits, &subject);
+}
+
+static const report_variable_t PARAMETERS[2] = {{"<b>drift</b>", "any number", "normal(0, 1)"},
+                                                {"t0|x", "greater than 0", "the simulator's own"}};
+static const report_variable_t OBSERVABLES[1] = {{"y", "set of n (20 to 200) × 1", NULL}};
+static const report_variable_t DESIGN[1] = {{"n", "whole, 20 to 200", NULL}};
+static const report_model_t MODEL = {"ddm", "1",        "a diffusion", 2,     1,
+                                     1,     PARAMETERS, OBSERVABLES,   DESIGN};
+static const report_simulations_t SIMULATIONS = {.path = "bank",
+                                                 .fingerprint = "ddm-1-77",
+                                                 .rows = 20000,
+                                                 .seconds = 90,
+                                                 .n_outcomes = 2,
+                                                 .outcome = {{"done", 19990}, {"rejected", 10}},
+                                                 .failures = "rejected 10 rows: drift above 3\n"};
+static const report_picture_t PICTURE = {"report_test.png", "Recovery", "Read \"it\"."};
+
+static report_training_t trained(void)
+{
+    static const double loss[2] = {2, 1};
+    return (report_training_t){.verdict = history_inspect(2, loss, loss, 1.1),
+                               .epochs = 2,
+                               .rows = 19000,
+                               .validation_rows = 990,
+                               .n_weights = 12345,
+                               .seconds = 180,
+                               .training_loss = 1,
+                               .validation_loss = 1,
+                               .overfitting = 1.1};
+}
+
+static report_t a_report(const gate_record_t *gate, const report_training_t *training)
+{
+    return (report_t){.study = "A <study> & more",
+                      .study_path = "study.yaml",
+                      .study_text = "study: A\nmodel: {builtin: ddm} # `a` <i>\n",
+                      .created = "today",
+                      .weights = "9f3c21ab",
+                      .model = &MODEL,
+                      .simulations = &SIMULATIONS,
+                      .training = training,
+                      .gate = gate,
+                      .ratings = ratings_default(),
+                      .n_pictures = 1,
+                      .pictures = &PICTURE,
+                      .bank = "ddm-1-77",
+                      .software = "infermill 1",
+                      .hosts = "2 ranks"};
+}
+
+static void written_read(written_t *w)
+{
+    assert_int_equal(file_read("report.html", &w->html), OK);
+    assert_int_equal(file_read("report.md", &w->markdown), OK);
+    assert_int_equal(file_read("report.json", &w->json), OK);
 }
 
 static written_t write_report(double calibration)
 {
     static const double mean[4] = {1.25, 0.3, NAN, NAN}, sd[4] = {0.1, 0.02, NAN, NAN};
     static const double low[4] = {1.05, 0.26, NAN, NAN}, high[4] = {1.45, 0.34, NAN, NAN};
-    static const char *const ids[2] = {"p1 & p2", "p3"}, *const verdicts[2] = {
-                                                             "accepted",
-                                                             "17 trials, 50 to 400 trained"};
-    const report_inferred_t inferred = {2, 2, ids, NAMES, mean, sd, low, high, verdicts};
-    const report_picture_t picture = {"report_test.png", "Recovery", "Read \"it\"."};
-    const double loss[2] = {2, 1};
-    history_verdict_t training = history_inspect(2, loss, loss);
+    static const char *const ids[2] = {"p1 & p2", "p3"};
+    static const char *const verdicts[2] = {"accepted", "17 trials, 50 to 400 trained"};
+    static const bool refused[2] = {false, true};
+    static const double p[2] = {0.5, NAN};
+    const report_inferred_t inferred = {.n = 2,
+                                        .d = 2,
+                                        .ids = ids,
+                                        .names = NAMES,
+                                        .mean = mean,
+                                        .sd = sd,
+                                        .low = low,
+                                        .high = high,
+                                        .verdicts = verdicts,
+                                        .refused = refused,
+                                        .p = p,
+                                        .unusual = 0.05,
+                                        .data = "people.csv",
+                                        .posterior = "posterior.h5"};
     written_t w = {.gate = judged(calibration)};
-    const report_t report = {.study = "A <study> & more",
-                             .model = "ddm 1",
-                             .created = "today",
-                             .gate = &w.gate,
-                             .ratings = ratings_default(),
-                             .training = &training,
-                             .training_seconds = 90,
-                             .training_rows = 20000,
-                             .n_pictures = 1,
-                             .pictures = &picture,
-                             .inferred = &inferred};
+    report_training_t training = trained();
+    report_t report = a_report(&w.gate, &training);
+    report.inferred = &inferred;
     assert_int_equal(file_replace("report_test.png", sizeof PIXEL - 1, PIXEL), OK);
     assert_int_equal(report_write(".", &report), OK);
-    assert_int_equal(file_read("report.html", &w.html), OK);
-    assert_int_equal(file_read("report.md", &w.markdown), OK);
-    assert_int_equal(file_read("report.json", &w.json), OK);
+    written_read(&w);
     return w;
 }
 
@@ -145,10 +202,12 @@ static void json_is_json(void **state)
     json_t *root = json_loadb(w.json.data, w.json.length, 0, NULL);
     assert_non_null(root);
     assert_true(json_is_true(json_object_get(json_object_get(root, "verdict"), "passed")));
-    json_t *second = json_array_get(json_object_get(root, "parameters"), 1);
+    json_t *checks = json_object_get(root, "checks");
+    json_t *second = json_array_get(json_object_get(checks, "parameters"), 1);
     assert_true(json_is_null(json_object_get(second, "nrmse")));
     assert_true(json_real_value(json_object_get(second, "calibration_error")) == 0.02);
-    json_t *first_set = json_array_get(json_object_get(root, "data_sets"), 0);
+    json_t *first_set =
+        json_array_get(json_object_get(json_object_get(root, "inference"), "first"), 0);
     json_t *drift = json_object_get(json_object_get(first_set, "parameters"), NAMES[0]);
     assert_true(json_real_value(json_object_get(drift, "mean")) == 1.25);
     json_decref(root);
@@ -160,15 +219,134 @@ static void a_picture_that_is_not_there_is_named(void **state)
     (void)state;
     const report_picture_t picture = {"no_such.png", "Recovery", NULL};
     gate_record_t gate = judged(0.02);
-    const report_t report = {.study = "s",
-                             .gate = &gate,
-                             .training_seconds = NAN,
-                             .n_pictures = 1,
-                             .pictures = &picture};
+    report_t report = a_report(&gate, NULL);
+    report.pictures = &picture;
     assert_true(err_is(report_write(".", &report), ERR_MISSING));
     assert_non_null(strstr(err_text(), "no_such.png"));
     assert_int_not_equal(access("report.md", F_OK), 0);
     gate_free(&gate);
+}
+
+/* Each section's heading, in both pages, and its member of the JSON. */
+static void everything_is_told_in_all_three(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *member, *words;
+    } told[] = {{"model", "normal(0, 1)"},
+                {"budget", "19,000 simulations, 990 more for validation: 3.0 min"},
+                {"budget", "20,000 in the bank bank: 19,990 done, 10 rejected"},
+                {"training", "Best epoch 2 of 2"},
+                {"checks", "at most 0.1 and the largest deviation"},
+                {"failures", "rejected 10 rows: drift above 3"},
+                {"inference", "2 data sets of people.csv: 1 have a posterior"},
+                {"reproduce", "infermill run study.yaml"},
+                {"reproduce", "ddm-1-77"}};
+    written_t w = write_report(0.02);
+    json_t *root = json_loadb(w.json.data, w.json.length, 0, NULL);
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+        assert_non_null(strstr(w.html.data, told[i].words));
+        assert_true(json_is_object(json_object_get(root, told[i].member)));
+    }
+    assert_non_null(strstr(w.markdown.data, "19,990 done, 10 rejected"));
+    assert_non_null(strstr(w.markdown.data, "```\nstudy: A\nmodel: {builtin: ddm} # `a` <i>\n```"));
+    assert_non_null(strstr(w.html.data, "# `a` &lt;i&gt;"));
+    json_decref(root);
+    written_free(&w);
+}
+
+static void a_report_before_the_gate_says_so(void **state)
+{
+    (void)state;
+    report_training_t training = trained();
+    report_t report = a_report(NULL, &training);
+    written_t w = {0};
+    assert_int_equal(file_replace("report_test.png", sizeof PIXEL - 1, PIXEL), OK);
+    assert_int_equal(report_write(".", &report), OK);
+    written_read(&w);
+    assert_non_null(strstr(w.markdown.data, "**Trained, not checked yet"));
+    assert_null(strstr(w.markdown.data, "## Checks"));
+    assert_non_null(strstr(w.json.data, "\"checks\": null"));
+    written_free(&w);
+}
+
+/* A later stage knows neither the bank nor the real data; of other weights nothing is kept. */
+static void what_was_said_of_the_same_weights_stays(void **state)
+{
+    (void)state;
+    written_t w = write_report(0.02);
+    report_training_t training = trained();
+    report_t report = a_report(&w.gate, &training);
+    report.simulations = NULL;
+    text_free(&w.html);
+    text_free(&w.markdown);
+    text_free(&w.json);
+    assert_int_equal(report_write(".", &report), OK);
+    written_read(&w);
+    assert_non_null(strstr(w.html.data, "19,990 done, 10 rejected"));
+    assert_non_null(strstr(w.html.data, "2 data sets of people.csv"));
+    report.weights = "another";
+    text_free(&w.html);
+    text_free(&w.markdown);
+    text_free(&w.json);
+    assert_int_equal(report_write(".", &report), OK);
+    written_read(&w);
+    assert_null(strstr(w.html.data, "people.csv"));
+    assert_null(strstr(w.html.data, "19,990 done"));
+    written_free(&w);
+}
+
+/* 1,000 data sets: every second one refused for its own length, the p-values falling. */
+static void a_long_ledger_counts_and_shows_the_first_and_the_most_unusual(void **state)
+{
+    (void)state;
+    enum { N = 1000 };
+    static char id[N][8], verdict[N][64];
+    static const char *ids[N], *verdicts[N];
+    static double value[N], p[N];
+    static bool refused[N];
+    for (int i = 0; i < N; i++) {
+        snprintf(id[i], sizeof id[i], "s%d", i);
+        refused[i] = i % 2 == 1;
+        snprintf(verdict[i], sizeof verdict[i],
+                 refused[i] ? "no posterior: n = %d, outside 20 to 200" : "accepted", i);
+        ids[i] = id[i];
+        verdicts[i] = verdict[i];
+        value[i] = refused[i] ? (double)NAN : i;
+        p[i] = refused[i] ? (double)NAN : 1 - i / 1000.0;
+    }
+    const report_inferred_t inferred = {.n = N,
+                                        .d = 1,
+                                        .ids = ids,
+                                        .names = NAMES,
+                                        .mean = value,
+                                        .sd = value,
+                                        .low = value,
+                                        .high = value,
+                                        .verdicts = verdicts,
+                                        .refused = refused,
+                                        .p = p,
+                                        .unusual = 0.05,
+                                        .data = "d.csv",
+                                        .posterior = "p.h5"};
+    report_t report = a_report(NULL, NULL);
+    report.n_pictures = 0;
+    report.inferred = &inferred;
+    written_t w = {0};
+    assert_int_equal(report_write(".", &report), OK);
+    written_read(&w);
+    assert_non_null(strstr(w.markdown.data, "1,000 data sets of d.csv: 500 have a posterior, 24 of "
+                                            "them unusual for this model (p \\< 0.05); 500 were"));
+    assert_non_null(strstr(w.markdown.data, "n = 1, outside 20 to 200 | 500 | s1 |"));
+    json_t *root = json_loadb(w.json.data, w.json.length, 0, NULL);
+    json_t *inference = json_object_get(root, "inference");
+    assert_int_equal(json_array_size(json_object_get(inference, "first")), 50);
+    json_t *unusual = json_object_get(inference, "most_unusual");
+    assert_int_equal(json_array_size(unusual), 24);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(unusual, 0), "id")),
+                        "s998");
+    json_decref(root);
+    written_free(&w);
 }
 
 static void base64_is_that_of_rfc_4648(void **state)
@@ -195,6 +373,10 @@ int main(void)
         cmocka_unit_test(real_data_sets_have_their_table),
         cmocka_unit_test(json_is_json),
         cmocka_unit_test(a_picture_that_is_not_there_is_named),
+        cmocka_unit_test(everything_is_told_in_all_three),
+        cmocka_unit_test(a_report_before_the_gate_says_so),
+        cmocka_unit_test(what_was_said_of_the_same_weights_stays),
+        cmocka_unit_test(a_long_ledger_counts_and_shows_the_first_and_the_most_unusual),
         cmocka_unit_test(base64_is_that_of_rfc_4648),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
