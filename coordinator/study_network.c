@@ -131,7 +131,7 @@ static err_t read_observable(yaml_node_ref_t network, const char *name, network_
     common_t common = take_all ? shared : (common_t){.type = -1, .size = size};
     TRY(take_common(own, summary_type_words, &common));
     if (common.type < 0)
-        common.type = (int)summary_type_for(kind);
+        common.type = (int)summary_type_for(kind, common.peer);
     if (!applies(common.type, kind))
         return yaml_node_error(
             yaml_node_get(own, "type"), "%s reads a %s, and observable \"%s\" is a %s",
@@ -174,7 +174,7 @@ static err_t read_observables(yaml_node_ref_t network, const adapter_shape_t *sh
             "%s reads none of the observables of model \"%s\": \"%s\" is a %s, for which "
             "there is %s",
             yaml_node_text(type), model, first->name, kind_name((kind_t)first->kind),
-            summary_type_words[summary_type_for(first->kind)]);
+            summary_type_words[summary_type_for(first->kind, false)]);
     return OK;
 }
 

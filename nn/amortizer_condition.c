@@ -20,11 +20,12 @@ bool amortizer_is_ragged(const amortizer_observable_t *o)
 
 set_features_t amortizer_set_features(const amortizer_observable_t *o)
 {
-    bool set = o->kind == OBSERVABLE_SET;
+    bool set = o->kind == OBSERVABLE_SET, ragged = amortizer_is_ragged(o);
     return (set_features_t){.columns = o->features,
                             .max_length = o->max_length,
-                            .plain = !set || !o->summary.channels,
-                            .moments = set && o->summary.moments,
+                            .plain = !ragged || !o->summary.channels,
+                            .moments = ragged && o->summary.moments,
+                            .lags = !set && ragged && o->summary.moments,
                             .quantiles = set && o->summary.quantiles};
 }
 

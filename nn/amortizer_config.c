@@ -87,8 +87,8 @@ void amortizer_config_default(amortizer_config_t *config, inference_type_t infer
                               network_size_t size, bool peer)
 {
     for (int o = 0; o < config->n_observables; o++)
-        amortizer_config_summary(config, o, summary_type_for(config->observables[o].kind), size,
-                                 peer);
+        amortizer_config_summary(config, o, summary_type_for(config->observables[o].kind, peer),
+                                 size, peer);
     amortizer_config_inference(config, inference, size, peer);
     config->members = 1;
 }
@@ -145,7 +145,7 @@ static err_t check_summary(const amortizer_config_t *c, int o)
         return err_fail(
             ERR_USAGE, "observable %d is a %s, and summary.type %s reads a %s: expected %s", o,
             observable_kind_words[x->kind], kind->word, observable_kind_words[kind->kind],
-            summary_table[summary_type_for(x->kind)]->word);
+            summary_table[summary_type_for(x->kind, false)]->word);
     TRY(network_fields_range("summary", summary_fields, (int)x->summary.type, &x->summary));
     summary_shape_t shape = amortizer_summary_shape(c, o);
     return err_context(summary_config_check(&shape, &x->summary), "summary of observable %d", o);

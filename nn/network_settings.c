@@ -8,6 +8,7 @@ const char *const summary_type_words[] = {[SUMMARY_IDENTITY] = "identity",
                                           [SUMMARY_MLP] = "mlp",
                                           [SUMMARY_DEEP_SET] = "deep_set",
                                           [SUMMARY_SET_TRANSFORMER] = "set_transformer",
+                                          [SUMMARY_WINDOW_NETWORK] = "window_network",
                                           [SUMMARY_TIME_SERIES_NETWORK] = "time_series_network",
                                           [SUMMARY_TIME_SERIES_TRANSFORMER] =
                                               "time_series_transformer",
@@ -40,29 +41,30 @@ static const char *const trace_words[] = {"exact", "hutchinson", NULL};
 
 enum {
     MLP = 1 << SUMMARY_MLP, DEEP = 1 << SUMMARY_DEEP_SET, SET = 1 << SUMMARY_SET_TRANSFORMER,
-    SERIES = 1 << SUMMARY_TIME_SERIES_NETWORK, TOKENS = 1 << SUMMARY_TIME_SERIES_TRANSFORMER,
+    WINDOWS = 1 << SUMMARY_WINDOW_NETWORK, SERIES = 1 << SUMMARY_TIME_SERIES_NETWORK, TOKENS = 1 << SUMMARY_TIME_SERIES_TRANSFORMER,
     FUSION = 1 << SUMMARY_FUSION_TRANSFORMER, IMAGE = 1 << SUMMARY_CONVOLUTIONAL,
-    LEARNED = MLP | DEEP | SET | SERIES | TOKENS | FUSION | IMAGE
+    LEARNED = MLP | DEEP | SET | WINDOWS | SERIES | TOKENS | FUSION | IMAGE
 };
 #define AT(member) offsetof(summary_config_t, member)
 
 const network_field_t summary_fields[] = {
     {"summary_dim", FIELD_INT, AT(summary_dim), 0, 0, 1, 4096, NULL, LEARNED, "learned summaries", ALWAYS},
-    {"embed_dim", FIELD_INT, AT(embed_dim), 0, 0, 1, 4096, NULL, DEEP | SET | TOKENS | FUSION, "width of an embedded element or token", ALWAYS},
+    {"embed_dim", FIELD_INT, AT(embed_dim), 0, 0, 1, 4096, NULL, DEEP | SET | WINDOWS | TOKENS | FUSION, "width of an embedded element or token", ALWAYS},
     {"depth", FIELD_INT, AT(depth), 0, 0, 0, 16, NULL, DEEP | SET | TOKENS | FUSION, "layers in which elements exchange what they know", ALWAYS},
-    {"width", FIELD_INT, AT(width), 0, 0, 1, 8192, NULL, MLP | DEEP, "of hidden layers", ALWAYS},
-    {"hidden_layers", FIELD_INT, AT(n_hidden), 0, 0, 1, 8, NULL, MLP | DEEP, "hidden layers of each MLP", ALWAYS},
+    {"width", FIELD_INT, AT(width), 0, 0, 1, 8192, NULL, MLP | DEEP | WINDOWS, "of hidden layers", ALWAYS},
+    {"hidden_layers", FIELD_INT, AT(n_hidden), 0, 0, 1, 8, NULL, MLP | DEEP | WINDOWS, "hidden layers of each MLP", ALWAYS},
     {"heads", FIELD_INT, AT(heads), 0, 0, 1, 64, NULL, SET | TOKENS | FUSION, "of attention; they divide embed_dim", ALWAYS},
     {"seeds", FIELD_INT, AT(seeds), 0, 0, 1, 256, NULL, SET, "of the pooling by attention", ALWAYS},
     {"inducing", FIELD_INT, AT(inducing), 0, 0, 0, 4096, NULL, SET, "inducing points; 0: elements attend to each other", ALWAYS},
     {"expansion", FIELD_INT, AT(expansion), 0, 0, 1, 16, NULL, SET | TOKENS | FUSION, "of the gated feed-forward networks", ALWAYS},
-    {"recurrent", FIELD_INT, AT(recurrent), 0, 0, 1, 4096, NULL, SERIES | FUSION, "width of the recurrent layers", ALWAYS},
+    {"window", FIELD_INT, AT(window), 0, 0, 1, 4096, NULL, WINDOWS, "elements of a window of a series", ALWAYS},
+    {"recurrent", FIELD_INT, AT(recurrent), 0, 0, 0, 4096, NULL, WINDOWS | SERIES | FUSION, "width of the recurrent layers", ALWAYS},
     {"filters", FIELD_INT, AT(filters), 0, 0, 1, 4096, NULL, SERIES, "of the convolution over time", ALWAYS},
     {"time_embed", FIELD_INT, AT(time_embed), 0, 0, 1, 1024, NULL, TOKENS, "columns of the embedding of time", ALWAYS},
     {"stage_width", FIELD_INTS, AT(stage_width), AT(stages), SUMMARY_MAX_STAGES, 1, 4096, NULL, IMAGE, "channels of each stage, [32, 64, 128]", ALWAYS},
     {"elements", FIELD_BOOL, AT(elements), 0, 0, 0, 0, NULL, DEEP, "a network over each element; without it moments and quantiles alone are read", ALWAYS},
-    {"channels", FIELD_BOOL, AT(channels), 0, 0, 0, 0, NULL, DEEP | SET, "an element's size, logarithm and sign beside its value", ALWAYS},
-    {"moments", FIELD_BOOL, AT(moments), 0, 0, 0, 0, NULL, DEEP | SET, "means and log sds of a set beside the learned summaries", ALWAYS},
+    {"channels", FIELD_BOOL, AT(channels), 0, 0, 0, 0, NULL, DEEP | SET | WINDOWS, "an element's size, logarithm and sign beside its value", ALWAYS},
+    {"moments", FIELD_BOOL, AT(moments), 0, 0, 0, 0, NULL, DEEP | SET | WINDOWS, "means and log sds of a set, autocorrelations of a series, beside the learned summaries", ALWAYS},
     {"quantiles", FIELD_BOOL, AT(quantiles), 0, 0, 0, 0, NULL, DEEP | SET, "quantiles of a set beside the learned summaries", ALWAYS},
     {"dropout", FIELD_REAL, AT(dropout), 0, 0, 0, 0.9, NULL, LEARNED, "share of hidden units left out in training", ALWAYS},
     {0}};

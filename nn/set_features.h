@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the networks are told of a set: nothing here is learned, and all of it is the same for any order of the elements.
+ * What the networks are told of a set or a series: nothing here is learned, and all but `lags` is the same for any order of
+ * the elements.
  * Each column y of the elements is seen through channels, standardised by the column's mean m and standard deviation s
  * over all simulations:
  *
@@ -15,6 +16,9 @@
  *                    asinh((q(p) - q(1/2)) / r), r = q(3/4) - q(1/4): the shape of a set, however narrow it is and
  *                    whatever outliers it has; ln r; logarithms of the gaps between neighbouring levels and of the spans
  *                    from low to high ones; and of size ln(|y|(p) / s + 1/1000) at each level
+ *     lags           of a series y_1 ... y_n: artanh(0.999 r_k) of the autocorrelations r_k at lags k = 1 .. 8, 12, 16, 24, 32
+ *                    (0 where the column is constant or n <= k), and ln(sd of y_t - y_(t-1) / sd of y + 1/1000)
+ *
  * and with moments, where there are 2 to 16 columns, artanh(0.999 r) of the correlation r of each pair of columns (0 where one
  * is constant): a mean over learned features of elements does not see how narrow sets are tilted.
  *
@@ -28,10 +32,10 @@
 #include <stdint.h>
 
 typedef struct {
-    int64_t columns;         // of an element
-    int64_t max_length;      // n_max
-    bool plain;              // of each element the value alone
-    bool moments, quantiles; // of the set; plain and none of these: nothing
+    int64_t columns;               // of an element
+    int64_t max_length;            // n_max
+    bool plain;                    // of each element the value alone
+    bool moments, quantiles, lags; // of the set; plain and none of these: nothing
 } set_features_t;
 
 int64_t set_features_element_columns(const set_features_t *f);

@@ -9,6 +9,7 @@
 #include "nn/summary_mlp.h"
 #include "nn/time_series_network.h"
 #include "nn/time_series_transformer.h"
+#include "nn/window_network.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@ const summary_kind_t *const summary_table[SUMMARY_TYPES] = {
     [SUMMARY_DEEP_SET] = &summary_kind_deep_set,
     [SUMMARY_SET_TRANSFORMER] = &summary_kind_set_transformer,
     [SUMMARY_CONVOLUTIONAL] = &summary_kind_convolutional,
+    [SUMMARY_WINDOW_NETWORK] = &summary_kind_window_network,
     [SUMMARY_TIME_SERIES_NETWORK] = &summary_kind_time_series_network,
     [SUMMARY_TIME_SERIES_TRANSFORMER] = &summary_kind_time_series_transformer,
     [SUMMARY_FUSION_TRANSFORMER] = &summary_kind_fusion_transformer,
@@ -35,13 +37,13 @@ static const summary_kind_t *kind_of(summary_type_t type)
     return summary_table[type];
 }
 
-summary_type_t summary_type_for(observable_kind_t kind)
+summary_type_t summary_type_for(observable_kind_t kind, bool peer)
 {
     static const summary_type_t of[] = {[OBSERVABLE_VECTOR] = SUMMARY_IDENTITY,
                                         [OBSERVABLE_SET] = SUMMARY_DEEP_SET,
-                                        [OBSERVABLE_SERIES] = SUMMARY_TIME_SERIES_NETWORK,
+                                        [OBSERVABLE_SERIES] = SUMMARY_WINDOW_NETWORK,
                                         [OBSERVABLE_IMAGE] = SUMMARY_CONVOLUTIONAL};
-    return of[kind];
+    return peer && kind == OBSERVABLE_SERIES ? SUMMARY_TIME_SERIES_NETWORK : of[kind];
 }
 
 int64_t summary_columns(const summary_shape_t *shape, const summary_config_t *config)

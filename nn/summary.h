@@ -9,6 +9,7 @@
  *     mlp                      vector   residual MLP                                                  summary_mlp.h
  *     deep_set                 set      element MLP, means, features of sets                          deep_set.h
  *     set_transformer          set      attention among elements, pooled by attention                 set_transformer.h
+ *     window_network           series   a network over windows, means, autocorrelations, a coarse GRU window_network.h
  *     time_series_network      series   convolution, bidirectional GRU, and one on a coarser scale    time_series_network.h
  *     time_series_transformer  series   Time2Vec, attention, a summary token                          time_series_transformer.h
  *     fusion_transformer       series   a recurrent template that attends to the series               fusion_transformer.h
@@ -35,6 +36,7 @@ typedef enum {
     SUMMARY_MLP,
     SUMMARY_DEEP_SET,
     SUMMARY_SET_TRANSFORMER,
+    SUMMARY_WINDOW_NETWORK,
     SUMMARY_TIME_SERIES_NETWORK,
     SUMMARY_TIME_SERIES_TRANSFORMER,
     SUMMARY_FUSION_TRANSFORMER,
@@ -60,13 +62,14 @@ typedef struct {
     int seeds;       // of pooling by attention
     int inducing;    // inducing points; 0: elements attend to each other
     int expansion;   // of the gated feed-forward network
+    int window;      // elements of a window of a series
     int recurrent;   // width of a recurrent layer
     int filters;     // of the convolution over time
     int time_embed;  // columns of Time2Vec
     int stages;      // of an image network
     int stage_width[SUMMARY_MAX_STAGES];
-    /* Of sets: a network over each element; an element seen through several channels; what is computed of the whole set
-     * (set_features.h). */
+    /* Of sets (series): a network over each element; an element seen through several channels; what is computed of the
+     * whole set (set_features.h). */
     bool elements, channels, moments, quantiles;
     double dropout;
 } summary_config_t;
@@ -99,8 +102,8 @@ typedef struct {
 
 extern const summary_kind_t *const summary_table[SUMMARY_TYPES];
 
-/* The network a kind of observable gets where the study names none. */
-summary_type_t summary_type_for(observable_kind_t kind);
+/* The network a kind of observable gets where the study names none; that of the peer's architecture. */
+summary_type_t summary_type_for(observable_kind_t kind, bool peer);
 /* Columns of the result. */
 int64_t summary_columns(const summary_shape_t *shape, const summary_config_t *config);
 /* All fields of `type` at this size; the others zero. */

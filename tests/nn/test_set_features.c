@@ -16,8 +16,8 @@
 
 enum { LONGEST = 300, COLUMNS = 2 };
 static const double mean[COLUMNS] = {0.5, -1.0}, sd[COLUMNS] = {2.0, 0.5};
-static const set_features_t all = {COLUMNS, LONGEST, false, true, true};
-static const set_features_t moments = {1, LONGEST, false, true, false};
+static const set_features_t all = {COLUMNS, LONGEST, false, true, true, false};
+static const set_features_t moments = {1, LONGEST, false, true, false, false};
 
 static void assert_near(double got, double expected)
 {
@@ -78,7 +78,7 @@ static void test_moments_of_a_small_set(void **state)
 static void test_correlations_of_columns(void **state)
 {
     (void)state;
-    static const set_features_t f = {4, LONGEST, false, true, false};
+    static const set_features_t f = {4, LONGEST, false, true, false, false};
     static const double zero[4] = {0.0}, one[4] = {1.0, 1.0, 1.0, 1.0};
     static const float y[] = {1.0f,  100.00390625f,   3.0f, 7.0f, -2.0f, 99.9921875f, 9.0f, 7.0f,
                               0.25f, 100.0009765625f, 2.0f, 7.0f, 4.0f,  100.015625f, 0.5f, 7.0f};
@@ -99,6 +99,34 @@ static void test_correlations_of_columns(void **state)
     assert_near((double)pair[1], atanh(0.999 * (ac - a * c) / sqrt((aa - a * a) * (cc - c * c))));
     for (int k = 3; k < 6; k++)
         assert_true(pair[k] == 0.0f);
+}
+
+/* Against the formulas of the header: a series of two columns, the second constant; of five numbers no lag from 5 on is known. */
+static void test_lags_of_a_short_series(void **state)
+{
+    (void)state;
+    enum { N = 5, LAGS = 12, COLS = 1 + 2 * (LAGS + 1) };
+    static const set_features_t f = {COLUMNS, LONGEST, true, false, false, true};
+    static const double y[N] = {1, 4, 2, -3, 5};
+    float values[COLUMNS * N], out[COLS], scratch[3 * LONGEST];
+    double average = 9.0 / N, squares = 0, steps = 0;
+    for (int t = 0; t < N; t++) {
+        values[COLUMNS * t] = (float)y[t];
+        values[COLUMNS * t + 1] = 7;
+        squares += pow(y[t] - average, 2.0);
+        steps += t > 0 ? pow(y[t] - y[t - 1], 2.0) : 0;
+    }
+    assert_int_equal(set_features_set_columns(&f), COLS);
+    set_features_set(&f, mean, sd, N, values, scratch, out);
+    for (int k = 1; k <= LAGS; k++) {
+        double sum = 0;
+        for (int t = k; t < N; t++)
+            sum += (y[t] - average) * (y[t - k] - average);
+        assert_near((double)out[k], k < N ? atanh(0.999 * sum / squares) : 0);
+    }
+    assert_near((double)out[1 + LAGS], log(sqrt(steps / squares) + 1e-3));
+    for (int k = 0; k <= LAGS; k++)
+        assert_true(out[2 + LAGS + k] == 0.0f);
 }
 
 static void random_set(int64_t n, float *y)
@@ -147,7 +175,7 @@ static void test_sets_of_any_length_give_finite_features(void **state)
 static void test_the_shape_of_a_set_is_seen_however_narrow_it_is(void **state)
 {
     (void)state;
-    static const set_features_t f = {1, LONGEST, false, true, true};
+    static const set_features_t f = {1, LONGEST, false, true, true, false};
     static const double unit = 1.0, zero = 0.0;
     int64_t cols = set_features_set_columns(&f);
     float y[LONGEST * COLUMNS], narrow[LONGEST], scratch[3 * LONGEST];
@@ -169,8 +197,8 @@ static void test_elements_get_their_channels(void **state)
 {
     (void)state;
     static const float y[] = {-1.5f, 0.0f};
-    static const set_features_t one = {1, LONGEST, false, true, true},
-                                plain = {1, LONGEST, true, 0, 0};
+    static const set_features_t one = {1, LONGEST, false, true, true, false},
+                                plain = {1, LONGEST, true, 0, 0, 0};
     float out[8];
     assert_int_equal(set_features_element_columns(&one), 4);
     set_features_elements(&one, mean, sd, 2, y, out);
@@ -191,6 +219,7 @@ int main(void)
         cmocka_unit_test(test_sorting_knows_signs_and_infinities),
         cmocka_unit_test(test_moments_of_a_small_set),
         cmocka_unit_test(test_correlations_of_columns),
+        cmocka_unit_test(test_lags_of_a_short_series),
         cmocka_unit_test(test_the_order_of_elements_does_not_change_a_bit),
         cmocka_unit_test(test_sets_of_any_length_give_finite_features),
         cmocka_unit_test(test_the_shape_of_a_set_is_seen_however_narrow_it_is),
