@@ -78,6 +78,8 @@ static void print_metrics(const gate_record_t *record)
     }
     for (int i = 0; i < record->n_reasons; i++)
         printf("gate: %s\n", record->reasons[i]);
+    if (record->remark[0] != '\0')
+        printf("note: %s\n", record->remark);
     fflush(stdout);
 }
 
@@ -87,6 +89,7 @@ static err_t judge(job_t *job, const trained_t *trained, const posteriors_t *pos
 {
     const study_t *s = &job->study;
     const char **names = names_of(&trained->inferred);
+    char *remark = exchange_words(posteriors->digest.d, posteriors->exchange, names);
     char *csv = job_file(job, "metrics.csv"), *gate = job_file(job, "gate.json");
     gate_limits_t limits = {s->diagnose.calibration_error, s->diagnose.ecdf_deviation,
                             s->diagnose.minimum_datasets};
@@ -95,7 +98,8 @@ static err_t judge(job_t *job, const trained_t *trained, const posteriors_t *pos
                               .bank = trained->bank,
                               .seed = (uint64_t)s->diagnose.seed,
                               .first_row = 0,
-                              .ratings = &s->diagnose.ratings};
+                              .ratings = &s->diagnose.ratings,
+                              .remark = remark};
     samples_t samples = {.digest = &posteriors->digest, .names = names};
     metrics_t metrics = metrics_compute(&posteriors->digest, s->diagnose.band_level);
     err_t err = OK;
@@ -109,6 +113,7 @@ static err_t judge(job_t *job, const trained_t *trained, const posteriors_t *pos
 done:
     metrics_free(&metrics);
     free(names);
+    free(remark);
     free(gate);
     free(csv);
     return err;

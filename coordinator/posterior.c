@@ -16,6 +16,7 @@
 typedef struct {
     const par_t *par;
     const rows_t *rows;
+    const double *truth; // (N, D)
     digester_t *digester;
     amortizer_work_t *work;
     const float **fields;
@@ -54,6 +55,7 @@ static posteriors_t posteriors_create(int64_t n, int64_t draws, int d, int width
     p.kept_sets = n < POSTERIOR_KEPT_SETS ? n : POSTERIOR_KEPT_SETS;
     p.kept_draws = draws < POSTERIOR_KEPT_DRAWS ? draws : POSTERIOR_KEPT_DRAWS;
     p.kept = MEM_NEW(double, p.kept_sets *p.kept_draws *d);
+    p.exchange = MEM_NEW(exchange_count_t, exchange_pairs(d) + 1);
     return p;
 }
 
@@ -62,6 +64,7 @@ void posteriors_free(posteriors_t *p)
     digest_free(&p->digest);
     free(p->summaries);
     free(p->kept);
+    free(p->exchange);
     *p = (posteriors_t){0};
 }
 
@@ -109,7 +112,9 @@ static err_t one_data_set(posterior_run_t *r, int64_t i, double *sums)
     if (i < out->kept_sets)
         memcpy(out->kept + i * out->kept_draws * d, r->draws,
                (size_t)(out->kept_draws * d) * sizeof(double));
-    return digester_add(r->digester, i, r->draws, &out->digest, sums);
+    TRY(digester_add(r->digester, i, r->draws, &out->digest, sums));
+    exchange_add(out->digest.s, d, r->draws, r->truth + i * d, out->exchange);
+    return OK;
 }
 
 static err_t my_data_sets(posterior_run_t *r)
@@ -131,6 +136,16 @@ static err_t my_data_sets(posterior_run_t *r)
     return OK;
 }
 
+static void sum_exchange(posterior_run_t *r)
+{
+    for (int k = 0; k < exchange_pairs(r->out->digest.d); k++) {
+        exchange_count_t *c = &r->out->exchange[k];
+        int64_t *each[] = {&c->sets, &c->symmetric, &c->separated, &c->one_sided, &c->against};
+        for (size_t i = 0; i < sizeof each / sizeof *each; i++)
+            *each[i] = par_sum_i64(r->par, *each[i]);
+    }
+}
+
 static void bring_together(posterior_run_t *r)
 {
     posteriors_t *out = r->out;
@@ -148,12 +163,13 @@ static void bring_together(posterior_run_t *r)
         share->end = share->end < out->kept_sets ? share->end : out->kept_sets;
     }
     collect_shares(r->par, r->share, (size_t)(out->kept_draws * d) * sizeof(double), out->kept);
+    sum_exchange(r);
 }
 
 err_t posteriors_make(const par_t *par, amortizer_t *a, const rows_t *rows, const double *truth,
                       int64_t draws, uint64_t seed, const char *what, posteriors_t *out)
 {
-    posterior_run_t r = {.par = par, .rows = rows, .seed = seed, .out = out};
+    posterior_run_t r = {.par = par, .rows = rows, .truth = truth, .seed = seed, .out = out};
     int d = adapter_kept(amortizer_adapter(a), NULL);
     *out = (posteriors_t){0};
     TRY(par_agree(par, digester_create(rows->n, draws, d, truth, &r.digester)));

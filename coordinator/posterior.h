@@ -8,6 +8,7 @@
 
 #include "cluster/par.h"
 #include "diagnostics/digest.h"
+#include "diagnostics/exchange_symmetry.h"
 #include "nn/amortizer.h"
 #include "storage/rows.h"
 
@@ -20,6 +21,7 @@ typedef struct {
     float *summaries;              // (N, width) learned summaries of the data
     int64_t kept_sets, kept_draws; // the first data sets, and their first draws
     double *kept;                  // (kept_sets, kept_draws, D)
+    exchange_count_t *exchange;    // of all data sets, on every rank
 } posteriors_t;
 
 /* Draws from streams (seed, RNG_DIAGNOSE, data set); truth (N, D) of the parameters that are inferred; `what` names the

@@ -57,6 +57,7 @@ gate_record_t gate_judge(const metrics_t *metrics, const char *const *names,
     r.study = gate_text(subject->study);
     r.weights = gate_text(subject->weights);
     r.bank = gate_text(subject->bank);
+    r.remark = gate_text(subject->remark);
     r.software = mem_copy_text("infermill " INFERMILL_VERSION);
     r.parameters = MEM_NEW(gate_parameter_t, metrics->d);
     if (metrics->n < limits->data_sets)
@@ -76,6 +77,7 @@ void gate_free(gate_record_t *record)
     free(record->weights);
     free(record->bank);
     free(record->software);
+    free(record->remark);
     for (int i = 0; i < record->n_reasons; i++)
         free(record->reasons[i]);
     free(record->reasons);

@@ -4,7 +4,7 @@
  * record says which weights were checked, on what, with which numbers, and with what result:
  *
  *     gate.json  {"format": "infermill-gate-1", "study", "weights", "bank", "software", "seed", "first_row", "rows",
- *                 "draws", "limits": {...}, "ratings": {...}, "passed", "reasons": [...], "parameters": [{"name", "passed", "why", numbers}],
+ *                 "draws", "limits": {...}, "ratings": {...}, "passed", "reasons": [...], "remark", "parameters": [{"name", "passed", "why", numbers}],
  *                 "checksum": "<xxh3 of the record without this member, compact, keys sorted>"}
  */
 #ifndef DIAGNOSTICS_GATE_H
@@ -38,6 +38,7 @@ typedef struct {
     uint64_t seed;            // of the held-out data sets
     int64_t first_row;        // held-out indices [first_row, first_row + metrics.n)
     const ratings_t *ratings; // by which its numbers are put into words; NULL: the default ones
+    const char *remark;       // what is to be said beside the verdict (exchange_symmetry.h)
 } gate_subject_t;
 
 typedef struct {
@@ -50,6 +51,7 @@ typedef struct {
     bool passed;
     int n_reasons;
     char **reasons; // why it did not pass, one sentence each; none when passed
+    char *remark;   // sentences that are no reason to fail; or empty
     int n_parameters;
     gate_parameter_t *parameters;
 } gate_record_t;

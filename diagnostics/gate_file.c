@@ -64,6 +64,7 @@ static json_t *gate_json(const gate_record_t *r)
     for (int i = 0; i < r->n_reasons; i++)
         json_array_append_new(reasons, json_string(r->reasons[i]));
     json_object_set_new(root, "reasons", reasons);
+    json_object_set_new(root, "remark", json_string(r->remark));
     for (int k = 0; k < r->n_parameters; k++)
         json_array_append_new(parameters, gate_parameter_json(&r->parameters[k]));
     json_object_set_new(root, "parameters", parameters);
@@ -135,19 +136,21 @@ static bool gate_parse_lists(json_t *reasons, json_t *parameters, gate_record_t 
 
 static bool gate_parse(json_t *root, gate_record_t *out)
 {
-    const char *study, *weights, *bank, *software, *seed;
+    const char *study, *weights, *bank, *software, *seed, *remark;
     json_int_t first_row, rows, draws, data_sets;
     json_t *reasons, *parameters;
     int passed;
     if (json_unpack(
-            root, "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:F, s:{s:F, s:F, s:I}, s:b, s:o, s:o}",
+            root,
+            "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:F, s:{s:F, s:F, s:I}, s:b, s:o, s:s, s:o}",
             "study", &study, "weights", &weights, "bank", &bank, "software", &software, "seed",
             &seed, "first_row", &first_row, "rows", &rows, "draws", &draws, "level", &out->level,
             "limits", "calibration_error", &out->limits.calibration_error, "ecdf_deviation",
             &out->limits.ecdf_deviation, "data_sets", &data_sets, "passed", &passed, "reasons",
-            &reasons, "parameters", &parameters) != 0)
+            &reasons, "remark", &remark, "parameters", &parameters) != 0)
         return false;
     out->study = mem_copy_text(study);
+    out->remark = mem_copy_text(remark);
     out->weights = mem_copy_text(weights);
     out->bank = mem_copy_text(bank);
     out->software = mem_copy_text(software);

@@ -23,6 +23,7 @@ static json_t *summary_json(const report_t *r)
     json_object_set_new(object, "passed", json_boolean(g != NULL && g->passed));
     json_object_set_new(object, "words", json_string(verdict));
     json_object_set_new(object, "reasons", reasons);
+    json_object_set_new(object, "remark", json_string(g ? g->remark : ""));
     json_object_set_new(object, "parameters", words);
     free(verdict);
     return object;
@@ -40,6 +41,8 @@ static void summary_page(const json_t *self, page_t *page)
     const char **lines = json_texts(json_object_get(self, "parameters"), &n);
     page_list(page, n, lines);
     free(lines);
+    if (json_text(self, "remark")[0] != '\0')
+        page_paragraph(page, json_text(self, "remark"));
 }
 
 const report_section_t report_summary = {

@@ -55,6 +55,8 @@ static void digests_do_not_depend_on_ranks(void **state)
         assert_memory_equal(together.kept, alone.kept,
                             (size_t)(together.kept_sets * DRAWS * d) * sizeof(double));
     }
+    assert_int_equal(alone.exchange[0].sets, SETS);
+    assert_memory_equal(together.exchange, alone.exchange, sizeof *alone.exchange);
     posteriors_free(&together);
     posteriors_free(&alone);
 }

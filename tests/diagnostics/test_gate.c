@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 static const char *const NAMES[2] = {"drift", "t0 \"quoted\""};
-static const gate_subject_t SUBJECT = {"reaction-times", "9f3c21ab", "ddm-1-77",
-                                       UINT64_MAX,       100,        NULL};
+static const gate_subject_t SUBJECT = {
+    "reaction-times", "9f3c21ab", "ddm-1-77", UINT64_MAX, 100, NULL, "a and b switch labels"};
 
 static gate_record_t judge(double calibration, double deviation, int64_t n)
 {
@@ -83,6 +83,7 @@ static void what_is_written_is_read_again(void **state)
     assert_string_equal(back.weights, "9f3c21ab");
     assert_string_equal(back.study, "reaction-times");
     assert_string_equal(back.reasons[0], r.reasons[0]);
+    assert_string_equal(back.remark, "a and b switch labels");
     assert_string_equal(back.parameters[1].name, NAMES[1]);
     assert_true(back.seed == UINT64_MAX && back.first_row == 100 && back.rows == 300 &&
                 back.draws == 1000);
