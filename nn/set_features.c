@@ -2,15 +2,12 @@
 #include "nn/set_features.h"
 
 #include "cluster/err.h"
+#include "nn/series_features.h"
 #include "nn/sort.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { CHANNELS = 3, SORTED = 2, PAIRED = 16 };
-
-static const int lags[] = {1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 24, 32};
-enum { LAGS = sizeof lags / sizeof *lags };
 
 static const double tiny = 1e-3; // of a standard deviation: no logarithm of zero
 
@@ -58,7 +55,8 @@ int64_t set_features_set_columns(const set_features_t *f)
     if (f->plain && !f->moments && !f->quantiles && !f->lags)
         return 0;
     int64_t each = (f->moments ? 2 * CHANNELS + 1 : 0) +
-                   (f->quantiles ? SORTED * SHAPE + LEVELS : 0) + (f->lags ? LAGS + 1 : 0);
+                   (f->quantiles ? SORTED * SHAPE + LEVELS : 0) +
+                   (f->lags ? series_features_columns() : 0);
     return 1 + f->columns * each + pairs(f);
 }
 
@@ -203,31 +201,6 @@ static float correlation(int64_t n, int64_t columns, const float *a, spread_t of
     return (float)atanh((1.0 - tiny) * fmin(1.0, fmax(-1.0, sum / (double)n)));
 }
 
-static double product_sum(int64_t n, int64_t columns, const float *y, double mean, int64_t lag)
-{
-    double sum = 0.0;
-    for (int64_t t = lag; t < n; t++)
-        sum += ((double)y[t * columns] - mean) * ((double)y[(t - lag) * columns] - mean);
-    return sum;
-}
-
-// Of one column of a series, in the order of time.
-static float *write_lags(int64_t n, int64_t columns, const float *y, float *out)
-{
-    double sum = 0.0, steps = 0.0;
-    for (int64_t t = 0; t < n; t++)
-        sum += (double)y[t * columns];
-    double mean = sum / (double)n, squares = product_sum(n, columns, y, mean, 0);
-    for (int k = 0; k < LAGS; k++) {
-        double r = squares > 0.0 ? product_sum(n, columns, y, mean, lags[k]) / squares : 0.0;
-        *out++ = (float)atanh((1.0 - tiny) * r);
-    }
-    for (int64_t t = 1; t < n; t++)
-        steps += pow((double)y[t * columns] - (double)y[(t - 1) * columns], 2.0);
-    *out++ = squares > 0.0 ? (float)log(sqrt(steps / squares) + tiny) : 0.0f;
-    return out;
-}
-
 static float *write_correlations(const set_features_t *f, int64_t n, const float *values,
                                  const spread_t *spread, float *product, float *scratch, float *out)
 {
@@ -250,8 +223,10 @@ void set_features_set(const set_features_t *f, const double *mean, const double 
         for (int64_t i = 0; i < n; i++)
             y[i] = values[i * f->columns + j];
         out = write_column(f, mean[j], sd[j], n, y, scratch, out);
-        if (f->lags)
-            out = write_lags(n, f->columns, values + j, out);
+        if (f->lags) {
+            series_features(n, f->columns, values + j, sd[j], scratch, out);
+            out += series_features_columns();
+        }
         if (paired)
             spread[j] = spread_of(n, y);
     }

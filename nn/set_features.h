@@ -16,8 +16,7 @@
  *                    asinh((q(p) - q(1/2)) / r), r = q(3/4) - q(1/4): the shape of a set, however narrow it is and
  *                    whatever outliers it has; ln r; logarithms of the gaps between neighbouring levels and of the spans
  *                    from low to high ones; and of size ln(|y|(p) / s + 1/1000) at each level
- *     lags           of a series y_1 ... y_n: artanh(0.999 r_k) of the autocorrelations r_k at lags k = 1 .. 8, 12, 16, 24, 32
- *                    (0 where the column is constant or n <= k), and ln(sd of y_t - y_(t-1) / sd of y + 1/1000)
+ *     lags           of a series, how it remembers and predicts itself (series_features.h)
  *
  * and with moments, where there are 2 to 16 columns, artanh(0.999 r) of the correlation r of each pair of columns (0 where one
  * is constant): a mean over learned features of elements does not see how narrow sets are tilted.

@@ -11,7 +11,7 @@
  *
  * The likelihood of a process with a short memory is a product over windows, so a mean over windows is close to what is
  * sufficient; the time beside each window says where in the series it stands, and the recurrent part in which order things
- * happened. GRU2: the sum of the last states of a GRU from each end. extras: moments and autocorrelations (set_features.h).
+ * happened. GRU2: the sum of the last states of a GRU from each end. extras: moments (set_features.h) and series_features.h.
  * Reads summary_dim, window, embed_dim, width, n_hidden, recurrent, channels, moments, dropout. Takes time ~ n.
  */
 #ifndef NN_WINDOW_NETWORK_H

@@ -32,7 +32,8 @@ static gate_record_t judged(double calibration)
         {.calibration_error = 0.02, .ecdf_deviation = 0.03, .nrmse = NAN, .contraction = 0.5}};
     metrics_t m = {.n = 300, .s = 1000, .d = 2, .level = 0.99, .parameter = p};
     gate_limits_t limits = gate_limits_default();
-    const gate_subject_t subject = {"study", "9f3c21ab", "ddm-1-77", 7, 0, NULL};
+    const gate_subject_t subject = {
+        "study", "9f3c21ab", "ddm-1-77", 7, 0, NULL, "a and b switch labels"};
     return gate_judge(&m, NAMES, &limits, &subject);
 }
 
@@ -147,6 +148,9 @@ static void the_verdict_comes_first(void **state)
     assert_non_null(in_markdown);
     assert_true(in_html < strstr(w.html.data, "<table"));
     assert_true(in_markdown < strstr(w.markdown.data, "|"));
+    assert_non_null(strstr(w.html.data, "a and b switch labels"));
+    assert_non_null(strstr(w.markdown.data, "a and b switch labels"));
+    assert_non_null(strstr(w.json.data, "\"remark\": \"a and b switch labels\""));
     written_free(&w);
 }
 

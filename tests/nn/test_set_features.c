@@ -101,34 +101,6 @@ static void test_correlations_of_columns(void **state)
         assert_true(pair[k] == 0.0f);
 }
 
-/* Against the formulas of the header: a series of two columns, the second constant; of five numbers no lag from 5 on is known. */
-static void test_lags_of_a_short_series(void **state)
-{
-    (void)state;
-    enum { N = 5, LAGS = 12, COLS = 1 + 2 * (LAGS + 1) };
-    static const set_features_t f = {COLUMNS, LONGEST, true, false, false, true};
-    static const double y[N] = {1, 4, 2, -3, 5};
-    float values[COLUMNS * N], out[COLS], scratch[3 * LONGEST];
-    double average = 9.0 / N, squares = 0, steps = 0;
-    for (int t = 0; t < N; t++) {
-        values[COLUMNS * t] = (float)y[t];
-        values[COLUMNS * t + 1] = 7;
-        squares += pow(y[t] - average, 2.0);
-        steps += t > 0 ? pow(y[t] - y[t - 1], 2.0) : 0;
-    }
-    assert_int_equal(set_features_set_columns(&f), COLS);
-    set_features_set(&f, mean, sd, N, values, scratch, out);
-    for (int k = 1; k <= LAGS; k++) {
-        double sum = 0;
-        for (int t = k; t < N; t++)
-            sum += (y[t] - average) * (y[t - k] - average);
-        assert_near((double)out[k], k < N ? atanh(0.999 * sum / squares) : 0);
-    }
-    assert_near((double)out[1 + LAGS], log(sqrt(steps / squares) + 1e-3));
-    for (int k = 0; k <= LAGS; k++)
-        assert_true(out[2 + LAGS + k] == 0.0f);
-}
-
 static void random_set(int64_t n, float *y)
 {
     rng_t rng = rng_at(2, RNG_CHECK, (uint64_t)n);
@@ -219,7 +191,6 @@ int main(void)
         cmocka_unit_test(test_sorting_knows_signs_and_infinities),
         cmocka_unit_test(test_moments_of_a_small_set),
         cmocka_unit_test(test_correlations_of_columns),
-        cmocka_unit_test(test_lags_of_a_short_series),
         cmocka_unit_test(test_the_order_of_elements_does_not_change_a_bit),
         cmocka_unit_test(test_sets_of_any_length_give_finite_features),
         cmocka_unit_test(test_the_shape_of_a_set_is_seen_however_narrow_it_is),
