@@ -29,6 +29,7 @@ typedef enum {
     RNG_CHECK = 7,       // index: free; tests
     RNG_VALIDATE = 8,    // index: block of validation rows (noise and times of their loss)
     RNG_ADAPTER = 9,     // index: length of a set, or which observable; subsets and noise
+    RNG_PREDICTIVE = 10, // index: replicate of a real data set
     RNG_MISFIT = 20,     // index: which test of observed against simulated data sets
     RNG_CLASSIFIER = 21, // index: fold (its order of rows), data set (the draws it sees)
 } rng_stream_t;

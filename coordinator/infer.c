@@ -6,6 +6,7 @@
 #include "cluster/stop.h"
 #include "coordinator/inferred.h"
 #include "coordinator/job.h"
+#include "coordinator/predictive.h"
 #include "coordinator/real_data.h"
 #include "coordinator/run_folder.h"
 #include "coordinator/study_report.h"
@@ -32,7 +33,8 @@ typedef struct {
     posterior_head_t head;
     char *stamp, *blocks; // what the result depends on; folder of the sealed blocks
     char run[LOCK_RUN_BYTES];
-    lock_t *lock; // on that folder, on rank 0
+    lock_t *lock;      // on that folder, on rank 0
+    inferred_t result; // on rank 0, of this call
 } inference_t;
 
 /* ---- what it starts from ---- */
@@ -132,6 +134,7 @@ static err_t prepare(inference_t *f, const study_t *study)
 static void inference_close(inference_t *f)
 {
     lock_release(&f->lock);
+    inferred_free(&f->result);
     real_data_free(&f->data);
     gate_free(&f->gate);
     trained_free(&f->trained);
@@ -192,12 +195,8 @@ static err_t my_blocks(inference_t *f)
 
 /* ---- the end, on rank 0 ---- */
 
-static err_t tell(const inference_t *f, const inferred_t *result)
+static err_t write_report(const inference_t *f)
 {
-    if (f->request->json)
-        inferred_print_json(result);
-    else
-        inferred_print(result);
     if (f->request->report == NULL || !f->gate.passed)
         return OK;
     const study_report_t report = {.par = f->par,
@@ -205,26 +204,25 @@ static err_t tell(const inference_t *f, const inferred_t *result)
                                    .study = f->study,
                                    .trained = &f->trained,
                                    .gate = &f->gate,
-                                   .inferred = &result->table};
+                                   .inferred = f->result.table.n > 0 ? &f->result.table : NULL};
     return study_report(&report);
 }
 
 static err_t join(inference_t *f)
 {
-    inferred_t result = {0};
-    TRY(inferred_read(f->blocks, &f->head, &result));
-    result.table.data = f->request->data;
-    result.table.posterior = f->request->out;
-    result.table.draws = f->head.draws;
-    result.table.seed = f->request->seed;
-    err_t err = posterior_join(f->blocks, &f->head, f->request->out);
-    if (err == OK) {
-        lock_release(&f->lock);
-        posterior_blocks_remove(f->blocks, &f->head);
-        err = tell(f, &result);
-    }
-    inferred_free(&result);
-    return err;
+    TRY(inferred_read(f->blocks, &f->head, &f->result));
+    f->result.table.data = f->request->data;
+    f->result.table.posterior = f->request->out;
+    f->result.table.draws = f->head.draws;
+    f->result.table.seed = f->request->seed;
+    TRY(posterior_join(f->blocks, &f->head, f->request->out));
+    lock_release(&f->lock);
+    posterior_blocks_remove(f->blocks, &f->head);
+    if (f->request->json)
+        inferred_print_json(&f->result);
+    else
+        inferred_print(&f->result);
+    return write_report(f);
 }
 
 static err_t infer_all(inference_t *f)
@@ -233,6 +231,25 @@ static err_t infer_all(inference_t *f)
     par_broadcast(f->par, 0, sizeof f->run, f->run);
     TRY(par_agree(f->par, my_blocks(f)));
     return par_agree(f->par, f->par->rank == 0 ? join(f) : OK);
+}
+
+/* Whether the model with these posteriors produces such data; the report tells. */
+static err_t check_model(inference_t *f, bool *did)
+{
+    bool checked = false;
+    predictive_config_t config = {.par = f->par,
+                                  .study = f->study,
+                                  .trained = &f->trained,
+                                  .data = &f->data,
+                                  .stamp = f->stamp,
+                                  .folder = f->request->report,
+                                  .out = f->request->out,
+                                  .seed = (uint64_t)f->request->seed,
+                                  .anew = *did,
+                                  .quiet = f->request->json};
+    TRY(predictive_run(&config, &checked));
+    *did |= checked;
+    return par_agree(f->par, checked && f->par->rank == 0 ? write_report(f) : OK);
 }
 
 err_t job_infer(const par_t *par, const study_t *study, const infer_request_t *request, bool *did)
@@ -244,6 +261,8 @@ err_t job_infer(const par_t *par, const study_t *study, const infer_request_t *r
         *did = par_any(par, !posterior_file_is(request->out, f.stamp));
     if (*did)
         err = infer_all(&f);
+    if (err == OK)
+        err = check_model(&f, did);
     inference_close(&f);
     return err;
 }

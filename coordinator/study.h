@@ -73,6 +73,7 @@ typedef struct {
         study_columns_t *columns;
         int n_design;
         study_design_t *design;
+        int64_t predictive, predictive_datasets; // simulations of each; 0: no predictive checks
     } infer;
     double stop_grace; // seconds a draw may go on after a request to stop
 } study_t;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "coordinator/study_check.h"
 
+#include "diagnostics/predictive.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -153,6 +155,18 @@ static err_t check_gate(const study_t *s, yaml_node_ref_t root)
     return OK;
 }
 
+/* ---- real data ---- */
+
+static err_t check_predictive(const study_t *s, yaml_node_ref_t root)
+{
+    if (s->infer.predictive == 0 || s->infer.predictive >= PREDICTIVE_FEWEST)
+        return OK;
+    return wrong(root, "infer", "predictive",
+                 "got %" PRId64 ", expected 0 (no check) or %d or more: fewer simulations can not "
+                 "tell an unlike data set from chance. Leave it out: 50 are the default",
+                 s->infer.predictive, PREDICTIVE_FEWEST);
+}
+
 err_t study_check(study_t *s, yaml_node_ref_t root)
 {
     if (s->slug[0] == '\0')
@@ -162,5 +176,6 @@ err_t study_check(study_t *s, yaml_node_ref_t root)
     TRY(check_bank(s, root));
     TRY(check_slices(s, root));
     TRY(check_split(s, root));
-    return check_gate(s, root);
+    TRY(check_gate(s, root));
+    return check_predictive(s, root);
 }

@@ -6,6 +6,7 @@
 
 #include "coordinator/study_network.h"
 #include "workers/distribution.h"
+#include "workers/replicate.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,6 +82,8 @@ static const yaml_field_t infer_fields[] = {
     {.key = "columns", .type = YAML_NODE, .offset = offsetof(study_target_t, columns), .help = "observable: CSV column, or {value: column, sign: column}, or [columns]"},
     {.key = "design", .type = YAML_NODE, .offset = offsetof(study_target_t, design), .help = "design variable: CSV column, for those that are not a number of elements: {dose: mg}"},
     {.key = "draws", .type = YAML_INTEGER, .offset = AT(infer.draws), .fallback = "1000", .low = 1, .high = 1e7, .help = "posterior draws of each data set"},
+    {.key = "predictive", .type = YAML_INTEGER, .offset = AT(infer.predictive), .fallback = "50", .low = 0, .high = REPLICATE_MOST, .help = "simulations from its posterior that a data set is compared with, 20 or more; 0: none is"},
+    {.key = "predictive_datasets", .type = YAML_INTEGER, .offset = AT(infer.predictive_datasets), .fallback = "20", .low = 1, .high = 100000, .help = "how many accepted data sets are compared so, the first ones"},
     {.key = "seed", .type = YAML_INTEGER, .offset = AT(infer.seed), .fallback = "1", .low = 0, .high = 9e15, .help = "of the draws"},
     {0}};
 

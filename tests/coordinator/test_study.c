@@ -74,6 +74,21 @@ static void design_names_columns(void **state)
             "infer.design.dose: expected the name of a CSV column");
 }
 
+static void predictive_checks_want_enough_simulations(void **state)
+{
+    (void)state;
+    study_t s;
+    assert_int_equal(study_parse("study: a\nmodel: {builtin: ddm}\n", "a.yaml", &s), OK);
+    assert_true(s.infer.predictive == 50 && s.infer.predictive_datasets == 20);
+    study_free(&s);
+    assert_int_equal(
+        study_parse("study: a\nmodel: {builtin: ddm}\ninfer: {predictive: 0}\n", "a.yaml", &s), OK);
+    assert_int_equal(s.infer.predictive, 0);
+    study_free(&s);
+    refused("study: a\nmodel: {builtin: ddm}\ninfer: {predictive: 19}\n",
+            "infer.predictive: got 19, expected 0 (no check) or 20 or more");
+}
+
 static void a_command_has_words_and_a_timeout(void **state)
 {
     (void)state;
@@ -318,6 +333,7 @@ int main(void)
         cmocka_unit_test(defaults_are_filled),
         cmocka_unit_test(columns_have_three_forms),
         cmocka_unit_test(design_names_columns),
+        cmocka_unit_test(predictive_checks_want_enough_simulations),
         cmocka_unit_test(a_command_has_words_and_a_timeout),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(training_text_tells_settings_apart),

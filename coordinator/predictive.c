@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/predictive.h"
+
+#include "cluster/log.h"
+#include "cluster/mem.h"
+#include "cluster/stop.h"
+#include "coordinator/run_folder.h"
+#include "diagnostics/predictive_record.h"
+#include "workers/infer.h"
+#include "workers/replicate.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS_TAG = 72, PRINTED = 20 };
+static const size_t group_bytes = 64u << 20; // of the replicates that are in memory at once
+
+/* Letters: R replicates of a data set, P parameters, O observables, D design variables. */
+typedef struct {
+    const predictive_config_t *config;
+    const par_t *par;
+    const schema_t *schema;
+    simulator_t *simulator;
+    infer_t *infer; // on rank 0
+    int64_t next;   // data set to look at, on rank 0
+    int64_t R, wanted;
+    progress_t progress;
+    int n_fields;
+    predictive_field_t *fields; // of the observables that the amortizer reads
+    int *observable;            // (n_fields)
+    predictive_record_t record; // on rank 0
+} stage_t;
+
+/* Data sets whose replicates are simulated at once. */
+typedef struct {
+    int64_t n;
+    int64_t *which; // (n)
+    double *draws;  // (n, R, P)
+    rows_t rows;    // (n * R) on rank 0
+} group_t;
+
+/* ---- files ---- */
+
+static char *place(const predictive_config_t *c, const char *in_folder, const char *ending)
+{
+    if (c->folder != NULL)
+        return run_folder_file(c->folder, in_folder);
+    size_t n = strlen(c->out);
+    bool h5 = n > 3 && strcmp(c->out + n - 3, ".h5") == 0;
+    return mem_format("%.*s.predictive.%s", (int)(h5 ? n - 3 : n), c->out, ending);
+}
+
+static char *stamp_of(const predictive_config_t *c)
+{
+    return mem_format("%s predictive %" PRId64 " of %" PRId64, c->stamp, c->study->infer.predictive,
+                      c->study->infer.predictive_datasets);
+}
+
+static bool is_done(const predictive_config_t *c)
+{
+    char *path = place(c, "predictive.json", "json"), *stamp = stamp_of(c);
+    bool done = predictive_record_has(path, "stamp", stamp);
+    free(stamp);
+    free(path);
+    return done;
+}
+
+static err_t write_record(stage_t *s)
+{
+    char *json = place(s->config, "predictive.json", "json"),
+         *csv = place(s->config, "predictive.csv", "csv");
+    err_t err = predictive_record_write(&s->record, json, csv);
+    free(json);
+    free(csv);
+    return err;
+}
+
+static void print_record(const predictive_record_t *r)
+{
+    char *words = predictive_record_words(r);
+    printf("predictive checks: %s\n", words);
+    int64_t shown = 0;
+    for (int64_t i = 0; i < r->n; i++)
+        if (!r->checks[i].reproduced && shown++ < PRINTED)
+            printf("%-10.10s %s\n", r->ids[i], r->checks[i].words);
+    if (shown > PRINTED)
+        printf("... and %" PRId64 " more\n", shown - PRINTED);
+    fflush(stdout);
+    free(words);
+}
+
+/* ---- what is needed ---- */
+
+/* Parameters and design have to be known to simulate from them. */
+static err_t check_known(const stage_t *s)
+{
+    const adapter_t *adapter = amortizer_adapter(s->config->trained->amortizer);
+    const int *kept;
+    int n = adapter_kept(adapter, &kept), k = 0;
+    for (int p = 0; p < s->schema->n_parameters; p++) {
+        if (k < n && kept[k] == p)
+            k++;
+        else
+            return err_fail(ERR_USAGE, "the adapter drops parameter %s, which the simulator needs",
+                            s->schema->parameters[p].name);
+    }
+    for (int d = 0; d < s->schema->n_design; d++)
+        if (!s->config->data->design_known[d])
+            return err_fail(
+                ERR_USAGE,
+                "design variable %s, which the simulator needs, is not known of the real "
+                "data (infer: {design: {%s: COLUMN}})",
+                s->schema->design[d].name, s->schema->design[d].name);
+    return OK;
+}
+
+static err_t open_simulator(stage_t *s)
+{
+    const predictive_config_t *c = s->config;
+    TRY(check_known(s));
+    TRY(study_simulator(c->study, &s->simulator));
+    char *difference = schema_difference(simulator_schema(s->simulator), s->schema);
+    err_t err = OK;
+    if (difference != NULL)
+        err =
+            err_fail(ERR_MISMATCH, "the simulator is not the one that was learned: %s", difference);
+    free(difference);
+    simulator_stop_on_failure(s->simulator, false);
+    if (c->folder != NULL) {
+        char name[32];
+        snprintf(name, sizeof name, "simulator-%d.log", s->par->rank);
+        char *path = run_folder_file(c->folder, name);
+        simulator_log_to(s->simulator, path);
+        free(path);
+    }
+    return err;
+}
+
+static void make_fields(stage_t *s)
+{
+    const adapter_t *adapter = amortizer_adapter(s->config->trained->amortizer);
+    s->fields = MEM_NEW(predictive_field_t, s->schema->n_observables);
+    s->observable = MEM_NEW(int, s->schema->n_observables);
+    for (int o = 0; o < s->schema->n_observables; o++) {
+        const schema_observable_t *field = &s->schema->observables[o];
+        bool image = field->kind == KIND_IMAGE && field->n_dims > 1;
+        if (!adapter_uses_observable(adapter, o))
+            continue;
+        int64_t elements = field->dims[0] * (image ? field->dims[1] : 1);
+        s->observable[s->n_fields] = o;
+        s->fields[s->n_fields++] = (predictive_field_t){.name = field->name,
+                                                        .kind = (predictive_kind_t)field->kind,
+                                                        .elements = elements,
+                                                        .features = schema_size(field) / elements};
+    }
+}
+
+static void prepare(stage_t *s)
+{
+    const predictive_config_t *c = s->config;
+    make_fields(s);
+    s->record = (predictive_record_t){.study = c->study->name,
+                                      .weights = c->trained->hash,
+                                      .stamp = stamp_of(c),
+                                      .simulations = s->R,
+                                      .n_observables = s->n_fields,
+                                      .fields = s->fields,
+                                      .ids = MEM_NEW(const char *, s->wanted + 1),
+                                      .checks = MEM_NEW(predictive_check_t, s->wanted + 1)};
+    infer_config_t config = {.amortizer = c->trained->amortizer,
+                             .distance = &c->trained->distance,
+                             .schema = &c->trained->inferred,
+                             .seed = c->seed,
+                             .draws = s->R};
+    if (s->par->rank == 0)
+        s->infer = infer_create(&config);
+}
+
+static void stage_close(stage_t *s)
+{
+    simulator_close(&s->simulator);
+    infer_destroy(&s->infer);
+    for (int64_t i = 0; i < s->record.n; i++)
+        predictive_check_free(&s->record.checks[i]);
+    free(s->record.checks);
+    free(s->record.ids);
+    free((char *)s->record.stamp);
+    free((char *)s->record.not_checked);
+    free(s->fields);
+    free(s->observable);
+}
+
+/* ---- a group of data sets ---- */
+
+static int64_t group_size(const stage_t *s)
+{
+    int64_t fit = (int64_t)(group_bytes / (rows_bytes(s->schema) * (size_t)s->R));
+    return fit < 1 ? 1 : fit < s->wanted ? fit : s->wanted;
+}
+
+/* The next accepted data sets and draws of their posteriors, found on rank 0 and handed to all. */
+static void next_group(stage_t *s, group_t *g)
+{
+    int64_t most = group_size(s), values = s->R * s->schema->n_parameters;
+    const real_data_t *data = s->config->data;
+    g->n = 0;
+    for (; s->par->rank == 0 && s->next < data->n && g->n < most && s->record.n + g->n < s->wanted;
+         s->next++) {
+        posterior_verdict_t verdict;
+        infer_block(s->infer, &data->rows, s->next, s->next + 1, data->problem,
+                    g->draws + g->n * values, &verdict);
+        if (verdict.accepted)
+            g->which[g->n++] = s->next;
+    }
+    par_broadcast(s->par, 0, sizeof g->n, &g->n);
+    par_broadcast(s->par, 0, (size_t)g->n * sizeof *g->which, g->which);
+    par_broadcast(s->par, 0, (size_t)(g->n * values) * sizeof *g->draws, g->draws);
+}
+
+/* This rank's replicates: of all n * R in turn, each size-th. */
+static err_t simulate_here(stage_t *s, const group_t *g, rows_t *mine)
+{
+    int64_t P = s->schema->n_parameters, all = g->n * s->R;
+    for (int64_t u = s->par->rank, at = 0; u < all; u += s->par->size, at++) {
+        if (stop_requested())
+            return err_fail(ERR_STOPPED, "infer: stopped on request during the predictive checks; "
+                                         "the posterior is written, the same command begins the "
+                                         "checks anew");
+        TRY(replicate_row(s->simulator, s->config->seed, &s->config->data->rows, g->which[u / s->R],
+                          u % s->R, g->draws + u * P, mine, at));
+        if (s->par->rank == 0)
+            progress_show(&s->progress, s->record.n * s->R + u + 1, NULL);
+    }
+    return OK;
+}
+
+/* Unit u lies in row u of rank 0's rows afterwards. */
+static void collect(const stage_t *s, const group_t *g, const rows_t *mine, rows_t *out)
+{
+    size_t bytes = rows_bytes(s->schema);
+    int64_t all = g->n * s->R, size = s->par->size;
+    for (int64_t r = 0; r < size; r++) {
+        int64_t n = all > r ? (all - r + size - 1) / size : 0;
+        if (n == 0 || (s->par->rank != 0 && s->par->rank != r))
+            continue;
+        char *packed = mem_alloc((size_t)n, bytes);
+        int count = par_count(n * (int64_t)bytes);
+        for (int64_t k = 0; k < n && s->par->rank == r; k++)
+            rows_pack(mine, k, packed + (size_t)k * bytes);
+        if (r != 0 && s->par->rank == r)
+            TRY_MPI(MPI_Send(packed, count, MPI_BYTE, 0, ROWS_TAG, s->par->comm));
+        else if (r != 0)
+            TRY_MPI(MPI_Recv(packed, count, MPI_BYTE, (int)r, ROWS_TAG, s->par->comm,
+                             MPI_STATUS_IGNORE));
+        for (int64_t k = 0; k < n && s->par->rank == 0; k++)
+            rows_unpack(packed + (size_t)k * bytes, out, r + k * size);
+        free(packed);
+    }
+}
+
+/* Row `at` as a data set of the fields; n and values have room for them. */
+static predictive_set_t set_of(const stage_t *s, const rows_t *rows, int64_t at, int64_t *n,
+                               const float **values)
+{
+    for (int f = 0; f < s->n_fields; f++) {
+        int o = s->observable[f];
+        const schema_observable_t *field = &s->schema->observables[o];
+        n[f] = rows->length[at * s->schema->n_observables + o] * s->fields[f].elements /
+               field->dims[0];
+        values[f] = rows->observables[o] + at * schema_size(field);
+    }
+    return (predictive_set_t){n, values};
+}
+
+static void check_one(stage_t *s, const group_t *g, int64_t j)
+{
+    int F = s->n_fields;
+    int64_t i = g->which[j], done = 0, *n = MEM_NEW(int64_t, (s->R + 1) * F);
+    const float **values = MEM_NEW(const float *, (s->R + 1) * F);
+    predictive_set_t *replicates = MEM_NEW(predictive_set_t, s->R);
+    predictive_set_t observed = set_of(s, &s->config->data->rows, i, n, values);
+    for (int64_t u = j * s->R; u < (j + 1) * s->R; u++)
+        if (g->rows.status[u] == ROW_DONE) {
+            int64_t at = (done + 1) * F;
+            replicates[done++] = set_of(s, &g->rows, u, n + at, values + at);
+        }
+    s->record.ids[s->record.n] = s->config->data->ids[i];
+    s->record.checks[s->record.n++] =
+        predictive_check(F, s->fields, &observed, done, replicates, s->R - done);
+    free(replicates);
+    free(values);
+    free(n);
+}
+
+static err_t one_group(stage_t *s, group_t *g)
+{
+    int64_t all = g->n * s->R, here = all / s->par->size + 1;
+    rows_t mine = rows_create(s->schema, here);
+    err_t err = par_agree(s->par, simulate_here(s, g, &mine));
+    if (err == OK) {
+        g->rows = rows_create(s->schema, s->par->rank == 0 ? all : 1);
+        collect(s, g, &mine, &g->rows);
+        for (int64_t j = 0; j < g->n && s->par->rank == 0; j++)
+            check_one(s, g, j);
+        rows_destroy(&g->rows);
+    }
+    rows_destroy(&mine);
+    return err;
+}
+
+static err_t all_groups(stage_t *s)
+{
+    int64_t most = group_size(s);
+    group_t g = {.which = MEM_NEW(int64_t, most),
+                 .draws = MEM_NEW(double, most * s->R * s->schema->n_parameters)};
+    err_t err = OK;
+    if (s->par->rank == 0)
+        s->progress = progress_start("predictive checks", "simulations", 0, s->wanted * s->R);
+    for (next_group(s, &g); g.n > 0 && err == OK;) {
+        err = one_group(s, &g);
+        if (err == OK)
+            next_group(s, &g);
+    }
+    if (s->par->rank == 0 && err == OK)
+        progress_end(&s->progress, s->record.n * s->R, NULL);
+    free(g.which);
+    free(g.draws);
+    return err;
+}
+
+/* ---- the stage ---- */
+
+/* Checks that can not be made are a line in the record. */
+static err_t give_up(stage_t *s, err_t err)
+{
+    if (err == OK || err_is(err, ERR_STOPPED) || err_is(err, ERR_IO))
+        return err;
+    s->record.not_checked = mem_copy_text(err_text());
+    if (s->par->rank == 0)
+        log_warning("infer: no predictive checks: %s", err_text());
+    err_clear();
+    return OK;
+}
+
+static err_t check_all(stage_t *s)
+{
+    err_t err = par_agree(s->par, open_simulator(s));
+    if (err == OK)
+        err = all_groups(s);
+    TRY(give_up(s, err));
+    err_t mine = s->par->rank == 0 ? write_record(s) : OK;
+    if (s->par->rank == 0 && mine == OK && !s->config->quiet)
+        print_record(&s->record);
+    return par_agree(s->par, mine);
+}
+
+err_t predictive_run(const predictive_config_t *config, bool *did)
+{
+    const study_t *study = config->study;
+    *did = false;
+    if (study->infer.predictive == 0)
+        return OK;
+    *did = par_any(config->par, config->par->rank == 0 && (config->anew || !is_done(config)));
+    if (!*did)
+        return OK;
+    int64_t wanted = study->infer.predictive_datasets;
+    stage_t s = {.config = config,
+                 .par = config->par,
+                 .schema = &config->trained->schema,
+                 .R = study->infer.predictive,
+                 .wanted = wanted < config->data->n ? wanted : config->data->n};
+    prepare(&s);
+    err_t err = check_all(&s);
+    stage_close(&s);
+    return err;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Predictive checks of an inference: the first accepted data sets are simulated again from draws of their posteriors, over
+ * ranks, and compared with what was observed (diagnostics/predictive.h). Results are predictive.json, predictive.csv and
+ * posterior_predictive.png in the folder of results, or <posterior file>.predictive.json ... where there is none.
+ *
+ * The outcome is the same for any number of ranks. Inference does not depend on it: where the model can not be simulated
+ * here (an amortizer that was given alone, a simulator that fails), the record says why, and that is all.
+ */
+#ifndef COORDINATOR_PREDICTIVE_H
+#define COORDINATOR_PREDICTIVE_H
+
+#include "coordinator/amortizer_file.h"
+#include "coordinator/real_data.h"
+#include "coordinator/study.h"
+#include "cluster/par.h"
+
+/* Everything is borrowed. */
+typedef struct {
+    const par_t *par;
+    const study_t *study; // its simulator, and how many simulations of how many data sets
+    const trained_t *trained;
+    const real_data_t *data;
+    const char *stamp;  // of the inference: weights, data, draws, seed
+    const char *folder; // of results, or NULL
+    const char *out;    // posterior file
+    uint64_t seed;
+    bool anew;  // the posteriors were just drawn: also where there is a record of such checks
+    bool quiet; // nothing on stdout
+} predictive_config_t;
+
+/* `did` tells whether there was anything to do: a record of this inference and these settings may be there already. ERR_STOPPED: on
+ * request; the same call begins anew. ERR_IO. Collective. */
+err_t predictive_run(const predictive_config_t *config, bool *did) ERR_MUST_CHECK;
+
+#endif
