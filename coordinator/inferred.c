@@ -22,7 +22,18 @@ static char *verdict_words(const posterior_block_t *b, int64_t i, const char *re
     return mem_copy_text("accepted");
 }
 
-static void take_block(inferred_t *r, const posterior_block_t *b, int64_t first)
+/* The mean over the values of a parameter of one of its summaries in data set i. */
+static double mean_over(const posterior_block_t *b, const schema_variable_t *v, summary_t which,
+                        int64_t i)
+{
+    double sum = 0;
+    for (int64_t p = v->first; p < v->first + v->n; p++)
+        sum += b->summary[(p * SUMMARY_COUNT + which) * b->n + i];
+    return sum / v->n;
+}
+
+static void take_block(inferred_t *r, const schema_variable_t *variables,
+                       const posterior_block_t *b, int64_t first)
 {
     int D = r->table.d;
     const char *reason = (const char *)b->reasons;
@@ -33,57 +44,83 @@ static void take_block(inferred_t *r, const posterior_block_t *b, int64_t first)
         r->refused[first + i] = !b->accepted[i];
         r->accepted += b->accepted[i];
         r->unusual += b->accepted[i] && b->measures[b->n + i] < INFERRED_UNUSUAL;
-        for (int p = 0; p < D; p++) {
-            const double *summary = b->summary + (int64_t)p * SUMMARY_COUNT * b->n + i;
-            int64_t at = (first + i) * D + p;
-            r->mean[at] = summary[SUMMARY_MEAN * b->n];
-            r->sd[at] = summary[SUMMARY_SD * b->n];
-            r->low[at] = summary[SUMMARY_Q025 * b->n];
-            r->high[at] = summary[SUMMARY_Q975 * b->n];
+        for (int k = 0; k < D; k++) {
+            int64_t at = (first + i) * D + k;
+            r->mean[at] = mean_over(b, &variables[k], SUMMARY_MEAN, i);
+            r->sd[at] = mean_over(b, &variables[k], SUMMARY_SD, i);
+            r->low[at] = mean_over(b, &variables[k], SUMMARY_Q025, i);
+            r->high[at] = mean_over(b, &variables[k], SUMMARY_Q975, i);
         }
     }
 }
 
+static inferred_t make_empty(const posterior_head_t *head, int D,
+                             const schema_variable_t *variables)
+{
+    int64_t n = head->datasets;
+    inferred_t r = {.mean = MEM_NEW(double, n *D),
+                    .sd = MEM_NEW(double, n *D),
+                    .low = MEM_NEW(double, n *D),
+                    .high = MEM_NEW(double, n *D),
+                    .values = MEM_NEW(int, D),
+                    .names = MEM_NEW(const char *, D),
+                    .labels = MEM_NEW(char *, D),
+                    .verdict = MEM_NEW(char *, n),
+                    .p = MEM_NEW(double, n),
+                    .refused = MEM_NEW(bool, n),
+                    .length = MEM_NEW(int64_t, n)};
+    for (int k = 0; k < D; k++) {
+        r.values[k] = variables[k].n;
+        r.names[k] = variables[k].name;
+        r.labels[k] = variables[k].n_dims == 0
+                          ? mem_copy_text(variables[k].name)
+                          : mem_format("%s, means of %d values", variables[k].name, variables[k].n);
+    }
+    r.table = (report_inferred_t){.n = n,
+                                  .d = D,
+                                  .ids = head->ids,
+                                  .names = (const char *const *)r.labels,
+                                  .mean = r.mean,
+                                  .sd = r.sd,
+                                  .low = r.low,
+                                  .high = r.high,
+                                  .verdicts = (const char *const *)r.verdict,
+                                  .refused = r.refused,
+                                  .p = r.p,
+                                  .unusual = INFERRED_UNUSUAL};
+    return r;
+}
+
 err_t inferred_read(const char *folder, const posterior_head_t *head, inferred_t *out)
 {
-    int64_t n = head->datasets, values = n * head->n_parameters;
-    *out = (inferred_t){.mean = MEM_NEW(double, values),
-                        .sd = MEM_NEW(double, values),
-                        .low = MEM_NEW(double, values),
-                        .high = MEM_NEW(double, values),
-                        .verdict = MEM_NEW(char *, n),
-                        .p = MEM_NEW(double, n),
-                        .refused = MEM_NEW(bool, n),
-                        .length = MEM_NEW(int64_t, n)};
-    out->table = (report_inferred_t){.n = n,
-                                     .d = head->n_parameters,
-                                     .ids = head->ids,
-                                     .names = head->parameters,
-                                     .mean = out->mean,
-                                     .sd = out->sd,
-                                     .low = out->low,
-                                     .high = out->high,
-                                     .verdicts = (const char *const *)out->verdict,
-                                     .refused = out->refused,
-                                     .p = out->p,
-                                     .unusual = INFERRED_UNUSUAL};
-    for (int64_t b = 0; b < posterior_blocks(head); b++) {
+    int D;
+    schema_variable_t *variables = posterior_variables(head, &D);
+    err_t err = OK;
+    *out = make_empty(head, D, variables);
+    for (int64_t b = 0; b < posterior_blocks(head) && err == OK; b++) {
         posterior_block_t block;
-        err_t err = posterior_block_read(folder, head, b, &block);
-        if (err != OK) {
-            inferred_free(out);
-            return err;
-        }
-        take_block(out, &block, b * head->block_datasets);
+        err = posterior_block_read(folder, head, b, &block);
+        if (err != OK)
+            break;
+        take_block(out, variables, &block, b * head->block_datasets);
         posterior_block_free(&block);
     }
-    return OK;
+    free(variables);
+    if (err == OK)
+        return OK;
+    inferred_free(out);
+    return err_frame(err, __FILE__, __LINE__);
 }
 
 void inferred_free(inferred_t *r)
 {
     for (int64_t i = 0; r->verdict != NULL && i < r->table.n; i++)
         free(r->verdict[i]);
+    for (int k = 0; r->labels != NULL && k < r->table.d; k++)
+        free(r->labels[k]);
+    free(r->labels);
+    free(r->names);
+    free(r->values);
     free(r->verdict);
     free(r->length);
     free(r->p);
@@ -111,7 +148,7 @@ void inferred_print(const inferred_t *r)
     const report_inferred_t *t = &r->table;
     printf("%-10s %6s", "data set", "n");
     for (int p = 0; p < t->d; p++)
-        printf("  %7.7s %6s [%7s, %7s]", t->names[p], "sd", "2.5 %", "97.5 %");
+        printf("  %7.7s %6s [%7s, %7s]", r->names[p], "sd", "2.5 %", "97.5 %");
     printf("  verdict\n");
     for (int64_t i = 0; i < t->n && i < PRINTED; i++)
         print_line(r, i);
@@ -119,6 +156,10 @@ void inferred_print(const inferred_t *r)
         printf("... and %ld more\n", (long)(t->n - PRINTED));
     printf("%ld data sets: %ld accepted (%ld of them unusual), %ld without a posterior\n",
            (long)t->n, (long)r->accepted, (long)r->unusual, (long)(t->n - r->accepted));
+    for (int p = 0; p < t->d; p++)
+        if (r->values[p] > 1)
+            printf("%s: means over its %d values; all of them are in the posterior file\n",
+                   r->names[p], r->values[p]);
     fflush(stdout);
 }
 
@@ -129,7 +170,7 @@ static json_t *json_of_set(const inferred_t *r, int64_t i)
                             "verdict", t->verdicts[i]);
     for (int p = 0; p < t->d; p++) {
         int64_t at = i * t->d + p;
-        json_object_set_new(set, t->names[p],
+        json_object_set_new(set, r->names[p],
                             json_pack("{s:o,s:o,s:o,s:o}", "mean", json_number_or_null(t->mean[at]),
                                       "sd", json_number_or_null(t->sd[at]), "q025",
                                       json_number_or_null(t->low[at]), "q975",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The posteriors of real data sets in a few numbers, for the terminal and the report.
+ * The posteriors of real data sets in a few numbers, for the terminal and the report. D parameters as they are declared: of an
+ * array each number is the mean over its values (the draws of all values are in the posterior file).
  */
 #ifndef COORDINATOR_INFERRED_H
 #define COORDINATOR_INFERRED_H
@@ -11,6 +12,9 @@
 typedef struct {
     report_inferred_t table;        // points into what follows and into the head
     double *mean, *sd, *low, *high; // (N, D)
+    int *values;                    // (D) of each parameter; 1: no array
+    const char **names;             // (D), of the head
+    char **labels;                  // (D), owned: "image, means of 784 values"
     char **verdict;                 // (N), owned
     double *p;                      // (N) of the distance; NaN: there is none
     bool *refused;                  // (N)

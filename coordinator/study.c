@@ -292,7 +292,7 @@ err_t study_network(const study_t *study, const schema_t *schema, amortizer_conf
     TRY_TO(done, yaml_read_text(study->text, study->path, &doc));
     amortizer_config_adapt(out, adapter, study->arena);
     err = err_context(
-        study_network_read(yaml_node_get(yaml_root(doc), "network"), adapter, schema->name, out),
+        study_network_read(yaml_node_get(yaml_root(doc), "network"), adapter, schema, out),
         "%s: network", study->path);
 done:
     yaml_close(&doc);

@@ -2,6 +2,7 @@
 #include "coordinator/study_adapter.h"
 
 #include "cluster/mem.h"
+#include "storage/schema_array.h"
 #include "coordinator/trainer.h"
 
 #include <inttypes.h>
@@ -26,6 +27,12 @@ static adapter_observable_t observable_of(const schema_observable_t *s)
     return x;
 }
 
+/* Arrays are told apart by where they begin. */
+static int array_number(const schema_t *s, int p)
+{
+    return s->parameters[p].array != NULL ? p - (int)s->parameters[p].place + 1 : 0;
+}
+
 adapter_shape_t study_adapter_shape(const schema_t *s, arena_t *arena)
 {
     adapter_shape_t shape = {
@@ -36,8 +43,9 @@ adapter_shape_t study_adapter_shape(const schema_t *s, arena_t *arena)
         .design = ARENA_NEW(arena, adapter_design_t, s->n_design + 1),
         .observables = ARENA_NEW(arena, adapter_observable_t, s->n_observables + 1)};
     for (int p = 0; p < s->n_parameters; p++)
-        shape.parameters[p] = (adapter_parameter_t){s->parameters[p].name, s->parameters[p].lower,
-                                                    s->parameters[p].upper, true};
+        shape.parameters[p] =
+            (adapter_parameter_t){s->parameters[p].name, s->parameters[p].lower,
+                                  s->parameters[p].upper, true, array_number(s, p)};
     for (int d = 0; d < s->n_design; d++)
         shape.design[d] =
             (adapter_design_t){s->design[d].name, s->design[d].lower, s->design[d].upper, true};
@@ -46,11 +54,85 @@ adapter_shape_t study_adapter_shape(const schema_t *s, arena_t *arena)
     return shape;
 }
 
+/* ---- names of arrays ---- */
+
+static bool takes_arrays(adapter_kind_t kind)
+{
+    return kind == ADAPTER_LOG || kind == ADAPTER_SQRT || kind == ADAPTER_CONSTRAIN ||
+           kind == ADAPTER_DROP || kind == ADAPTER_STANDARDIZE;
+}
+
+static int values_named(const schema_t *schema, const char *name)
+{
+    schema_variable_t v = schema_variable_named(schema, name);
+    return v.n_dims > 0 ? v.n : 1;
+}
+
+static err_t wrong(const adapter_config_t *config, const adapter_transform_t *t, const char *name,
+                   const char *why)
+{
+    return err_fail(ERR_USAGE, "%s: adapter: line %d: %s: \"%s\" %s",
+                    config->where ? config->where : "the study", t->line,
+                    adapter_kind_word(t->kind), name, why);
+}
+
+/* An array is taken or left as a whole, by transforms that take numbers one by one. */
+static err_t check_names(const adapter_config_t *config, const adapter_transform_t *t,
+                         const schema_t *schema)
+{
+    for (int i = 0; i < t->n; i++) {
+        const char *name = t->items[i].name;
+        int value = schema_find_parameter(schema, name);
+        if (value >= 0 && schema->parameters[value].array != NULL)
+            return wrong(config, t, name, "is one value of an array: name the array");
+        if (schema_variable_named(schema, name).n_dims > 0 && !takes_arrays(t->kind))
+            return wrong(config, t, name, "is an array, expected single numbers");
+    }
+    return OK;
+}
+
+static adapter_transform_t spell_out(const adapter_transform_t *t, const schema_t *schema,
+                                     arena_t *arena)
+{
+    adapter_transform_t out = *t;
+    int64_t n = 0;
+    for (int i = 0; i < t->n; i++)
+        n += values_named(schema, t->items[i].name);
+    out.items = ARENA_NEW(arena, adapter_item_t, n);
+    out.n = 0;
+    for (int i = 0; i < t->n; i++) {
+        schema_variable_t v = schema_variable_named(schema, t->items[i].name);
+        for (int k = 0; k < values_named(schema, t->items[i].name); k++) {
+            out.items[out.n] = t->items[i];
+            if (v.n_dims > 0)
+                out.items[out.n].name = schema->parameters[v.first + k].name;
+            out.n++;
+        }
+    }
+    return out;
+}
+
+/* The names of arrays replaced by those of their values. */
+static err_t spell_arrays_out(const adapter_config_t *config, const schema_t *schema,
+                              arena_t *arena, adapter_config_t *out)
+{
+    *out = *config;
+    out->transforms = ARENA_NEW(arena, adapter_transform_t, config->n + 1);
+    for (int t = 0; t < config->n; t++) {
+        TRY(check_names(config, &config->transforms[t], schema));
+        out->transforms[t] = spell_out(&config->transforms[t], schema, arena);
+    }
+    return OK;
+}
+
 static err_t make(const adapter_config_t *config, const schema_t *schema, adapter_t **out)
 {
     arena_t *arena = arena_create();
+    adapter_config_t spelled = *config;
     adapter_shape_t shape = study_adapter_shape(schema, arena);
-    err_t err = adapter_create(config, &shape, out);
+    err_t err = schema_has_arrays(schema) ? spell_arrays_out(config, schema, arena, &spelled) : OK;
+    if (err == OK)
+        err = adapter_create(&spelled, &shape, out);
     arena_destroy(&arena);
     return err;
 }
@@ -112,6 +194,7 @@ struct adapted_rows {
     adapter_work_t *work;
     const float **fields; // (O)
     int64_t *features;    // (O') behind the adapter
+    int *arrays;          // (Q)
 };
 
 adapted_rows_t *adapted_rows_create(const adapter_t *adapter)
@@ -125,6 +208,9 @@ adapted_rows_t *adapted_rows_create(const adapter_t *adapter)
                           .features = MEM_NEW(int64_t, after->n_observables + 1)};
     for (int o = 0; o < after->n_observables; o++)
         r->features[o] = after->observables[o].features;
+    r->arrays = MEM_NEW(int, after->n_parameters + 1);
+    for (int p = 0; p < after->n_parameters; p++)
+        r->arrays[p] = after->parameters[p].array;
     return r;
 }
 
@@ -135,6 +221,7 @@ void adapted_rows_destroy(adapted_rows_t **r)
     adapter_work_destroy(&(*r)->work);
     free((*r)->fields);
     free((*r)->features);
+    free((*r)->arrays);
     free(*r);
     *r = NULL;
 }
@@ -143,7 +230,7 @@ first_pass_shape_t adapted_rows_shape(const adapted_rows_t *r)
 {
     const adapter_shape_t *after = adapter_after(r->adapter);
     return (first_pass_shape_t){after->n_parameters, after->n_design, after->n_observables,
-                                r->features};
+                                r->features, r->arrays};
 }
 
 err_t adapted_rows_check(adapted_rows_t *r, const rows_t *rows, int64_t at)

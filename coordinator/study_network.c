@@ -2,6 +2,7 @@
 #include "coordinator/study_network.h"
 
 #include "nn/network_fields.h"
+#include "storage/schema_array.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -178,25 +179,99 @@ static err_t read_observables(yaml_node_ref_t network, const adapter_shape_t *sh
     return OK;
 }
 
-static err_t read_inference(yaml_node_ref_t network, network_size_t size, amortizer_config_t *c)
+/* ---- images to be inferred ---- */
+
+// The kept parameter that is an image; .n is 0 where there is none.
+static schema_variable_t kept_image(const adapter_t *adapter, const schema_t *model)
 {
-    yaml_node_ref_t map = yaml_node_get(network, "inference");
-    common_t common = {.type = INFERENCE_COUPLING_FLOW, .size = size};
-    TRY(take_common(map, inference_type_words, &common));
-    amortizer_config_inference(c, (inference_type_t)common.type, common.size, common.peer);
-    return network_fields_read(map, inference_fields, common.type, inference_type_words,
-                               common_keys, &c->inference);
+    const int *which;
+    int n = adapter_kept(adapter, &which);
+    for (int k = 0; k < n; k++) {
+        const schema_parameter_t *p = &model->parameters[which[k]];
+        if (p->n_dims >= 2)
+            return schema_variable_named(model, p->array);
+    }
+    return (schema_variable_t){0};
 }
 
-err_t study_network_read(yaml_node_ref_t network, const adapter_t *adapter, const char *model,
+static err_t check_alone(const adapter_t *adapter, const schema_t *model,
+                         const schema_variable_t *image)
+{
+    const int *which;
+    int n = adapter_kept(adapter, &which);
+    for (int k = 0; k < n; k++) {
+        const schema_parameter_t *p = &model->parameters[which[k]];
+        if (which[k] < image->first || which[k] >= image->first + image->n)
+            return err_fail(ERR_USAGE,
+                            "model %s: %s is an image, which is inferred alone, by a unet; %s is "
+                            "beside it: drop one of them (adapter: - drop: [%s])",
+                            model->name, image->name, p->array ? p->array : p->name,
+                            p->array ? p->array : p->name);
+    }
+    return OK;
+}
+
+static void make_unet(const schema_variable_t *image, time_net_config_t *net)
+{
+    net->subnet = SUBNET_UNET;
+    net->height = image->dims[0];
+    net->image_width = image->dims[1];
+    net->channels = image->n_dims > 2 ? image->dims[2] : 1;
+}
+
+static err_t check_image(yaml_node_ref_t map, const schema_variable_t *image,
+                         const amortizer_config_t *c)
+{
+    const time_net_config_t *net = &c->inference.net;
+    time_net_config_t right;
+    char *dims = schema_variable_dims(image);
+    err_t err = OK;
+    make_unet(image, &right);
+    if (c->inference.type != INFERENCE_DIFFUSION || net->subnet != SUBNET_UNET)
+        err = yaml_node_error(map,
+                              "%s is an image of %s, and %s%s does not see which pixels are "
+                              "neighbours: expected {type: diffusion, subnet: unet}, which is "
+                              "chosen where `type` and `subnet` are left out",
+                              image->name, dims, inference_type_words[c->inference.type],
+                              c->inference.type == INFERENCE_DIFFUSION ? " without a unet" : "");
+    else if (net->height != right.height || net->image_width != right.image_width ||
+             net->channels != right.channels)
+        err = yaml_node_error(map,
+                              "a unet for images of %ld x %ld x %ld, but %s is %s: leave "
+                              "image_height, image_width and image_channels out",
+                              (long)net->height, (long)net->image_width, (long)net->channels,
+                              image->name, dims);
+    free(dims);
+    return err;
+}
+
+static err_t read_inference(yaml_node_ref_t network, network_size_t size,
+                            const schema_variable_t *image, amortizer_config_t *c)
+{
+    yaml_node_ref_t map = yaml_node_get(network, "inference");
+    common_t common = {.type = image->n > 0 ? INFERENCE_DIFFUSION : INFERENCE_COUPLING_FLOW,
+                       .size = size};
+    TRY(take_common(map, inference_type_words, &common));
+    amortizer_config_inference(c, (inference_type_t)common.type, common.size, common.peer);
+    if (image->n > 0 && common.type == INFERENCE_DIFFUSION)
+        make_unet(image, &c->inference.net);
+    TRY(network_fields_read(map, inference_fields, common.type, inference_type_words, common_keys,
+                            &c->inference));
+    return image->n > 0 ? check_image(map, image, c) : OK;
+}
+
+err_t study_network_read(yaml_node_ref_t network, const adapter_t *adapter, const schema_t *model,
                          amortizer_config_t *out)
 {
     section_t section = {0};
+    schema_variable_t image = kept_image(adapter, model);
     TRY(read_section(network, &section));
     network_size_t size = (network_size_t)section.size;
     out->members = (int)section.members;
-    TRY(read_observables(network, adapter_after(adapter), model, size, out));
-    TRY(read_inference(network, size, out));
+    if (image.n > 0)
+        TRY(check_alone(adapter, model, &image));
+    TRY(read_observables(network, adapter_after(adapter), model->name, size, out));
+    TRY(read_inference(network, size, &image, out));
     amortizer_config_route(out);
     return amortizer_config_check(out);
 }

@@ -112,6 +112,7 @@ typedef struct {
     const char *name;
     double lower, upper; // open support
     bool standardize;    // after: by the first pass
+    int array; // values of one array, numbered from 1, are standardised alike; 0: a number of its own
 } adapter_parameter_t;
 
 typedef struct {

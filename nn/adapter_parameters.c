@@ -230,7 +230,8 @@ static void name_free(adapter_t *a)
                             : arena_format(a->arena, "%s of %s", adapter_kind_word(b->kind), name),
                 .lower = -INFINITY,
                 .upper = INFINITY,
-                .standardize = !a->own_scale[b->member[i]]};
+                .standardize = !a->own_scale[b->member[i]],
+                .array = b->alone ? a->before.parameters[b->member[i]].array : 0};
         }
     }
 }

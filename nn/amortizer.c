@@ -124,7 +124,7 @@ static err_t plain_adapter(const amortizer_config_t *c, adapter_t **out)
                          .observables =
                              ARENA_NEW(arena, adapter_observable_t, c->n_observables + 1)};
     for (int p = 0; p < c->n_parameters; p++)
-        s.parameters[p] = (adapter_parameter_t){"parameter", c->lower[p], c->upper[p], true};
+        s.parameters[p] = (adapter_parameter_t){"parameter", c->lower[p], c->upper[p], true, 0};
     for (int d = 0; d < c->n_design; d++)
         s.design[d] = (adapter_design_t){"design", -INFINITY, INFINITY, true};
     for (int o = 0; o < c->n_observables; o++) {

@@ -40,7 +40,7 @@ static first_pass_shape_t shape_of(const first_pass_config_t *config, int64_t *f
         return config->shape;
     for (int o = 0; o < s->n_observables; o++)
         features[o] = first_pass_features(&s->observables[o]);
-    return (first_pass_shape_t){s->n_parameters, s->n_design, s->n_observables, features};
+    return (first_pass_shape_t){s->n_parameters, s->n_design, s->n_observables, features, NULL};
 }
 
 static int64_t *room_for_features(const first_pass_config_t *config)
@@ -241,9 +241,24 @@ static const column_t *put_columns(const column_t *columns, int64_t n, double **
     return columns + n;
 }
 
+/* The columns of an array become one, that of all its values: an image is standardised as a whole, since a pixel that is
+ * hardly ever bright would count as much as those that tell something. */
+static void join_arrays(const first_pass_shape_t *s, column_t *columns)
+{
+    for (int first = 0, end; first < s->n_parameters; first = end) {
+        column_t all = columns[first];
+        for (end = first + 1;
+             end < s->n_parameters && s->arrays[first] > 0 && s->arrays[end] == s->arrays[first];
+             end++)
+            merge(&all, columns[end]);
+        for (int k = first; k < end; k++)
+            columns[k] = all;
+    }
+}
+
 static void put_all(const first_pass_shape_t *s, const column_t *columns, first_pass_t *out)
 {
-    *out = (first_pass_t){.n_observables = s->n_observables, .rows = (int64_t)columns[0].n};
+    *out = (first_pass_t){.n_observables = s->n_observables};
     columns = put_columns(columns, s->n_parameters, &out->parameter_mean, &out->parameter_sd);
     columns = put_columns(columns, s->n_design, &out->design_mean, &out->design_sd);
     out->features = MEM_NEW(int64_t, s->n_observables + 1);
@@ -267,7 +282,11 @@ void first_pass_merge(const first_pass_config_t *config, const double *parts, fi
             const double *at = parts + 3 * (part * n_columns + c);
             merge(&total[c], (column_t){at[0], at[1], at[2]});
         }
+    int64_t rows = (int64_t)total[0].n;
+    if (shape.arrays != NULL)
+        join_arrays(&shape, total);
     put_all(&shape, total, out);
+    out->rows = rows;
     free(total);
     free(features);
 }

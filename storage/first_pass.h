@@ -27,6 +27,8 @@ enum { FIRST_PASS_ROWS = 4096 };
 typedef struct {
     int n_parameters, n_design, n_observables;
     const int64_t *features; // (O)
+    /* (P) values of one array, numbered from 1, have one mean and sd together; 0: a column of its own. NULL: all are. */
+    const int *arrays;
 } first_pass_shape_t;
 
 /* One row in that shape. */

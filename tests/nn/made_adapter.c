@@ -12,20 +12,20 @@
 #include <stdlib.h>
 
 static adapter_parameter_t parameters[MODEL_PARAMETERS] = {
-    [MU] = {"mu", -INFINITY, INFINITY, true},
-    [SIGMA] = {"sigma", 0.0, INFINITY, true},
-    [P01] = {"p", 0.0, 1.0, true},
-    [W1] = {"w1", 0.0, 1.0, true},
-    [W2] = {"w2", 0.0, 1.0, true},
-    [W3] = {"w3", 0.0, 1.0, true},
-    [A] = {"a", -5.0, 5.0, true},
-    [B] = {"b", -5.0, 5.0, true},
-    [S11] = {"s11", 0.0, INFINITY, true},
-    [S21] = {"s21", -INFINITY, INFINITY, true},
-    [S22] = {"s22", 0.0, INFINITY, true},
-    [R21] = {"r21", -1.0, 1.0, true},
-    [R31] = {"r31", -1.0, 1.0, true},
-    [R32] = {"r32", -1.0, 1.0, true}};
+    [MU] = {"mu", -INFINITY, INFINITY, true, 0},
+    [SIGMA] = {"sigma", 0.0, INFINITY, true, 0},
+    [P01] = {"p", 0.0, 1.0, true, 0},
+    [W1] = {"w1", 0.0, 1.0, true, 0},
+    [W2] = {"w2", 0.0, 1.0, true, 0},
+    [W3] = {"w3", 0.0, 1.0, true, 0},
+    [A] = {"a", -5.0, 5.0, true, 0},
+    [B] = {"b", -5.0, 5.0, true, 0},
+    [S11] = {"s11", 0.0, INFINITY, true, 0},
+    [S21] = {"s21", -INFINITY, INFINITY, true, 0},
+    [S22] = {"s22", 0.0, INFINITY, true, 0},
+    [R21] = {"r21", -1.0, 1.0, true, 0},
+    [R31] = {"r31", -1.0, 1.0, true, 0},
+    [R32] = {"r32", -1.0, 1.0, true, 0}};
 
 static adapter_design_t design[MODEL_DESIGN] = {[N] = {"n", 0.0, 6.0, true},
                                                 [GROUP] = {"group", 0.0, 2.0, true},

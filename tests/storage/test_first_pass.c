@@ -119,7 +119,7 @@ static void the_transform_is_called_for_each_row_and_rounding_is_no_spread(void 
                                   .shuffle = s,
                                   .transform = tenth,
                                   .user = &calls,
-                                  .shape = {1, 0, 1, (int64_t[]){2}}};
+                                  .shape = {1, 0, 1, (int64_t[]){2}, NULL}};
     assert_int_equal(first_pass_run(&config, &got), OK);
     assert_int_equal(calls, ROWS - 100);
     assert_close(got.parameter_mean[0], 0.1);
@@ -130,6 +130,44 @@ static void the_transform_is_called_for_each_row_and_rounding_is_no_spread(void 
     first_pass_free(&got);
     config.transform = refuse;
     assert_true(err_is(first_pass_run(&config, &got), ERR_USAGE));
+    shuffle_destroy(&s);
+    memory_bank_destroy(&bank);
+}
+
+// An array of two values, i and a constant, and a scalar i.
+static err_t pair(void *user, const rows_t *rows, int64_t at, first_pass_row_t *out)
+{
+    static const float value = 3;
+    (void)user;
+    out->parameters[0] = out->parameters[2] = (double)rows->index[at];
+    out->parameters[1] = -1;
+    out->observables[0] = &value;
+    out->values[0] = 1;
+    return OK;
+}
+
+/* Of 0 .. N - 1: mean (N - 1) / 2, variance (N^2 - 1) / 12; together with as many times -1 the mean of both, and the mean of
+ * the variances plus that of the squared distances of the means. */
+static void values_of_an_array_have_one_mean_and_sd(void **state)
+{
+    (void)state;
+    bank_t *bank = memory_bank_create(ROWS);
+    shuffle_t *s = plan(ROWS, 0);
+    first_pass_t got;
+    first_pass_config_t config = {.bank = bank,
+                                  .shuffle = s,
+                                  .transform = pair,
+                                  .shape = {3, 0, 1, (int64_t[]){1}, (int[]){1, 1, 0}}};
+    double n = ROWS, mean = (n - 1) / 2, variance = (n * n - 1) / 12, half = (mean + 1) / 2;
+    assert_int_equal(first_pass_run(&config, &got), OK);
+    assert_int_equal(got.rows, ROWS);
+    assert_close(got.parameter_mean[0], (mean - 1) / 2);
+    assert_close(got.parameter_sd[0], sqrt(variance / 2 + half * half));
+    assert_true(got.parameter_mean[1] == got.parameter_mean[0] &&
+                got.parameter_sd[1] == got.parameter_sd[0]);
+    assert_close(got.parameter_mean[2], mean);
+    assert_close(got.parameter_sd[2], sqrt(variance));
+    first_pass_free(&got);
     shuffle_destroy(&s);
     memory_bank_destroy(&bank);
 }
@@ -185,6 +223,7 @@ int main(void)
         cmocka_unit_test(means_and_sds_are_those_of_a_plain_sum),
         cmocka_unit_test(a_constant_column_has_sd_one),
         cmocka_unit_test(the_transform_is_called_for_each_row_and_rounding_is_no_spread),
+        cmocka_unit_test(values_of_an_array_have_one_mean_and_sd),
         cmocka_unit_test(parts_shared_by_ranks_give_the_same_bits),
         cmocka_unit_test(an_error_of_the_bank_comes_back),
     };
