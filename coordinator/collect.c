@@ -60,7 +60,7 @@ static void collect_share(const par_t *par, int owner, range_t share, size_t row
 
 void collect_shares(const par_t *par, const range_t *share, size_t row_bytes, void *data)
 {
-    for (int owner = 1; owner < par->size; owner++) {
+    for (int owner = 1; owner < par->size && row_bytes > 0; owner++) {
         if (par->rank == 0 || par->rank == owner)
             collect_share(par, owner, share[owner], row_bytes, data);
     }

@@ -24,6 +24,7 @@ static bool record_fits(const gate_record_t *record, const job_t *job, const cha
            record->rows == s->diagnose.datasets && record->level == s->diagnose.band_level &&
            record->limits.calibration_error == s->diagnose.calibration_error &&
            record->limits.ecdf_deviation == s->diagnose.ecdf_deviation &&
+           record->limits.rank_r2 == s->diagnose.rank_r2 &&
            record->limits.data_sets == s->diagnose.minimum_datasets &&
            ratings_equal(&record->ratings, &s->diagnose.ratings);
 }
@@ -80,29 +81,75 @@ static void print_metrics(const gate_record_t *record)
         printf("gate: %s\n", record->reasons[i]);
     if (record->remark[0] != '\0')
         printf("note: %s\n", record->remark);
+    for (int p = 0; p < record->n_parameters; p++)
+        if (record->parameters[p].where[0] != '\0')
+            printf("where: %s\n", record->parameters[p].where);
     fflush(stdout);
 }
 
+/* What is known of the held-out data sets: features, and the design that the networks see. */
+typedef struct {
+    metrics_data_t data;
+    float *features;
+    double *design;
+    const char **design_names;
+} known_t;
+
+static known_t known_of(const trained_t *trained, const posteriors_t *p, const rows_t *rows)
+{
+    const schema_t *schema = rows->schema;
+    int f = p->width + p->n_statistics, n_design = 0;
+    known_t k = {.features = MEM_NEW(float, rows->n *f + 1),
+                 .design = MEM_NEW(double, rows->n * schema->n_design + 1),
+                 .design_names = MEM_NEW(const char *, schema->n_design + 1)};
+    for (int64_t i = 0; i < rows->n; i++) {
+        memcpy(k.features + i * f, p->summaries + i * p->width, (size_t)p->width * sizeof(float));
+        memcpy(k.features + i * f + p->width, p->statistics + i * p->n_statistics,
+               (size_t)p->n_statistics * sizeof(float));
+    }
+    for (int j = 0; j < schema->n_design; j++)
+        if (adapter_uses_design(amortizer_adapter(trained->amortizer), j))
+            k.design_names[n_design++] = schema->design[j].name;
+    for (int64_t i = 0; i < rows->n; i++)
+        for (int j = 0, at = 0; j < schema->n_design; j++)
+            if (adapter_uses_design(amortizer_adapter(trained->amortizer), j))
+                k.design[i * n_design + at++] = rows->design[i * schema->n_design + j];
+    k.data = (metrics_data_t){f, k.features, n_design, k.design};
+    return k;
+}
+
+static void known_free(known_t *k)
+{
+    free(k->features);
+    free(k->design);
+    free(k->design_names);
+}
+
 /* On rank 0: numbers, record, pictures, report. The gate record is written last: where it is, everything is. */
-static err_t judge(job_t *job, const trained_t *trained, const posteriors_t *posteriors,
-                   gate_record_t *record)
+static err_t judge(job_t *job, const trained_t *trained, const rows_t *held_out,
+                   const posteriors_t *posteriors, gate_record_t *record)
 {
     const study_t *s = &job->study;
     const char **names = names_of(&trained->inferred);
     char *remark = exchange_words(posteriors->digest.d, posteriors->exchange, names);
     char *csv = job_file(job, "metrics.csv"), *gate = job_file(job, "gate.json");
+    known_t known = known_of(trained, posteriors, held_out);
     gate_limits_t limits = {s->diagnose.calibration_error, s->diagnose.ecdf_deviation,
-                            s->diagnose.minimum_datasets};
+                            s->diagnose.rank_r2, s->diagnose.minimum_datasets};
     gate_subject_t subject = {.study = s->name,
                               .weights = trained->hash,
                               .bank = trained->bank,
                               .seed = (uint64_t)s->diagnose.seed,
                               .first_row = 0,
                               .ratings = &s->diagnose.ratings,
-                              .remark = remark};
+                              .remark = remark,
+
+                              .n_design = known.data.n_design,
+                              .design_names = known.design_names};
     samples_t samples = {.digest = &posteriors->digest, .names = names};
     metrics_t metrics = metrics_compute(&posteriors->digest, s->diagnose.band_level);
     err_t err = OK;
+    metrics_of_data(&metrics, &posteriors->digest, &known.data);
     *record = gate_judge(&metrics, names, &limits, &subject);
     const study_report_t report = {
         .par = job->par, .folder = job->folder, .study = s, .trained = trained, .gate = record};
@@ -111,6 +158,7 @@ static err_t judge(job_t *job, const trained_t *trained, const posteriors_t *pos
     TRY_TO(done, study_report(&report));
     TRY_TO(done, gate_write(gate, record));
 done:
+    known_free(&known);
     metrics_free(&metrics);
     free(names);
     free(remark);
@@ -128,8 +176,9 @@ static err_t draw_and_judge(job_t *job, const trained_t *trained, const rows_t *
     err_t err = posteriors_make(job->par, trained->amortizer, held_out, truth, s->diagnose.draws,
                                 (uint64_t)s->diagnose.seed, "diagnose", &posteriors);
     if (err == OK)
-        err = par_agree(job->par,
-                        job->par->rank == 0 ? judge(job, trained, &posteriors, record) : OK);
+        err = par_agree(job->par, job->par->rank == 0
+                                      ? judge(job, trained, held_out, &posteriors, record)
+                                      : OK);
     posteriors_free(&posteriors);
     free(truth);
     return err;

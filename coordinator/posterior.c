@@ -8,6 +8,7 @@
 #include "cluster/mem.h"
 #include "cluster/stop.h"
 #include "coordinator/collect.h"
+#include "coordinator/data_statistics.h"
 #include "coordinator/trainer.h"
 
 #include <stdlib.h>
@@ -19,6 +20,7 @@ typedef struct {
     const double *truth; // (N, D)
     digester_t *digester;
     amortizer_work_t *work;
+    data_statistics_t *statistics;
     const float **fields;
     uint64_t seed;
     int leaves;
@@ -48,10 +50,12 @@ static range_t share_of(int64_t n, int leaves, int rank, int size)
                      par_share(n, (int)mine.end - 1, leaves).end};
 }
 
-static posteriors_t posteriors_create(int64_t n, int64_t draws, int d, int width)
+static posteriors_t posteriors_create(int64_t n, int64_t draws, int d, int width, int statistics)
 {
-    posteriors_t p = {.digest = digest_create(n, draws, d), .width = width};
+    posteriors_t p = {
+        .digest = digest_create(n, draws, d), .width = width, .n_statistics = statistics};
     p.summaries = mem_alloc((size_t)(n * width), sizeof *p.summaries);
+    p.statistics = mem_alloc((size_t)(n * statistics), sizeof *p.statistics);
     p.kept_sets = n < POSTERIOR_KEPT_SETS ? n : POSTERIOR_KEPT_SETS;
     p.kept_draws = draws < POSTERIOR_KEPT_DRAWS ? draws : POSTERIOR_KEPT_DRAWS;
     p.kept = MEM_NEW(double, p.kept_sets *p.kept_draws *d);
@@ -63,6 +67,7 @@ void posteriors_free(posteriors_t *p)
 {
     digest_free(&p->digest);
     free(p->summaries);
+    free(p->statistics);
     free(p->kept);
     free(p->exchange);
     *p = (posteriors_t){0};
@@ -98,6 +103,7 @@ static void run_close(posterior_run_t *r)
     free(r->draws);
     free(r->fields);
     amortizer_work_destroy(&r->work);
+    data_statistics_destroy(&r->statistics);
     digester_destroy(&r->digester);
 }
 
@@ -109,6 +115,7 @@ static err_t one_data_set(posterior_run_t *r, int64_t i, double *sums)
     batch_t batch = batch_of_rows(r->rows, i, i + 1, r->fields);
     amortizer_sample(r->work, &batch, out->digest.s, &rng, r->draws, NULL);
     amortizer_summaries(r->work, &batch, out->summaries + i * out->width);
+    data_statistics_of(r->statistics, &batch, out->statistics + i * out->n_statistics);
     if (i < out->kept_sets)
         memcpy(out->kept + i * out->kept_draws * d, r->draws,
                (size_t)(out->kept_draws * d) * sizeof(double));
@@ -157,6 +164,7 @@ static void bring_together(posterior_run_t *r)
     collect_shares(r->par, r->share, (size_t)d * sizeof(digest_value_t), out->digest.value);
     collect_shares(r->par, r->share, sizeof(digest_joint_t), out->digest.joint);
     collect_shares(r->par, r->share, (size_t)out->width * sizeof(float), out->summaries);
+    collect_shares(r->par, r->share, (size_t)out->n_statistics * sizeof(float), out->statistics);
     for (int rank = 0; rank < r->par->size; rank++) {
         range_t *share = &r->share[rank];
         share->begin = share->begin < out->kept_sets ? share->begin : out->kept_sets;
@@ -173,7 +181,9 @@ err_t posteriors_make(const par_t *par, amortizer_t *a, const rows_t *rows, cons
     int d = adapter_kept(amortizer_adapter(a), NULL);
     *out = (posteriors_t){0};
     TRY(par_agree(par, digester_create(rows->n, draws, d, truth, &r.digester)));
-    *out = posteriors_create(rows->n, draws, d, amortizer_summary_width(a));
+    r.statistics = data_statistics_create(amortizer_adapter(a));
+    *out = posteriors_create(rows->n, draws, d, amortizer_summary_width(a),
+                             data_statistics_count(r.statistics));
     run_open(&r, a, draws);
     if (par->rank == 0)
         r.progress = progress_start(what, "data sets", 0, rows->n);

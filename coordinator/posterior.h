@@ -18,7 +18,9 @@ enum { POSTERIOR_KEPT_SETS = 8, POSTERIOR_KEPT_DRAWS = 1000 }; // most that are 
 typedef struct {
     digest_t digest;
     int width;
-    float *summaries;              // (N, width) learned summaries of the data
+    float *summaries; // (N, width) learned summaries of the data
+    int n_statistics;
+    float *statistics;             // (N, n_statistics) plain ones (data_statistics.h)
     int64_t kept_sets, kept_draws; // the first data sets, and their first draws
     double *kept;                  // (kept_sets, kept_draws, D)
     exchange_count_t *exchange;    // of all data sets, on every rank

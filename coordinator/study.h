@@ -62,7 +62,7 @@ typedef struct {
     } train;
     struct {
         int64_t datasets, draws, seed;
-        double calibration_error, ecdf_deviation, band_level;
+        double calibration_error, ecdf_deviation, rank_r2, band_level;
         int64_t minimum_datasets;
         ratings_t ratings; // limits of the words in the report
     } diagnose;

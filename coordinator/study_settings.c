@@ -70,6 +70,7 @@ static const yaml_field_t diagnose_fields[] = {
     {.key = "seed", .type = YAML_INTEGER, .offset = AT(diagnose.seed), .fallback = "1", .low = 0, .high = 9e15, .help = "of the held-out data sets"},
     {.key = "calibration_error", .type = YAML_REAL, .offset = AT(diagnose.calibration_error), .fallback = "0.10", .low = 0, .high = 1, .help = "the gate's limit for every parameter"},
     {.key = "ecdf_deviation", .type = YAML_REAL, .offset = AT(diagnose.ecdf_deviation), .fallback = "0.10", .low = 0, .high = 1, .help = "the gate's limit for the largest deviation of the rank ECDF"},
+    {.key = "rank_r2", .type = YAML_REAL, .offset = AT(diagnose.rank_r2), .fallback = "0.10", .low = 0, .high = 1, .help = "the gate's limit for how well the ranks, or how far they are from the middle, can be told from the data"},
     {.key = "band_level", .type = YAML_REAL, .offset = AT(diagnose.band_level), .fallback = "0.95", .low = 0.5, .high = 0.9999, .help = "of the simultaneous bands, family-wise over the parameters"},
     {.key = "ratings", .type = YAML_MAP, .fields = rating_fields, .help = "where the words of the report begin and end"},
     {.key = "minimum_datasets", .type = YAML_INTEGER, .offset = AT(diagnose.minimum_datasets), .fallback = "300", .low = 1, .high = 1e7, .help = "the gate does not pass on fewer; at least 200"},

@@ -16,6 +16,13 @@ double coverage_share(const marginal_t *m, int bit)
     return (double)inside / (double)m->n;
 }
 
+coverage_range_t coverage_range(const marginal_t *m, int bit)
+{
+    double share = coverage_share(m, bit), hits = share * (double)m->n;
+    double a = hits + 1, b = (double)m->n - hits + 1;
+    return (coverage_range_t){share, beta_quantile(a, b, 0.025), beta_quantile(a, b, 0.975)};
+}
+
 double calibration_error(const marginal_t *m)
 {
     double error[DIGEST_LEVELS];

@@ -15,6 +15,11 @@
 double calibration_error(const marginal_t *m);
 /* The share of data sets whose truth lies in the central interval of digest_level(bit), both ends included. */
 double coverage_share(const marginal_t *m, int bit);
+/* And between what it may lie: the central 95 % of Beta(hits + 1, misses + 1). */
+typedef struct {
+    double share, low, high;
+} coverage_range_t;
+coverage_range_t coverage_range(const marginal_t *m, int bit);
 
 /* Intervals between order statistics: width j / (S + 1), j = 0 .. S + 1, holds the sorted draws low .. high with
  * low = round(S/2 - j/2) (half to even), high = low + j - 1, both cut to 0 .. S - 1. */

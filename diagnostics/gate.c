@@ -3,31 +3,71 @@
 #include "diagnostics/gate.h"
 
 #include "cluster/mem.h"
+#include "cluster/text.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 gate_limits_t gate_limits_default(void)
 {
-    return (gate_limits_t){.calibration_error = 0.10, .ecdf_deviation = 0.10, .data_sets = 300};
+    return (gate_limits_t){
+        .calibration_error = 0.10, .ecdf_deviation = 0.10, .rank_r2 = 0.10, .data_sets = 300};
 }
 
-static gate_parameter_t gate_parameter(const char *name, const parameter_metrics_t *p,
-                                       const gate_limits_t *limits)
+static bool location_told(const dependence_t *d, const gate_limits_t *limits)
 {
-    bool calibrated = p->calibration_error <= limits->calibration_error;
-    bool uniform = p->ecdf_deviation <= limits->ecdf_deviation;
-    char *calibration = calibrated ? mem_copy_text("")
-                                   : mem_format("calibration error %.3g, at most %.3g allowed",
-                                                p->calibration_error, limits->calibration_error);
-    char *ranks = uniform ? mem_copy_text("")
-                          : mem_format("ranks deviate from uniform by %.3g, at most %.3g allowed",
-                                       p->ecdf_deviation, limits->ecdf_deviation);
-    char *why = mem_format("%s%s%s", calibration, calibrated || uniform ? "" : "; ", ranks);
-    free(calibration);
-    free(ranks);
-    return (gate_parameter_t){
-        .name = mem_copy_text(name), .passed = calibrated && uniform, .why = why, .metrics = *p};
+    return d->location > limits->rank_r2 && d->location_p <= GATE_CHANCE;
+}
+
+static bool spread_told(const dependence_t *d, const gate_limits_t *limits)
+{
+    return d->spread > limits->rank_r2 && d->spread_p <= GATE_CHANCE;
+}
+
+bool gate_passes(const parameter_metrics_t *p, const gate_limits_t *limits)
+{
+    return p->calibration_error <= limits->calibration_error &&
+           p->ecdf_deviation <= limits->ecdf_deviation && !location_told(&p->dependence, limits) &&
+           !spread_told(&p->dependence, limits);
+}
+
+static void add_reason(text_t *why, char *reason)
+{
+    text_add(why, "%s%s", why->length > 0 ? "; " : "", reason);
+    free(reason);
+}
+
+/* A right posterior's contraction is no less than what a plain regression on the data explains. */
+static char *location_words(const parameter_metrics_t *p)
+{
+    double attainable = p->dependence.attainable;
+    const char *what = "where the posterior lies depends on the data in a wrong way";
+    if (p->contraction < 0.1 * attainable)
+        what = "the posterior ignores the data";
+    else if (p->contraction < attainable - 0.1)
+        what = "the posterior makes too little of the data";
+    return mem_format("%s (its ranks can be told from the data, R² %.2f; contraction %.2f, a "
+                      "regression on the data explains %.2f)",
+                      what, p->dependence.location, p->contraction, attainable);
+}
+
+static char *gate_why(const parameter_metrics_t *p, const gate_limits_t *limits)
+{
+    text_t why = text_create();
+    if (!(p->calibration_error <= limits->calibration_error))
+        add_reason(&why, mem_format("calibration error %.3g, at most %.3g allowed",
+                                    p->calibration_error, limits->calibration_error));
+    if (!(p->ecdf_deviation <= limits->ecdf_deviation))
+        add_reason(&why, mem_format("ranks deviate from uniform by %.3g, at most %.3g allowed",
+                                    p->ecdf_deviation, limits->ecdf_deviation));
+    if (location_told(&p->dependence, limits))
+        add_reason(&why, location_words(p));
+    if (spread_told(&p->dependence, limits))
+        add_reason(&why, mem_format("how wide the posterior is depends on the data in a wrong way "
+                                    "(how far its ranks are from the middle can be told from the "
+                                    "data, R² %.2f)",
+                                    p->dependence.spread));
+    return why.data;
 }
 
 static void gate_reason(gate_record_t *record, char *reason)
@@ -53,7 +93,8 @@ gate_record_t gate_judge(const metrics_t *metrics, const char *const *names,
                        .limits = *limits,
                        .ratings = subject->ratings ? *subject->ratings : ratings_default(),
                        .passed = true,
-                       .n_parameters = metrics->d};
+                       .n_parameters = metrics->d,
+                       .joint = metrics->joint};
     r.study = gate_text(subject->study);
     r.weights = gate_text(subject->weights);
     r.bank = gate_text(subject->bank);
@@ -64,7 +105,13 @@ gate_record_t gate_judge(const metrics_t *metrics, const char *const *names,
         gate_reason(&r, mem_format("Checked on %ld simulated data sets, at least %ld needed.",
                                    (long)metrics->n, (long)limits->data_sets));
     for (int k = 0; k < metrics->d; k++) {
-        r.parameters[k] = gate_parameter(names[k], &metrics->parameter[k], limits);
+        const parameter_metrics_t *p = &metrics->parameter[k];
+        r.parameters[k] = (gate_parameter_t){
+            .name = mem_copy_text(names[k]),
+            .passed = gate_passes(p, limits),
+            .why = gate_why(p, limits),
+            .where = local_words(&p->worst, subject->n_design, subject->design_names, names),
+            .metrics = *p};
         if (!r.parameters[k].passed)
             gate_reason(&r, mem_format("Parameter %s: %s.", names[k], r.parameters[k].why));
     }
@@ -84,6 +131,7 @@ void gate_free(gate_record_t *record)
     for (int k = 0; record->parameters != NULL && k < record->n_parameters; k++) {
         free(record->parameters[k].name);
         free(record->parameters[k].why);
+        free(record->parameters[k].where);
     }
     free(record->parameters);
     *record = (gate_record_t){0};

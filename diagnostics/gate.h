@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The gate: an amortizer may judge real data only after its posteriors of simulated data sets were calibrated. The
- * record says which weights were checked, on what, with which numbers, and with what result:
+ * record says which weights were checked, on what, with which numbers, and with what result. It judges by sizes of what is
+ * wrong, not by whether a test notices it: with enough data sets a test notices what does not matter.
  *
  *     gate.json  {"format": "infermill-gate-1", "study", "weights", "bank", "software", "seed", "first_row", "rows",
- *                 "draws", "limits": {...}, "ratings": {...}, "passed", "reasons": [...], "remark", "parameters": [{"name", "passed", "why", numbers}],
+ *                 "draws", "limits": {...}, "ratings": {...}, "passed", "reasons": [...], "remark", "joint": {numbers},
+ *                 "parameters": [{"name", "passed", "why", "where", numbers}],
  *                 "checksum": "<xxh3 of the record without this member, compact, keys sorted>"}
  */
 #ifndef DIAGNOSTICS_GATE_H
@@ -19,14 +21,23 @@
 
 typedef struct {
     double calibration_error, ecdf_deviation; // largest allowed, each parameter
-    int64_t data_sets;                        // fewest allowed
+    double
+        rank_r2; // largest R2 of the ranks, or of their spread, on the data (dependence.h), where it is no chance
+    // (p above GATE_CHANCE)
+    int64_t data_sets; // fewest allowed
 } gate_limits_t;
-gate_limits_t gate_limits_default(void); // 0.10, 0.10, 300
+gate_limits_t gate_limits_default(void); // 0.10, 0.10, 0.10, 300
+#define GATE_CHANCE 0.01
+
+/* Whether these numbers are inside the limits; what is not known (NaN) is not. */
+bool gate_passes(const parameter_metrics_t *p, const gate_limits_t *limits);
 
 typedef struct {
     char *name;
     bool passed;
     char *why; // "calibration error 0.14, at most 0.10 allowed"; empty when passed
+    char *
+        where; // where it is wrong, or nearly (local.h): may be told of a parameter that passed; or empty
     parameter_metrics_t metrics;
 } gate_parameter_t;
 
@@ -39,6 +50,8 @@ typedef struct {
     int64_t first_row;        // held-out indices [first_row, first_row + metrics.n)
     const ratings_t *ratings; // by which its numbers are put into words; NULL: the default ones
     const char *remark;       // what is to be said beside the verdict (exchange_symmetry.h)
+    int n_design;             // names of the design variables of metrics_of_data
+    const char *const *design_names;
 } gate_subject_t;
 
 typedef struct {
@@ -54,6 +67,7 @@ typedef struct {
     char *remark;   // sentences that are no reason to fail; or empty
     int n_parameters;
     gate_parameter_t *parameters;
+    tarp_t joint;
 } gate_record_t;
 
 /* Verdict on these numbers; names (D). A number that is NaN does not pass. Free with gate_free. */

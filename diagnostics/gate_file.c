@@ -35,6 +35,7 @@ static json_t *gate_parameter_json(const gate_parameter_t *p)
     json_object_set_new(object, "name", json_string(p->name));
     json_object_set_new(object, "passed", json_boolean(p->passed));
     json_object_set_new(object, "why", json_string(p->why));
+    json_object_set_new(object, "where", json_string(p->where));
     return object;
 }
 
@@ -57,6 +58,7 @@ static json_t *gate_json(const gate_record_t *r)
     json_object_set_new(limits, "calibration_error",
                         json_number_or_null(r->limits.calibration_error));
     json_object_set_new(limits, "ecdf_deviation", json_number_or_null(r->limits.ecdf_deviation));
+    json_object_set_new(limits, "rank_r2", json_number_or_null(r->limits.rank_r2));
     json_object_set_new(limits, "data_sets", json_integer(r->limits.data_sets));
     json_object_set_new(root, "limits", limits);
     json_object_set_new(root, "ratings", json_ratings(&r->ratings));
@@ -65,6 +67,7 @@ static json_t *gate_json(const gate_record_t *r)
         json_array_append_new(reasons, json_string(r->reasons[i]));
     json_object_set_new(root, "reasons", reasons);
     json_object_set_new(root, "remark", json_string(r->remark));
+    json_object_set_new(root, "joint", json_joint(&r->joint));
     for (int k = 0; k < r->n_parameters; k++)
         json_array_append_new(parameters, gate_parameter_json(&r->parameters[k]));
     json_object_set_new(root, "parameters", parameters);
@@ -106,12 +109,15 @@ static err_t gate_verify_checksum(const char *path, json_t *root)
 
 static bool gate_parse_parameter(json_t *object, gate_parameter_t *out)
 {
-    const char *name, *why;
+    const char *name, *why, *where;
     int passed;
-    if (json_unpack(object, "{s:s, s:s, s:b}", "name", &name, "why", &why, "passed", &passed) != 0)
+    if (json_unpack(object, "{s:s, s:s, s:s, s:b}", "name", &name, "why", &why, "where", &where,
+                    "passed", &passed) != 0)
         return false;
-    *out = (gate_parameter_t){
-        .name = mem_copy_text(name), .why = mem_copy_text(why), .passed = passed};
+    *out = (gate_parameter_t){.name = mem_copy_text(name),
+                              .why = mem_copy_text(why),
+                              .where = mem_copy_text(where),
+                              .passed = passed};
     return json_read_metrics(object, &out->metrics);
 }
 
@@ -138,16 +144,17 @@ static bool gate_parse(json_t *root, gate_record_t *out)
 {
     const char *study, *weights, *bank, *software, *seed, *remark;
     json_int_t first_row, rows, draws, data_sets;
-    json_t *reasons, *parameters;
+    json_t *reasons, *parameters, *joint;
     int passed;
-    if (json_unpack(
-            root,
-            "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:F, s:{s:F, s:F, s:I}, s:b, s:o, s:s, s:o}",
-            "study", &study, "weights", &weights, "bank", &bank, "software", &software, "seed",
-            &seed, "first_row", &first_row, "rows", &rows, "draws", &draws, "level", &out->level,
-            "limits", "calibration_error", &out->limits.calibration_error, "ecdf_deviation",
-            &out->limits.ecdf_deviation, "data_sets", &data_sets, "passed", &passed, "reasons",
-            &reasons, "remark", &remark, "parameters", &parameters) != 0)
+    if (json_unpack(root,
+                    "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:F, s:{s:F, s:F, s:F, s:I}, s:b, "
+                    "s:o, s:s, s:o, s:o}",
+                    "study", &study, "weights", &weights, "bank", &bank, "software", &software,
+                    "seed", &seed, "first_row", &first_row, "rows", &rows, "draws", &draws, "level",
+                    &out->level, "limits", "calibration_error", &out->limits.calibration_error,
+                    "ecdf_deviation", &out->limits.ecdf_deviation, "rank_r2", &out->limits.rank_r2,
+                    "data_sets", &data_sets, "passed", &passed, "reasons", &reasons, "remark",
+                    &remark, "joint", &joint, "parameters", &parameters) != 0)
         return false;
     out->study = mem_copy_text(study);
     out->remark = mem_copy_text(remark);
@@ -161,7 +168,7 @@ static bool gate_parse(json_t *root, gate_record_t *out)
     out->limits.data_sets = data_sets;
     out->passed = passed;
     return json_read_ratings(json_object_get(root, "ratings"), &out->ratings) &&
-           gate_parse_lists(reasons, parameters, out);
+           json_read_joint(joint, &out->joint) && gate_parse_lists(reasons, parameters, out);
 }
 
 /* The verdict once more, from the numbers in the record. */
@@ -169,9 +176,7 @@ static bool gate_follows(const gate_record_t *r)
 {
     bool all = r->rows >= r->limits.data_sets;
     for (int k = 0; k < r->n_parameters; k++) {
-        const parameter_metrics_t *p = &r->parameters[k].metrics;
-        bool passed = p->calibration_error <= r->limits.calibration_error &&
-                      p->ecdf_deviation <= r->limits.ecdf_deviation;
+        bool passed = gate_passes(&r->parameters[k].metrics, &r->limits);
         if (passed != r->parameters[k].passed)
             return false;
         all = all && passed;

@@ -13,14 +13,30 @@ json_t *json_number_or_null(double x)
     return isfinite(x) ? json_real(x) : json_null();
 }
 
-json_t *json_metrics(const parameter_metrics_t *p)
+static json_t *json_values(int n, const metric_value_t *value)
 {
     json_t *object = json_object();
-    metric_value_t value[METRIC_VALUES];
-    metrics_values(p, value);
-    for (int i = 0; i < METRIC_VALUES; i++)
+    for (int i = 0; i < n; i++)
         json_object_set_new(object, value[i].name, json_number_or_null(value[i].value));
     return object;
+}
+
+static bool json_read_values(json_t *object, int n, metric_value_t *value)
+{
+    for (int i = 0; i < n; i++) {
+        json_t *member = json_object_get(object, value[i].name);
+        if (!json_is_number(member) && !json_is_null(member))
+            return false;
+        value[i].value = json_is_null(member) ? NAN : json_number_value(member);
+    }
+    return true;
+}
+
+json_t *json_metrics(const parameter_metrics_t *p)
+{
+    metric_value_t value[METRIC_VALUES];
+    metrics_values(p, value);
+    return json_values(METRIC_VALUES, value);
 }
 
 bool json_read_metrics(json_t *object, parameter_metrics_t *out)
@@ -28,14 +44,26 @@ bool json_read_metrics(json_t *object, parameter_metrics_t *out)
     metric_value_t value[METRIC_VALUES];
     *out = (parameter_metrics_t){0};
     metrics_values(out, value);
-    for (int i = 0; i < METRIC_VALUES; i++) {
-        json_t *member = json_object_get(object, value[i].name);
-        if (!json_is_number(member) && !json_is_null(member))
-            return false;
-        value[i].value = json_is_null(member) ? NAN : json_number_value(member);
-    }
-    metrics_from_values(value, out);
-    return true;
+    bool read = json_read_values(object, METRIC_VALUES, value);
+    if (read)
+        metrics_from_values(value, out);
+    return read;
+}
+
+json_t *json_joint(const tarp_t *joint)
+{
+    metric_value_t value[METRIC_JOINT_VALUES];
+    metrics_joint_values(joint, value);
+    return json_values(METRIC_JOINT_VALUES, value);
+}
+
+bool json_read_joint(json_t *object, tarp_t *out)
+{
+    metric_value_t value[METRIC_JOINT_VALUES];
+    metrics_joint_values(&(tarp_t){0}, value);
+    bool read = json_read_values(object, METRIC_JOINT_VALUES, value);
+    *out = metrics_joint_from_values(value);
+    return read;
 }
 
 json_t *json_ratings(const ratings_t *at)

@@ -26,6 +26,9 @@ int64_t json_whole(const json_t *object, const char *name);
 bool json_flag(const json_t *object, const char *name);
 /* Pointers to the texts of an array, valid as long as it; the caller frees the list alone. */
 const char **json_texts(const json_t *array, int *n);
+/* Both, for the joint numbers. */
+json_t *json_joint(const tarp_t *joint);
+bool json_read_joint(json_t *object, tarp_t *out);
 /* Indented, 17 digits, written beside and renamed. */
 err_t json_write(const char *path, json_t *root) ERR_MUST_CHECK;
 

@@ -61,3 +61,69 @@ double stats_median(int64_t n, const double *x)
     free(copy);
     return median;
 }
+
+/* Of the lower half by Acklam's rational approximation (2003), then one step of Halley's method. */
+static double normal_quantile_low(double q)
+{
+    static const double a[] = {-3.969683028665376e+01, 2.209460984245205e+02,
+                               -2.759285104469687e+02, 1.383577518672690e+02,
+                               -3.066479806614716e+01, 2.506628277459239e+00};
+    static const double b[] = {-5.447609879822406e+01, 1.615858368580409e+02,
+                               -1.556989798598866e+02, 6.680131188771972e+01,
+                               -1.328068155288572e+01};
+    static const double c[] = {-7.784894002430293e-03, -3.223964580411365e-01,
+                               -2.400758277161838e+00, -2.549732539343734e+00,
+                               4.374664141464968e+00,  2.938163982698783e+00};
+    static const double d[] = {7.784695709041462e-03, 3.224671290700398e-01, 2.445134137142996e+00,
+                               3.754408661907416e+00};
+    const double tail = 0.02425;
+    double x, r, t = sqrt(-2 * log(q));
+    if (q < tail) {
+        x = (((((c[0] * t + c[1]) * t + c[2]) * t + c[3]) * t + c[4]) * t + c[5]) /
+            ((((d[0] * t + d[1]) * t + d[2]) * t + d[3]) * t + 1);
+    } else {
+        t = q - 0.5;
+        r = t * t;
+        x = (((((a[0] * r + a[1]) * r + a[2]) * r + a[3]) * r + a[4]) * r + a[5]) * t /
+            (((((b[0] * r + b[1]) * r + b[2]) * r + b[3]) * r + b[4]) * r + 1);
+    }
+    double e = 0.5 * erfc(-x / sqrt(2)) - q,
+           u = e * sqrt(2 * 3.14159265358979323846) * exp(x * x / 2);
+    return x - u / (1 + x * u / 2);
+}
+
+double stats_normal_quantile(double q)
+{
+    CHECK(q > 0 && q < 1, "normal quantile at %g", q);
+    return q <= 0.5 ? normal_quantile_low(q) : -normal_quantile_low(1 - q);
+}
+
+typedef struct {
+    double value;
+    int64_t at;
+} place_t;
+
+static int place_compare(const void *a, const void *b)
+{
+    double x = ((const place_t *)a)->value, y = ((const place_t *)b)->value;
+    return (x > y) - (x < y);
+}
+
+int64_t stats_normal_scores(int64_t n, const double *x, double *out)
+{
+    place_t *place = MEM_NEW(place_t, n);
+    int64_t different = 0;
+    for (int64_t i = 0; i < n; i++)
+        place[i] = (place_t){isnan(x[i]) ? -INFINITY : x[i], i};
+    qsort(place, (size_t)n, sizeof *place, place_compare);
+    for (int64_t begin = 0, end; begin < n; begin = end) {
+        for (end = begin + 1; end < n && place[end].value == place[begin].value;)
+            end++;
+        double score = stats_normal_quantile(0.5 * (double)(begin + end) / (double)n);
+        for (int64_t i = begin; i < end; i++)
+            out[place[i].at] = score;
+        different++;
+    }
+    free(place);
+    return different;
+}

@@ -52,6 +52,9 @@ static void digests_do_not_depend_on_ranks(void **state)
                             (size_t)d * sizeof(double));
         assert_memory_equal(together.summaries, alone.summaries,
                             (size_t)(SETS * alone.width) * sizeof(float));
+        assert_true(alone.n_statistics == 7 + 1); // of a set with one feature, and its length
+        assert_memory_equal(together.statistics, alone.statistics,
+                            (size_t)(SETS * alone.n_statistics) * sizeof(float));
         assert_memory_equal(together.kept, alone.kept,
                             (size_t)(together.kept_sets * DRAWS * d) * sizeof(double));
     }

@@ -15,8 +15,12 @@
 #include <unistd.h>
 
 static const char *const NAMES[2] = {"drift", "t0 \"quoted\""};
-static const gate_subject_t SUBJECT = {
-    "reaction-times", "9f3c21ab", "ddm-1-77", UINT64_MAX, 100, NULL, "a and b switch labels"};
+static const gate_subject_t SUBJECT = {.study = "reaction-times",
+                                       .weights = "9f3c21ab",
+                                       .bank = "ddm-1-77",
+                                       .seed = UINT64_MAX,
+                                       .first_row = 100,
+                                       .remark = "a and b switch labels"};
 
 static gate_record_t judge(double calibration, double deviation, int64_t n)
 {
@@ -24,7 +28,11 @@ static gate_record_t judge(double calibration, double deviation, int64_t n)
         {.calibration_error = 0.02, .ecdf_deviation = 0.03, .nrmse = 0.1, .ecdf_inside = true},
         {.calibration_error = calibration, .ecdf_deviation = deviation, .nrmse = NAN}};
     p[0].bias.worst = -0.25;
-    metrics_t m = {.n = n, .s = 1000, .d = 2, .level = 0.99, .parameter = p};
+    p[0].worst.by = p[1].worst.by = -1;
+    p[0].dependence.location_p = p[1].dependence.location_p = 1;
+    p[0].dependence.spread_p = p[1].dependence.spread_p = 1;
+    metrics_t m = {
+        .n = n, .s = 1000, .d = 2, .level = 0.99, .parameter = p, .joint = {.atc = 0.02}};
     gate_limits_t limits = gate_limits_default();
     return gate_judge(&m, NAMES, &limits, &SUBJECT);
 }
@@ -90,6 +98,7 @@ static void what_is_written_is_read_again(void **state)
     assert_true(ratings_equal(&back.ratings, &r.ratings) && back.ratings.nrmse_fair == 0.25);
     assert_true(back.level == 0.99 && back.limits.calibration_error == 0.10 && !back.passed);
     assert_true(back.parameters[0].metrics.nrmse == 0.1 && isnan(back.parameters[1].metrics.nrmse));
+    assert_true(back.joint.atc == 0.02 && back.limits.rank_r2 == 0.10);
     assert_true(back.parameters[0].metrics.ecdf_inside &&
                 back.parameters[0].metrics.bias.worst == -0.25);
     gate_free(&r);

@@ -32,8 +32,11 @@ static gate_record_t judged(double calibration)
         {.calibration_error = 0.02, .ecdf_deviation = 0.03, .nrmse = NAN, .contraction = 0.5}};
     metrics_t m = {.n = 300, .s = 1000, .d = 2, .level = 0.99, .parameter = p};
     gate_limits_t limits = gate_limits_default();
-    const gate_subject_t subject = {
-        "study", "9f3c21ab", "ddm-1-77", 7, 0, NULL, "a and b switch labels"};
+    const gate_subject_t subject = {.study = "study",
+                                    .weights = "9f3c21ab",
+                                    .bank = "ddm-1-77",
+                                    .seed = 7,
+                                    .remark = "a and b switch labels"};
     return gate_judge(&m, NAMES, &limits, &subject);
 }
 

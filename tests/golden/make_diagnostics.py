@@ -204,3 +204,55 @@ def beta_binomial(n, a, b, k):
 tails = [(14, 51, 950, 3), (100, 51, 950, 12), (50, 1, 1000, 4), (50, 5, 20, 1), (60, 16, 286, 60)]
 put("beta_binomial", [[*t, beta_binomial(*t)] for t in tails])
 put("beta_binomial_large", stats.betabinom.pmf(np.arange(5600, 100001), 100000, 51, 950).sum())
+
+
+def tarp(shift):
+    """Counts of draws nearer to the reference than the truth, and the peer's ATC and p-value."""
+    unit = truth.std(0)
+    reference = np.roll(truth, -shift, axis=0)
+    nearer = np.linalg.norm((draws - reference[:, None]) / unit, axis=-1) < \
+        np.linalg.norm((truth - reference) / unit, axis=-1)[:, None]
+    count, edge = np.histogram(nearer.mean(1), bins=20)
+    covered = np.concatenate([[0], np.cumsum(count) / len(truth)])
+    atc = np.sum((covered - edge)[10:]) * (edge[1] - edge[0])
+    return nearer.sum(1), atc, stats.ks_2samp(covered, edge, method="exact").pvalue
+
+
+shifts = [tarp(shift) for shift in range(1, n)]
+put("tarp_nearer", [row[0] for row in shifts])
+put("tarp_peer", [row[1:] for row in shifts])
+put("two_sample_p", [stats.ks_2samp(np.arange(21), np.arange(21) + k - 0.5, method="exact").pvalue for k in range(1, 22)])
+
+
+def normal_scores(x):
+    return stats.norm.ppf((stats.rankdata(x) - 0.5) / len(x))
+
+
+def explained(z, y):
+    """Best R2 of ridge over penalties, every data set left out in turn."""
+    z = z - z.mean(0)
+    z = z / np.linalg.norm(z, axis=0)
+    out = []
+    for penalty in (1e-3, 1e-2, 1e-1, 1, 10):
+        error = []
+        for i in range(len(y)):
+            a, b = np.delete(z, i, axis=0), np.delete(y, i)
+            x = np.column_stack([np.ones(len(b)), a])
+            w = np.linalg.solve(x.T @ x + penalty * np.diag([0] + [1] * z.shape[1]), x.T @ b)
+            error.append(y[i] - w[0] - z[i] @ w[1:])
+        rest = [y[i] - np.delete(y, i).mean() for i in range(len(y))]
+        out.append(1 - np.sum(np.square(error)) / np.sum(np.square(rest)))
+    return max(0, *out)
+
+
+features = np.column_stack([truth + rng.normal(size=(n, d)) * np.array([0.5, 2, 0.3]), rng.integers(3, size=n), np.ones(n)])
+features = features.astype(np.float32).astype(float)
+put("features", features)
+put("feature_scores", normal_scores(features[:, 3]))
+put("normal_quantile", stats.norm.ppf([1e-9, 0.001, 0.02, 0.03, 0.3, 0.5, 0.9, 0.9999]))
+z = np.column_stack([normal_scores(features[:, f]) for f in range(4)])
+rows = []
+for k in range(d):
+    twice = np.sum(draws[..., k] < truth[:, [k]], axis=1) + np.sum(draws[..., k] <= truth[:, [k]], axis=1)
+    rows.append([explained(z, y) for y in (normal_scores(twice), normal_scores(np.abs(twice - s)), truth[:, k])])
+put("dependence", rows)
