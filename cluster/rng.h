@@ -31,7 +31,8 @@ typedef enum {
     RNG_ADAPTER = 9,     // index: length of a set, or which observable; subsets and noise
     RNG_PREDICTIVE = 10, // index: replicate of a real data set
     RNG_MISFIT = 20,     // index: which test of observed against simulated data sets
-    RNG_CLASSIFIER = 21, // index: fold (its order of rows), data set (the draws it sees)
+    RNG_CLASSIFIER = 21, // index: fold (its order of rows), 0: the folds themselves
+    RNG_CLASSIFIED = 22, // index: data set (the draws that the classifier sees)
 } rng_stream_t;
 
 enum { RNG_WORDS = 4 }; // of one Philox block

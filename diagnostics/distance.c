@@ -58,16 +58,22 @@ static void distance_factor_ridge(int d, const double *covariance, double *l)
     }
 }
 
+void distance_whiten(const distance_t *f, const float *summaries, double *out)
+{
+    for (int a = 0; a < f->d; a++) {
+        double value = (double)summaries[a] - f->mean[a];
+        for (int b = 0; b < a; b++)
+            value -= f->cholesky[a * f->d + b] * out[b];
+        out[a] = value / f->cholesky[a * f->d + a];
+    }
+}
+
 static double distance_squared(const distance_t *f, const float *x)
 {
     double sum = 0, *y = MEM_NEW(double, f->d);
-    for (int a = 0; a < f->d; a++) {
-        double value = (double)x[a] - f->mean[a];
-        for (int b = 0; b < a; b++)
-            value -= f->cholesky[a * f->d + b] * y[b];
-        y[a] = value / f->cholesky[a * f->d + a];
+    distance_whiten(f, x, y);
+    for (int a = 0; a < f->d; a++)
         sum += y[a] * y[a];
-    }
     free(y);
     return sum;
 }
@@ -94,6 +100,9 @@ distance_t distance_fit(int64_t n, int d, const float *summaries)
     for (int64_t i = 0; i < n; i++)
         f.reference[i] = distance_left_out(n, distance_squared(&f, summaries + i * d));
     stats_sort(n, f.reference);
+    f.kept = n < DISTANCE_KEPT ? n : DISTANCE_KEPT;
+    f.summaries = MEM_NEW(float, f.kept *d);
+    memcpy(f.summaries, summaries, (size_t)(f.kept * d) * sizeof *summaries);
     free(covariance);
     return f;
 }
@@ -103,6 +112,7 @@ void distance_free(distance_t *f)
     free(f->mean);
     free(f->cholesky);
     free(f->reference);
+    free(f->summaries);
     *f = (distance_t){0};
 }
 
