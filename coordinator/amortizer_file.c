@@ -79,7 +79,10 @@ static err_t pass_distance(file_t *f, distance_t *d)
     int64_t width = d->d;
     TRY(pass_vector(f, "distance/mean", width, d->mean));
     TRY(pass_f64(f, "distance/cholesky", 2, (int64_t[]){width, width}, d->cholesky));
-    return pass_vector(f, "distance/reference", d->n, d->reference);
+    TRY(pass_vector(f, "distance/reference", d->n, d->reference));
+    if (d->kept == 0)
+        return OK;
+    return pass_f32(f, "distance/summaries", 2, (int64_t[]){d->kept, width}, d->summaries);
 }
 
 static err_t pass_texts(file_t *f, trained_t *t)
@@ -244,6 +247,11 @@ static err_t load_distance(file_t *f, distance_t *d)
                       .mean = MEM_NEW(double, width),
                       .cholesky = MEM_NEW(double, width *width),
                       .reference = MEM_NEW(double, dims[0])};
+    if (arrays_has(f->a, "distance/summaries")) {
+        TRY(arrays_shape(f->a, "distance/summaries", &n_dims, dims));
+        d->kept = dims[0];
+        d->summaries = MEM_NEW(float, d->kept *width);
+    }
     return pass_distance(f, d);
 }
 

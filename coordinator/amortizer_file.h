@@ -3,7 +3,7 @@
  * amortizer.h5: one self-contained HDF5 file. h5py reads it by name:
  *     weights/<tensor>           (rows, cols) f32, the averaged weights of the best epoch
  *     scaling/parameter_mean ... standardisation of the first pass, f64
- *     distance/mean, cholesky, reference   summaries of the validation rows, for "does this data set look like training?"
+ *     distance/mean, cholesky, reference, summaries   of the validation rows, for "does this data set look like training?"
  *     history/training_loss, validation_loss          of each epoch
  *     texts: model (declaration), study (the whole study file), adapter, network, training (settings), software, weights_hash
  */

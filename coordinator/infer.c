@@ -6,10 +6,12 @@
 #include "cluster/stop.h"
 #include "coordinator/inferred.h"
 #include "coordinator/job.h"
+#include "coordinator/observed.h"
 #include "coordinator/predictive.h"
 #include "coordinator/real_data.h"
 #include "coordinator/run_folder.h"
 #include "coordinator/study_report.h"
+#include "diagnostics/figures.h"
 #include "diagnostics/gate.h"
 #include "storage/lock.h"
 #include "storage/posterior_file.h"
@@ -204,17 +206,44 @@ static err_t write_report(const inference_t *f)
                                    .study = f->study,
                                    .trained = &f->trained,
                                    .gate = &f->gate,
-                                   .inferred = f->result.table.n > 0 ? &f->result.table : NULL};
+                                   .inferred = &f->result.table};
     return study_report(&report);
 }
 
-static err_t join(inference_t *f)
+static err_t read_result(inference_t *f)
 {
     TRY(inferred_read(f->blocks, &f->head, &f->result));
     f->result.table.data = f->request->data;
     f->result.table.posterior = f->request->out;
     f->result.table.draws = f->head.draws;
     f->result.table.seed = f->request->seed;
+    f->result.table.misfit = &f->result.misfit;
+    return OK;
+}
+
+/* Where the observed data sets lie among the simulated ones, into the folder of results. */
+static err_t draw_distances(inference_t *f)
+{
+    const distance_t *d = &f->trained.distance;
+    if (f->request->report == NULL || f->result.misfit.n == 0)
+        return OK;
+    char *path = run_folder_file(f->request->report, "summary_distance.png");
+    const stamp_t stamp = {.study = f->study->name,
+                           .weights = f->trained.hash,
+                           .title = "Observed among simulated data"};
+    const distances_t distances = {.references = d->n,
+                                   .reference = d->reference,
+                                   .n = f->result.table.n,
+                                   .observed = f->result.distance,
+                                   .threshold = f->result.misfit.threshold};
+    err_t err = figure_distance(path, &stamp, &distances);
+    f->result.table.misfit_picture = "summary_distance.png";
+    free(path);
+    return err;
+}
+
+static err_t join(inference_t *f)
+{
     TRY(posterior_join(f->blocks, &f->head, f->request->out));
     lock_release(&f->lock);
     posterior_blocks_remove(f->blocks, &f->head);
@@ -222,15 +251,20 @@ static err_t join(inference_t *f)
         inferred_print_json(&f->result);
     else
         inferred_print(&f->result);
+    TRY(draw_distances(f));
     return write_report(f);
 }
 
 static err_t infer_all(inference_t *f)
 {
-    TRY(par_agree(f->par, f->par->rank == 0 ? lock_blocks(f) : OK));
+    bool first = f->par->rank == 0;
+    TRY(par_agree(f->par, first ? lock_blocks(f) : OK));
     par_broadcast(f->par, 0, sizeof f->run, f->run);
     TRY(par_agree(f->par, my_blocks(f)));
-    return par_agree(f->par, f->par->rank == 0 ? join(f) : OK);
+    TRY(par_agree(f->par, first ? read_result(f) : OK));
+    f->result.misfit = observed_judge(f->par, &f->trained, &f->data.rows, f->result.distance,
+                                      f->study->infer.misfit_draws);
+    return par_agree(f->par, first ? join(f) : OK);
 }
 
 /* Whether the model with these posteriors produces such data; the report tells. */

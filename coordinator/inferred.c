@@ -6,6 +6,7 @@
 #include "storage/posterior_block.h"
 #include "storage/posterior_summary.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@ static char *verdict_words(const posterior_block_t *b, int64_t i, const char *re
     double p = b->measures[b->n + i];
     if (!b->accepted[i])
         return mem_format("no posterior: %s", reason);
-    if (p < INFERRED_UNUSUAL)
+    if (p < MISFIT_UNUSUAL)
         return mem_format("accepted, but unusual for this model (p = %.2g)", p);
     return mem_copy_text("accepted");
 }
@@ -40,10 +41,11 @@ static void take_block(inferred_t *r, const schema_variable_t *variables,
     for (int64_t i = 0; i < b->n; i++, reason += strlen(reason) + 1) {
         r->verdict[first + i] = verdict_words(b, i, reason);
         r->length[first + i] = b->length[i];
+        r->distance[first + i] = b->accepted[i] ? b->measures[i] : NAN;
         r->p[first + i] = b->measures[b->n + i];
         r->refused[first + i] = !b->accepted[i];
         r->accepted += b->accepted[i];
-        r->unusual += b->accepted[i] && b->measures[b->n + i] < INFERRED_UNUSUAL;
+        r->unusual += b->accepted[i] && b->measures[b->n + i] < MISFIT_UNUSUAL;
         for (int k = 0; k < D; k++) {
             int64_t at = (first + i) * D + k;
             r->mean[at] = mean_over(b, &variables[k], SUMMARY_MEAN, i);
@@ -66,6 +68,7 @@ static inferred_t make_empty(const posterior_head_t *head, int D,
                     .names = MEM_NEW(const char *, D),
                     .labels = MEM_NEW(char *, D),
                     .verdict = MEM_NEW(char *, n),
+                    .distance = MEM_NEW(double, n),
                     .p = MEM_NEW(double, n),
                     .refused = MEM_NEW(bool, n),
                     .length = MEM_NEW(int64_t, n)};
@@ -87,7 +90,7 @@ static inferred_t make_empty(const posterior_head_t *head, int D,
                                   .verdicts = (const char *const *)r.verdict,
                                   .refused = r.refused,
                                   .p = r.p,
-                                  .unusual = INFERRED_UNUSUAL};
+                                  .unusual = MISFIT_UNUSUAL};
     return r;
 }
 
@@ -123,6 +126,7 @@ void inferred_free(inferred_t *r)
     free(r->values);
     free(r->verdict);
     free(r->length);
+    free(r->distance);
     free(r->p);
     free(r->refused);
     free(r->mean);
@@ -143,9 +147,24 @@ static void print_line(const inferred_t *r, int64_t i)
     printf("  %s\n", t->verdicts[i]);
 }
 
+/* Lines of at most 120 bytes, broken at spaces. */
+static void print_wrapped(const char *words)
+{
+    enum { WIDTH = 120 };
+    while (*words != '\0') {
+        size_t n = strlen(words), line = n <= WIDTH ? n : WIDTH;
+        while (line < n && line > 0 && words[line] != ' ')
+            line--;
+        line = line > 0 ? line : strcspn(words, " ");
+        printf("%.*s\n", (int)line, words);
+        words += line + (words[line] == ' ');
+    }
+}
+
 void inferred_print(const inferred_t *r)
 {
     const report_inferred_t *t = &r->table;
+    char *words = misfit_words(&r->misfit, t->ids);
     printf("%-10s %6s", "data set", "n");
     for (int p = 0; p < t->d; p++)
         printf("  %7.7s %6s [%7s, %7s]", r->names[p], "sd", "2.5 %", "97.5 %");
@@ -160,6 +179,8 @@ void inferred_print(const inferred_t *r)
         if (r->values[p] > 1)
             printf("%s: means over its %d values; all of them are in the posterior file\n",
                    r->names[p], r->values[p]);
+    print_wrapped(words);
+    free(words);
     fflush(stdout);
 }
 

@@ -6,6 +6,7 @@
 #ifndef COORDINATOR_INFERRED_H
 #define COORDINATOR_INFERRED_H
 
+#include "diagnostics/misfit.h"
 #include "diagnostics/report.h"
 #include "storage/posterior_file.h"
 
@@ -16,20 +17,19 @@ typedef struct {
     const char **names;             // (D), of the head
     char **labels;                  // (D), owned: "image, means of 784 values"
     char **verdict;                 // (N), owned
-    double *p;                      // (N) of the distance; NaN: there is none
+    double *distance, *p;           // (N) of the distance; NaN: there is none
     bool *refused;                  // (N)
     int64_t *length;                // (N)
     int64_t accepted, unusual;
+    misfit_t misfit; // of all that are accepted; filled in by whoever has the references
 } inferred_t;
-
-/* Below this p-value of the distance a data set is called unusual. */
-#define INFERRED_UNUSUAL 0.05
 
 /* Reads all sealed blocks; `head` must outlive the result. Not collective. */
 err_t inferred_read(const char *folder, const posterior_head_t *head,
                     inferred_t *out) ERR_MUST_CHECK;
 void inferred_free(inferred_t *r);
-/* A table on stdout: mean, sd and 95 % interval of each parameter, a line a data set (the first 40), and the counts. */
+/* A table on stdout: mean, sd and 95 % interval of each parameter, a line a data set (the first 40), the counts, and whether
+ * they look like simulated ones. */
 void inferred_print(const inferred_t *r);
 void inferred_print_json(const inferred_t *r);
 

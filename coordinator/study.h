@@ -68,7 +68,7 @@ typedef struct {
     } diagnose;
     struct {
         char *data, *out, *id; // data and out as full paths, NULL where not given
-        int64_t draws, seed;
+        int64_t draws, seed, misfit_draws;
         int n_columns;
         study_columns_t *columns;
         int n_design;

@@ -67,8 +67,7 @@ static void bars(const axes_t *a, const bins_t *b)
     for (int k = 0; k < BINS; k++) {
         double left = axes_x(a, b->high * k / BINS), right = axes_x(a, b->high * (k + 1) / BINS);
         double top = axes_y(a, b->simulated[k]);
-        canvas_box(a->canvas,
-                   (box_t){left + 0.4, top, right - left - 0.8, axes_y(a, 0) - top},
+        canvas_box(a->canvas, (box_t){left + 0.4, top, right - left - 0.8, axes_y(a, 0) - top},
                    PEN_SIMULATED);
     }
 }
@@ -123,24 +122,23 @@ static char *words_of_far(const bins_t *b)
     double largest = 0;
     for (int64_t i = 0; i < b->x->n; i++)
         largest = fmax(largest, isnan(b->x->observed[i]) ? 0 : b->x->observed[i]);
-    return mem_format("; at the right edge %ld beyond, up to %.3g", (long)b->far, largest);
+    return mem_format("at the right edge: %ld farther out, up to %.3g", (long)b->far, largest);
 }
 
 err_t figure_distance(const char *path, const stamp_t *stamp, const distances_t *x)
 {
     bins_t b = bins_create(x);
-    char *far = words_of_far(&b), *title = mem_format("%ld observed data set%s", (long)b.n,
-                                                      b.n == 1 ? "" : "s");
-    char *line = mem_format("bars: %ld simulated; %s%s", (long)x->references,
+    char *far = words_of_far(&b),
+         *title = mem_format("%ld observed data set%s", (long)b.n, b.n == 1 ? "" : "s");
+    char *note = mem_format("bars: %ld simulated; %s", (long)x->references,
                             b.n > MOST_DISCS ? "line: observed"
                             : b.n == 1       ? "disc: the observed one"
-                                             : "discs: observed (height has no meaning)",
-                            far);
-    figure_t f = figure_create(1, 1.7, "Do the observed data look like the simulated ones?", "");
+                                             : "discs: observed (height has no meaning)");
+    figure_t f = figure_create(1, 1.7, "Observed among simulated data sets", note);
     figure_labels(&f, "distance from the simulated data sets, in summary space",
                   "share of data sets");
     axes_t a = figure_axes(&f, 0, (range_t){0, b.high},
-                           (range_t){0, (b.n > MOST_DISCS ? 1.15 : 1.6) * b.top}, title, line);
+                           (range_t){0, (b.n > MOST_DISCS ? 1.15 : 1.6) * b.top}, title, far);
     canvas_clip(a.canvas, (box_t){a.area.x - 5, a.area.y, a.area.width + 10, a.area.height});
     bars(&a, &b);
     if (b.n > MOST_DISCS)
@@ -149,7 +147,7 @@ err_t figure_distance(const char *path, const stamp_t *stamp, const distances_t 
     if (b.n <= MOST_DISCS)
         discs(&a, &b);
     canvas_unclip(a.canvas);
-    free(line);
+    free(note);
     free(title);
     free(far);
     return figure_finish(&f, path, stamp);

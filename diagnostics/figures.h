@@ -44,6 +44,16 @@ err_t figure_contraction(const char *path, const stamp_t *stamp, const samples_t
 err_t figure_pairs(const char *path, const stamp_t *stamp, int64_t s, int d, const double *draws,
                    const double *truth, const char *const *names) ERR_MUST_CHECK;
 
+/* summary_distance.png: the distances (distance.h) of simulated data sets as bars, the observed ones marked: as discs up to
+ * 60, as the outline of a histogram beyond. Distances far beyond the rest stand at the right edge. */
+typedef struct {
+    int64_t references, n;
+    const double *reference, *observed; // (references) ascending; (n), NaN: none
+    double threshold;                   // beyond it a data set is unusual; INFINITY: unknown
+} distances_t;
+err_t figure_distance(const char *path, const stamp_t *stamp,
+                      const distances_t *distances) ERR_MUST_CHECK;
+
 /* The i-th of the shown data sets, i < figure_shown(n). */
 int64_t figure_shown(int64_t n);
 int64_t figure_pick(int64_t n, int64_t i);

@@ -10,8 +10,8 @@
 
 /* In the order in which a reader wants them. */
 static const report_section_t *const report_sections[] = {
-    &report_summary, &report_model,    &report_inferences, &report_budget,   &report_training,
-    &report_checks,  &report_pictures, &report_failures,   &report_reproduce};
+    &report_summary,  &report_model,  &report_inferences, &report_misfit,   &report_budget,
+    &report_training, &report_checks, &report_pictures,   &report_failures, &report_reproduce};
 enum { REPORT_SECTIONS = sizeof report_sections / sizeof *report_sections };
 
 char *report_verdict(const report_t *report)

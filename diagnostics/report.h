@@ -9,6 +9,7 @@
 #include "cluster/err.h"
 #include "diagnostics/gate.h"
 #include "diagnostics/history.h"
+#include "diagnostics/misfit.h"
 #include "diagnostics/rating.h"
 
 #include <jansson.h>
@@ -72,6 +73,8 @@ typedef struct {
     double unusual;  // p below it is called unusual
     const char *data, *posterior; // files
     int64_t draws, seed;
+    const misfit_t *misfit;     // all of them together; NULL: not judged
+    const char *misfit_picture; // summary_distance.png; NULL: not drawn
 } report_inferred_t;
 
 /* Everything is borrowed; what is NULL (or NAN, or 0 rows) is left out of the report. */

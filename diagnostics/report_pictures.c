@@ -23,6 +23,10 @@ static const struct {
                      "narrow, above it too wide."},
     {"rank_histogram.png", "Bars should end inside the grey band. A valley in the middle: "
                            "posteriors too narrow; a hill: too wide; a slope: biased."},
+    {"summary_distance.png",
+     "Observed data sets should lie among the simulated ones. One to the right of the dashed line "
+     "is unlike what the amortizer was trained on; with many observed ones, 5 of 100 lie there by "
+     "chance."},
     {"z_score_contraction.png",
      "Points to the right: the data tell much about the parameter. Points should be spread evenly "
      "around zero, most within ±2."},

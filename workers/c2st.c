@@ -69,7 +69,7 @@ c2st_t c2st(const classifier_config_t *config, int64_t n, const double *x, int64
     memset(label + n, 1, (size_t)m);
     classifier_folds(config->seed, config->folds, all, label, fold);
     classifier_rows_t rows = {all, d, z, label, fold};
-    classifier_cross(config, &rows, 0, config->folds, score);
+    classifier_cross(config, &rows, score);
     c2st_t out = {0};
     judge_accuracy(&rows, score, &out);
     judge_order(&rows, config->folds, score, &out);

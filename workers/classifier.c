@@ -283,13 +283,12 @@ static void one_fold(const classifier_config_t *config, const classifier_rows_t 
     free(train);
 }
 
-void classifier_cross(const classifier_config_t *config, const classifier_rows_t *rows, int first,
-                      int last, double *score)
+void classifier_cross(const classifier_config_t *config, const classifier_rows_t *rows,
+                      double *score)
 {
-    CHECK(config->folds >= 3 && first >= 0 && last <= config->folds, "folds %d to %d of %d", first,
-          last, config->folds);
+    CHECK(config->folds >= 3, "%d folds, expected 3 or more", config->folds);
     float *x = standardise(rows);
-    for (int fold = first; fold < last; fold++)
+    for (int fold = 0; fold < config->folds; fold++)
         one_fold(config, rows, x, fold, score);
     free(x);
 }

@@ -30,9 +30,9 @@ typedef struct {
 } classifier_config_t;
 classifier_config_t classifier_config_default(void); // 5 folds of batches of 128
 
-/* Fills in score[i], the log odds that row i is of kind 1, for the rows of folds [first, last); others are left alone. */
-void classifier_cross(const classifier_config_t *config, const classifier_rows_t *rows, int first,
-                      int last, double *score);
+/* score (n): the log odds that a row is of kind 1. */
+void classifier_cross(const classifier_config_t *config, const classifier_rows_t *rows,
+                      double *score);
 
 /* Folds by chance: rows of one kind are dealt evenly, so each fold has its share of both: out (n). */
 void classifier_folds(uint64_t seed, int folds, int64_t n, const uint8_t *label, int32_t *out);

@@ -11,15 +11,14 @@
 
 enum { MOST_PAIRED = 6 }; // parameters with products z_p z_q
 
-struct truth_test {
-    classifier_config_t config;
+/* The rows that the classifier sees. */
+typedef struct {
     int64_t n, each; // data sets; rows of each: the truth, then its draws
     int d;           // numbers of a row
     double *x;       // (n, each, d)
     uint8_t *label;  // 1: truth
     int32_t *fold;
-    double *score;
-};
+} table_t;
 
 static int row_width(int parameters)
 {
@@ -100,78 +99,71 @@ static void fill_row(const truth_test_data_t *data, int64_t i, const double *the
 }
 
 /* All rows of a data set are in one fold. */
-static void deal_folds(truth_test_t *t)
+static void deal_folds(const classifier_config_t *config, table_t *t)
 {
     uint8_t *same = MEM_NEW(uint8_t, t->n);
     int32_t *fold = MEM_NEW(int32_t, t->n);
-    classifier_folds(t->config.seed, t->config.folds, t->n, same, fold);
+    classifier_folds(config->seed, config->folds, t->n, same, fold);
     for (int64_t i = 0; i < t->n * t->each; i++)
         t->fold[i] = fold[i / t->each];
     free(fold);
     free(same);
 }
 
-truth_test_t *truth_test_create(const classifier_config_t *config, const truth_test_data_t *data)
+static table_t table_create(const truth_test_data_t *data)
 {
-    CHECK(data->n >= 2 * config->folds && data->draws > 0, "truth test of %ld data sets",
-          (long)data->n);
-    truth_test_t *t = MEM_NEW(truth_test_t, 1);
-    *t = (truth_test_t){
-        .config = *config, .n = data->n, .each = 1 + data->draws, .d = row_width(data->parameters)};
-    int64_t rows = t->n * t->each;
+    table_t t = {.n = data->n, .each = 1 + data->draws, .d = row_width(data->parameters)};
+    int64_t rows = t.n * t.each;
     int P = data->parameters;
-    t->x = mem_alloc((size_t)(rows * t->d), sizeof(double));
-    t->label = MEM_NEW(uint8_t, rows);
-    t->fold = MEM_NEW(int32_t, rows);
-    t->score = MEM_NEW(double, rows);
+    t.x = mem_alloc((size_t)(rows * t.d), sizeof(double));
+    t.label = MEM_NEW(uint8_t, rows);
+    t.fold = MEM_NEW(int32_t, rows);
     double *r = regressed(data);
-    for (int64_t i = 0; i < t->n; i++) {
-        double *row = t->x + i * t->each * t->d;
-        t->label[i * t->each] = 1;
+    for (int64_t i = 0; i < t.n; i++) {
+        double *row = t.x + i * t.each * t.d;
+        t.label[i * t.each] = 1;
         fill_row(data, i, data->truth + i * P, r + i * P, row);
         for (int k = 0; k < data->draws; k++)
             fill_row(data, i, data->draw + (i * data->draws + k) * P, r + i * P,
-                     row + (k + 1) * t->d);
+                     row + (k + 1) * t.d);
     }
     free(r);
-    deal_folds(t);
     return t;
 }
 
-void truth_test_destroy(truth_test_t **t)
+static void table_free(table_t *t)
 {
-    if (*t == NULL)
-        return;
-    free((*t)->x);
-    free((*t)->label);
-    free((*t)->fold);
-    free((*t)->score);
-    free(*t);
-    *t = NULL;
+    free(t->x);
+    free(t->label);
+    free(t->fold);
 }
 
-void truth_test_fold(truth_test_t *t, int fold)
+/* Mean over data sets of the share of draws that are scored below the truth, ties half. */
+static double told_of(const table_t *t, const double *scores)
 {
-    classifier_rows_t rows = {t->n * t->each, t->d, t->x, t->label, t->fold};
-    classifier_cross(&t->config, &rows, fold, fold + 1, t->score);
-}
-
-double *truth_test_scores(truth_test_t *t, int64_t *n)
-{
-    *n = t->n * t->each;
-    return t->score;
-}
-
-/* Under a right posterior the share of draws below the truth, one of 0, 1/K, ..., 1, is uniform: variance (K + 2) / (12 K). */
-truth_test_result_t truth_test_result(const truth_test_t *t)
-{
-    double n = (double)t->n, K = (double)(t->each - 1), sum = 0;
+    double sum = 0;
     for (int64_t i = 0; i < t->n; i++) {
-        const double *score = t->score + i * t->each;
+        const double *score = scores + i * t->each;
         for (int64_t k = 1; k < t->each; k++)
-            sum += (score[0] > score[k] ? 1 : score[0] < score[k] ? 0 : 0.5) / K;
+            sum += score[0] > score[k] ? 1 : score[0] < score[k] ? 0 : 0.5;
     }
-    truth_test_result_t out = {.told = sum / n, .error = sqrt((K + 2) / (12 * K) / n)};
+    return sum / (double)(t->n * (t->each - 1));
+}
+
+truth_test_t truth_test(const classifier_config_t *config, const truth_test_data_t *data)
+{
+    CHECK(data->n >= 2 * config->folds && data->draws > 0, "truth test of %ld data sets",
+          (long)data->n);
+    table_t t = table_create(data);
+    double *score = MEM_NEW(double, t.n *t.each), K = (double)data->draws;
+    deal_folds(config, &t);
+    classifier_rows_t rows = {t.n * t.each, t.d, t.x, t.label, t.fold};
+    classifier_cross(config, &rows, score);
+    /* for a right posterior the share is one of 0, 1/K, ..., 1, all as likely: variance (K + 2) / (12 K) */
+    truth_test_t out = {.told = told_of(&t, score),
+                        .error = sqrt((K + 2) / (12 * K) / (double)t.n)};
     out.p_value = 0.5 * erfc((out.told - 0.5) / out.error / M_SQRT2);
+    free(score);
+    table_free(&t);
     return out;
 }

@@ -35,18 +35,9 @@ typedef struct {
     double told;    // chance that the truth is scored above a draw: 0.5 for a right posterior
     double error;   // its standard error for a right posterior
     double p_value; // of a `told` as large for a right posterior
-} truth_test_result_t;
+} truth_test_t;
 
-typedef struct truth_test truth_test_t;
-
-/* `data` is read here and not later. */
-truth_test_t *truth_test_create(const classifier_config_t *config, const truth_test_data_t *data);
-void truth_test_destroy(truth_test_t **t);
-/* Scores the rows of one fold, 0 .. config->folds - 1; on any rank, each fold once. */
-void truth_test_fold(truth_test_t *t, int fold);
-/* (N (1 + K)): what the folds have filled in, zeros elsewhere, for several ranks to add up. Borrowed. */
-double *truth_test_scores(truth_test_t *t, int64_t *n);
-/* After all folds. */
-truth_test_result_t truth_test_result(const truth_test_t *t);
+/* 300 data sets with 8 draws take about a second, 2,000 take 5. */
+truth_test_t truth_test(const classifier_config_t *config, const truth_test_data_t *data);
 
 #endif

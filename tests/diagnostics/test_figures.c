@@ -2,6 +2,7 @@
 // Files are PNGs of the right size with their text chunks, and show ink; ticks and layout are checked by number.
 #include "diagnostics/figures.h"
 #include "diagnostics/plot.h"
+#include "diagnostics/sample_stats.h"
 #include "diagnostics/markup.h"
 
 #include "cluster/mem.h"
@@ -156,6 +157,37 @@ static void loss_stands_for_short_and_broken_histories(void **state)
     check_picture();
 }
 
+static void distances_stand_for_any_number_of_data_sets(void **state)
+{
+    (void)state;
+    enum { MANY = 100000, SIMULATED = 300 };
+    static const int64_t sizes[] = {0, 1, 14, 60, 61, MANY};
+    double reference[SIMULATED], *observed = MEM_NEW(double, MANY);
+    rng_t r = rng_at(4, RNG_CHECK, 0);
+    for (int i = 0; i < SIMULATED; i++)
+        reference[i] = sqrt(2 * rng_gamma(&r, 4));
+    for (int i = 0; i < MANY; i++)
+        observed[i] = i % 9 == 8 ? NAN : sqrt(2 * rng_gamma(&r, 4));
+    stats_sort(SIMULATED, reference);
+    distances_t x = {SIMULATED, 0, reference, observed, reference[SIMULATED - 15]};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        x.n = sizes[i];
+        assert_int_equal(figure_distance(PATH, &STAMP, &x), OK);
+        check_picture();
+    }
+    observed[0] = 1e6; // far away: marked in vermilion
+    x.n = 1;
+    assert_int_equal(figure_distance(PATH, &STAMP, &x), OK);
+    picture_t p = picture_read();
+    assert_true(picture_share(&p, 213, 94, 0) > 0 || picture_share(&p, 215, 102, 13) > 0);
+    free(p.rgb);
+    check_picture();
+    x.threshold = INFINITY;
+    assert_int_equal(figure_distance(PATH, &STAMP, &x), OK);
+    check_picture();
+    free(observed);
+}
+
 static void constant_parameters_are_drawn(void **state)
 {
     (void)state;
@@ -262,6 +294,7 @@ int main(void)
         cmocka_unit_test(every_figure_stands_for_any_number_of_parameters),
         cmocka_unit_test(pairs_stand_with_and_without_truth),
         cmocka_unit_test(loss_stands_for_short_and_broken_histories),
+        cmocka_unit_test(distances_stand_for_any_number_of_data_sets),
         cmocka_unit_test(constant_parameters_are_drawn),
         cmocka_unit_test(chunks_say_where_a_picture_comes_from),
         cmocka_unit_test(a_folder_that_is_not_there_is_an_io_error),

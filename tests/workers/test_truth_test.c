@@ -80,15 +80,11 @@ static void case_free(case_t *c)
     free(c->summary);
 }
 
-static truth_test_result_t result_of(int64_t n, const posterior_t *q, uint64_t seed)
+static truth_test_t result_of(int64_t n, const posterior_t *q, uint64_t seed)
 {
     classifier_config_t config = classifier_config_default();
     case_t c = case_create(n, q, seed);
-    truth_test_t *t = truth_test_create(&config, &c.data);
-    for (int fold = 0; fold < config.folds; fold++)
-        truth_test_fold(t, fold);
-    truth_test_result_t result = truth_test_result(t);
-    truth_test_destroy(&t);
+    truth_test_t result = truth_test(&config, &c.data);
     case_free(&c);
     printf("%-28s %ld data sets: told %.3f +- %.3f, p = %.2g\n", q->name, (long)n, result.told,
            result.error, result.p_value);
@@ -96,6 +92,7 @@ static truth_test_result_t result_of(int64_t n, const posterior_t *q, uint64_t s
 }
 
 static const posterior_t right = {"right", .width = 1};
+static const posterior_t slightly_wrong = {"sd times 0.8", .width = 0.8};
 
 static void wrong_posteriors_are_told_from_the_truth(void **state)
 {
@@ -109,40 +106,31 @@ static void wrong_posteriors_are_told_from_the_truth(void **state)
         {"too narrow here, wide there", .width = 1, .uneven = 0.4},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        truth_test_result_t r = result_of(300, &wrong[i], 1);
+        truth_test_t r = result_of(300, &wrong[i], 1);
         assert_true(r.p_value < 0.001 && r.told > 0.55);
     }
 }
 
-/* Each is at most 0.05 with chance 0.05: more than 4 of 20 with chance 0.003. */
+/* Each is at most 0.05 with chance 0.05: more than 2 of 8 with chance 0.006. */
 static void a_right_posterior_is_not(void **state)
 {
     (void)state;
     int alarms = 0;
-    for (uint64_t seed = 0; seed < 20; seed++)
-        alarms += result_of(100, &right, 100 + seed).p_value <= 0.05;
-    assert_true(alarms <= 4);
-    assert_true(fabs(result_of(1000, &right, 7).told - 0.5) < 0.04); // 4 standard errors
+    for (uint64_t seed = 0; seed < 8; seed++)
+        alarms += result_of(60, &right, 100 + seed).p_value <= 0.05;
+    assert_true(alarms <= 2);
+    assert_true(fabs(result_of(500, &right, 7).told - 0.5) < 0.06); // 4 standard errors
 }
 
-/* The folds may be done by anyone, in any order. */
-static void folds_add_up(void **state)
+static void the_result_is_a_function_of_data_and_seed(void **state)
 {
     (void)state;
     classifier_config_t config = classifier_config_default();
-    case_t c = case_create(60, &right, 3);
-    truth_test_t *a = truth_test_create(&config, &c.data), *b = truth_test_create(&config, &c.data);
-    for (int fold = 0; fold < config.folds; fold++)
-        truth_test_fold(a, fold);
-    for (int fold = config.folds - 1; fold >= 0; fold--)
-        truth_test_fold(b, fold);
-    int64_t n;
-    double *x = truth_test_scores(a, &n), *y = truth_test_scores(b, &n);
-    assert_int_equal(n, 60 * (1 + DRAWS));
-    assert_memory_equal(x, y, (size_t)n * sizeof *x);
-    truth_test_destroy(&a);
-    truth_test_destroy(&b);
-    assert_null(a);
+    case_t c = case_create(200, &slightly_wrong, 3);
+    truth_test_t a = truth_test(&config, &c.data), b = truth_test(&config, &c.data);
+    assert_memory_equal(&a, &b, sizeof a);
+    config.seed = 1;
+    assert_true(truth_test(&config, &c.data).told != a.told);
     case_free(&c);
 }
 
@@ -160,12 +148,8 @@ static void degenerate_numbers_are_no_trouble(void **state)
         for (int a = 0; a < SUMMARIES; a++)
             c.summary[i * SUMMARIES + a] = 2;
     }
-    truth_test_t *t = truth_test_create(&config, &c.data);
-    for (int fold = 0; fold < config.folds; fold++)
-        truth_test_fold(t, fold);
-    truth_test_result_t r = truth_test_result(t);
+    truth_test_t r = truth_test(&config, &c.data);
     assert_true(isfinite(r.told) && isfinite(r.error) && r.p_value > 0.001);
-    truth_test_destroy(&t);
     case_free(&c);
 }
 
@@ -174,7 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wrong_posteriors_are_told_from_the_truth),
         cmocka_unit_test(a_right_posterior_is_not),
-        cmocka_unit_test(folds_add_up),
+        cmocka_unit_test(the_result_is_a_function_of_data_and_seed),
         cmocka_unit_test(degenerate_numbers_are_no_trouble),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * All observed data sets together against the simulated ones that the amortizer keeps.
+ */
+#ifndef COORDINATOR_OBSERVED_H
+#define COORDINATOR_OBSERVED_H
+
+#include "cluster/par.h"
+#include "coordinator/amortizer_file.h"
+#include "diagnostics/misfit.h"
+#include "storage/rows.h"
+
+/* `distance` (rows->n) on rank 0, NaN where a data set has no posterior; `draws` of the MMD test's null distribution. The
+ * result is on rank 0 and the same for any number of ranks. Collective. */
+misfit_t observed_judge(const par_t *par, const trained_t *trained, const rows_t *rows,
+                        const double *distance, int64_t draws);
+
+#endif
