@@ -13,6 +13,8 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "a signal handler may only touch loc
 
 static _Atomic int64_t stop_time; // of the first request, monotonic nanoseconds; 0: none
 
+static _Atomic int64_t stop_deadline; // of stop_after; 0: none
+
 static int64_t clock_nanoseconds(void)
 {
     struct timespec now;
@@ -43,8 +45,17 @@ void stop_install(void)
         CHECK(sigaction(numbers[i], &action, NULL) == 0, "signal %d can not be caught", numbers[i]);
 }
 
+void stop_after(double seconds)
+{
+    bool never = !(seconds < 1e9);
+    atomic_store(&stop_deadline, never ? 0 : clock_nanoseconds() + (int64_t)(seconds * 1e9));
+}
+
 bool stop_requested(void)
 {
+    int64_t deadline = atomic_load(&stop_deadline);
+    if (deadline != 0 && clock_nanoseconds() >= deadline)
+        stop_request();
     return atomic_load(&stop_time) != 0;
 }
 

@@ -11,6 +11,8 @@
 void stop_install(void);       // once, by the program
 bool stop_requested(void);     // this process was asked
 double stop_seconds_ago(void); // since the request; negative when there was none
-void stop_request(void);       // as if a signal had come (tests; another rank's request)
+/* A request comes by itself after so many seconds from now; INFINITY: it does not. A later call replaces it. */
+void stop_after(double seconds);
+void stop_request(void); // as if a signal had come (tests; another rank's request)
 
 #endif

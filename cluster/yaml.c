@@ -403,6 +403,13 @@ bool yaml_node_null(yaml_node_ref_t node)
            (*text == '\0' || strcmp(text, "~") == 0 || strcasecmp(text, "null") == 0);
 }
 
+void yaml_node_span(yaml_node_ref_t node, size_t *begin, size_t *end)
+{
+    const yaml_node_t *at = node_at(node.document, node.id);
+    *begin = at->start_mark.index;
+    *end = at->end_mark.index;
+}
+
 int yaml_node_line(yaml_node_ref_t node)
 {
     if (node.id == 0)

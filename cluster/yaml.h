@@ -91,6 +91,8 @@ const char *yaml_node_text(yaml_node_ref_t node);                    // of a sca
 bool yaml_node_quoted(yaml_node_ref_t node); // a scalar in quotes or a block text
 bool yaml_node_null(yaml_node_ref_t node);   // a key without a value, ~, null
 int yaml_node_line(yaml_node_ref_t node);    // from 1; of a map or sequence that of its key
+/* From which to before which character (not byte) of the text it stands; of a block mapping from its first key on. */
+void yaml_node_span(yaml_node_ref_t node, size_t *begin, size_t *end);
 /* What stands there, for messages: 5, "text", a map, a sequence, nothing. Long texts are cut. Returns `out`. */
 enum { YAML_SHOW_CAP = 80 };
 const char *yaml_node_show(yaml_node_ref_t node, char out[YAML_SHOW_CAP]);

@@ -22,6 +22,9 @@ typedef struct {
     int64_t ranks;                               // 0: all cores
     int64_t shard_rows, check;                   // 0: not given
     bool json, again, quiet, done, retry;
+    bool automatic;       // run: follow the advice
+    int64_t max_rows;     // 0: not given
+    const char *max_time; // NULL: not given
 } options_t;
 
 typedef struct {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster/log.h"
 #include "cluster/mem.h"
+#include "coordinator/auto.h"
 #include "coordinator/job.h"
 
 #include <stdlib.h>
@@ -24,7 +25,7 @@ static err_t infer_stage(job_t *job, bool *did)
     return err;
 }
 
-static err_t stages(job_t *job, bool *anything)
+static err_t until_gate(job_t *job, bool *anything)
 {
     bool did = false, passed = false;
     TRY(job_simulate(job, &did));
@@ -36,6 +37,20 @@ static err_t stages(job_t *job, bool *anything)
     if (!passed)
         return err_fail(ERR_GATE, "the gate does not pass%s: see %s/report.md",
                         job->study.infer.data ? ", so no real data is touched" : "", job->folder);
+    return OK;
+}
+
+static err_t by_itself(job_t *job, const options_t *options, bool *anything)
+{
+    auto_budget_t budget;
+    TRY(auto_budget(options, &job->study, &budget));
+    return job_auto(job, &budget, anything);
+}
+
+static err_t stages(job_t *job, const options_t *options, bool *anything)
+{
+    bool did = false;
+    TRY(options->automatic ? by_itself(job, options, anything) : until_gate(job, anything));
     TRY(infer_stage(job, &did));
     *anything |= did;
     return OK;
@@ -46,7 +61,7 @@ err_t command_run(const par_t *par, const options_t *options)
     job_t job;
     bool anything = false;
     TRY(job_open(par, options, &job));
-    err_t err = stages(&job, &anything);
+    err_t err = stages(&job, options, &anything);
     if (err == OK && par->rank == 0)
         log_info(anything ? "run: done, results are in %s"
                           : "run: nothing to do, all results are in %s",

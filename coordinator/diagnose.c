@@ -7,6 +7,7 @@
 #include "coordinator/pictures.h"
 #include "coordinator/posterior.h"
 #include "coordinator/run_folder.h"
+#include "coordinator/study_advice.h"
 #include "coordinator/study_report.h"
 #include "diagnostics/gate.h"
 
@@ -125,6 +126,35 @@ static void known_free(known_t *k)
     free(k->design_names);
 }
 
+static posterior_shape_t shape_of(const posteriors_t *p)
+{
+    int d = p->digest.d;
+    double *truth = MEM_NEW(double, p->kept_sets *d + 1);
+    for (int64_t i = 0; i < p->kept_sets * d; i++)
+        truth[i] = p->digest.value[i].truth;
+    posterior_shape_t shape = posterior_shape(p->kept_sets, p->kept_draws, d, p->kept, truth);
+    free(truth);
+    return shape;
+}
+
+/* The report with what to do next. */
+static err_t report(const job_t *job, const trained_t *trained, const posteriors_t *posteriors,
+                    const gate_record_t *record)
+{
+    posterior_shape_t shape = shape_of(posteriors);
+    advice_list_t advice = study_advice(&job->study, trained, record, &posteriors->digest, &shape);
+    const study_report_t what = {.par = job->par,
+                                 .folder = job->folder,
+                                 .study = &job->study,
+                                 .trained = trained,
+                                 .gate = record,
+                                 .advice = &advice};
+    err_t err = study_report(&what);
+    advice_free(&advice);
+    posterior_shape_free(&shape);
+    return err;
+}
+
 /* On rank 0: numbers, record, pictures, report. The gate record is written last: where it is, everything is. */
 static err_t judge(job_t *job, const trained_t *trained, const rows_t *held_out,
                    const posteriors_t *posteriors, gate_record_t *record)
@@ -151,11 +181,9 @@ static err_t judge(job_t *job, const trained_t *trained, const rows_t *held_out,
     err_t err = OK;
     metrics_of_data(&metrics, &posteriors->digest, &known.data);
     *record = gate_judge(&metrics, names, &limits, &subject);
-    const study_report_t report = {
-        .par = job->par, .folder = job->folder, .study = s, .trained = trained, .gate = record};
     TRY_TO(done, metrics_write_csv(&metrics, names, csv));
     TRY_TO(done, pictures_of_diagnosis(job, trained, &samples, &metrics));
-    TRY_TO(done, study_report(&report));
+    TRY_TO(done, report(job, trained, posteriors, record));
     TRY_TO(done, gate_write(gate, record));
 done:
     known_free(&known);

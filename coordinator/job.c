@@ -59,6 +59,29 @@ err_t job_open(const par_t *par, const options_t *options, job_t *out)
     return err;
 }
 
+err_t job_take_text(job_t *job, const char *text)
+{
+    study_t study;
+    simulator_t *simulator = NULL;
+    amortizer_config_t network;
+    TRY(study_parse(text, job->study.path, &study));
+    err_t err = study_simulator(&study, &simulator);
+    if (err == OK)
+        err = study_network(&study, simulator_schema(simulator), &network);
+    if (err != OK) {
+        simulator_close(&simulator);
+        study_free(&study);
+        return err;
+    }
+    simulator_close(&job->simulator);
+    study_free(&job->study);
+    job->study = study;
+    job->simulator = simulator;
+    job->schema = simulator_schema(simulator);
+    log_simulator(job);
+    return OK;
+}
+
 static err_t claim_here(job_t *job)
 {
     char run[LOCK_RUN_BYTES];

@@ -24,6 +24,9 @@ typedef struct {
 /* Reads the study, applies what the command line overrides, loads the simulator, makes the folder of results. */
 err_t job_open(const par_t *par, const options_t *options, job_t *out) ERR_MUST_CHECK;
 void job_close(job_t *job);
+/* Puts a study of this text in the place of the job's, and loads its simulator. ERR_USAGE: it makes no sense; the job is then
+ * as it was. Not collective: each rank does the same. */
+err_t job_take_text(job_t *job, const char *text) ERR_MUST_CHECK;
 /* Makes the folder of results this run's own until job_close: one run at a time writes checkpoints and records there.
  * Ranks of a killed run are given the time to end. ERR_LOCKED names who has it. A second call does nothing. */
 err_t job_claim(job_t *job) ERR_MUST_CHECK;

@@ -21,7 +21,14 @@
 static const char run_more[] =
     "Simulates, trains, diagnoses and infers: whatever is missing, in this order. A second call "
     "does nothing.\v"
-    "Results lie in the folder named by the study, beside the study file.";
+    "Results lie in the folder named by the study, beside the study file.\n\n"
+    "--auto: where the gate does not pass, the report's first advice that is a setting is taken "
+    "(more "
+    "simulations, more epochs, another network ...) and all begins again with it, within "
+    "--max-rows "
+    "and --max-time (or `auto:` of the study). What was decided is in auto.json and in the report; "
+    "the "
+    "settings reached are in study-auto.yaml, the study file stays as it is.";
 
 static const char bank_more[] =
     "info DIR                       what it holds, what its rows cost, which fail and where\n"
@@ -52,8 +59,8 @@ static const command_t commands[] = {
      1, true, command_diagnose},
     {"infer", "[STUDY]", "posterior for every real data set (resumes)", NULL, "jomDdusqJ", 0, 1,
      true, command_infer},
-    {"run", "STUDY", "simulate, train, diagnose, infer: what is missing", run_more, "joaqJ", 1, 1,
-     true, command_run},
+    {"run", "STUDY", "simulate, train, diagnose, infer: what is missing", run_more, "joaAXTqJ", 1,
+     1, true, command_run},
     {"bank", "info|verify|import|merge|export DIR ...",
      "what a bank holds and whether it is whole; banks from files and from banks", bank_more,
      "jcSfqJ", 2, INT_MAX, false, command_bank},
@@ -107,6 +114,12 @@ static const option_row_t option_rows[] = {
      "simulate K finished rows again and compare them bit for bit with the bank", WHOLE, AT(check),
      1},
     {'f', 0, "done", NULL, "export: only rows that are done", FLAG, AT(done), 0},
+    {'A', 0, "auto", NULL,
+     "run: while the gate does not pass, follow the report's advice within a budget", FLAG,
+     AT(automatic), 0},
+    {'X', 0, "max-rows", "N", "budget of --auto: simulations of the bank, at most", WHOLE,
+     AT(max_rows), 1},
+    {'T', 0, "max-time", "TIME", "budget of --auto: 90s, 30m, 2h", TEXT, AT(max_time), 0},
     {'q', 'q', "quiet", NULL, "warnings and errors only", FLAG, AT(quiet), 0},
     {'J', 'J', "json", NULL, "print the answer as JSON", FLAG, AT(json), 0},
 };

@@ -75,6 +75,10 @@ typedef struct {
         study_design_t *design;
         int64_t predictive, predictive_datasets; // simulations of each; 0: no predictive checks
     } infer;
+    struct {
+        int64_t rows; // 0: no limit
+        double minutes;
+    } automatic;       // budget of `run --auto`
     double stop_grace; // seconds a draw may go on after a request to stop
 } study_t;
 

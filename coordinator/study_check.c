@@ -30,8 +30,7 @@ static err_t wrong(yaml_node_ref_t root, const char *section, const char *key, c
 
 /* ---- the simulator ---- */
 
-// "30s" to seconds; 0: it is none.
-static double duration(const char *text)
+double study_duration(const char *text)
 {
     static const struct {
         const char *unit;
@@ -57,7 +56,7 @@ static err_t check_model(study_t *s, yaml_node_ref_t model)
     if ((s->model.builtin != NULL) + (s->model.plugin != NULL) + command != 1)
         return yaml_node_error(model, "expected one of builtin, plugin and command");
     if (s->model.timeout != NULL) {
-        s->model.timeout_seconds = duration(s->model.timeout);
+        s->model.timeout_seconds = study_duration(s->model.timeout);
         if (s->model.timeout_seconds <= 0)
             return yaml_node_error(yaml_node_get(model, "timeout"),
                                    "got \"%s\", expected a time with its unit: "

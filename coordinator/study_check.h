@@ -19,4 +19,7 @@ enum {
  * ERR_USAGE. */
 err_t study_check(study_t *study, yaml_node_ref_t root) ERR_MUST_CHECK;
 
+/* "500ms", "30s", "5m", "2h" in seconds; 0: it is none. */
+double study_duration(const char *text);
+
 #endif

@@ -2,6 +2,7 @@
 #include "coordinator/study_report.h"
 
 #include "cluster/mem.h"
+#include "coordinator/auto_log.h"
 #include "coordinator/run_folder.h"
 #include "coordinator/study_model.h"
 #include "workers/failures.h"
@@ -127,6 +128,7 @@ err_t study_report(const study_report_t *what)
     report_training_t training = training_of(what);
     char *network = amortizer_config_text(amortizer_config(trained->amortizer));
     training.network = network;
+    json_t *log = auto_log_of(what->folder, what->study->text);
     date_text(sizeof date, date);
     err_t err;
     if (what->bank != NULL)
@@ -143,12 +145,15 @@ err_t study_report(const study_report_t *what)
                        .ratings = what->study->diagnose.ratings,
                        .n_pictures = pictures_there(what->folder, what->gate != NULL, pictures),
                        .pictures = pictures,
+                       .advice = what->advice,
+                       .automatic = log,
                        .inferred = what->inferred,
                        .bank = trained->bank,
                        .software = trained->software,
                        .hosts = hosts};
     err = report_write(what->folder, &report);
 done:
+    json_decref(log);
     study_model_free(&model);
     free(network);
     free(failures);

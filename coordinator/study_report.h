@@ -20,6 +20,7 @@ typedef struct {
     const trained_t *trained;
     bank_t *bank;                      // NULL: what an earlier report says of it stays
     const gate_record_t *gate;         // NULL: not diagnosed yet
+    const advice_list_t *advice;       // NULL: what an earlier report says stays
     const report_inferred_t *inferred; // NULL: what an earlier report says of it stays
 } study_report_t;
 

@@ -89,6 +89,11 @@ static const yaml_field_t infer_fields[] = {
     {.key = "misfit_draws", .type = YAML_INTEGER, .offset = AT(infer.misfit_draws), .fallback = "1000", .low = 20, .high = 1e6, .help = "random divisions behind the p-value of the MMD test: do all data sets together look like simulated ones?"},
     {0}};
 
+static const yaml_field_t auto_fields[] = {
+    {.key = "rows", .type = YAML_INTEGER, .offset = AT(automatic.rows), .fallback = "0", .low = 0, .high = 1e12, .help = "simulations of the bank, at most; 0: no limit"},
+    {.key = "minutes", .type = YAML_REAL, .offset = AT(automatic.minutes), .fallback = "0", .low = 0, .high = 1e6, .help = "of simulating, training and checking together; 0: no limit"},
+    {0}};
+
 const yaml_field_t study_fields[] = {
     {.key = "study", .type = YAML_TEXT, .offset = AT(name), .required = true, .help = "name; results go to a folder of this name"},
     {.key = "model", .type = YAML_MAP, .fields = model_fields, .required = true, .help = "the simulator"},
@@ -99,6 +104,7 @@ const yaml_field_t study_fields[] = {
     {.key = "train", .type = YAML_MAP, .fields = train_fields, .help = "how it is trained"},
     {.key = "diagnose", .type = YAML_MAP, .fields = diagnose_fields, .help = "how it is checked"},
     {.key = "infer", .type = YAML_MAP, .fields = infer_fields, .help = "real data"},
+    {.key = "auto", .type = YAML_MAP, .fields = auto_fields, .help = "budget of `infermill run --auto`, which follows the report's advice"},
     {.key = "stop_grace", .type = YAML_REAL, .offset = AT(stop_grace), .fallback = "60", .low = 0, .high = 1e6, .help = "seconds a running draw may go on after a request to stop"},
     {0}};
 // clang-format on

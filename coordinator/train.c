@@ -8,6 +8,7 @@
 #include "coordinator/collect.h"
 #include "coordinator/run_folder.h"
 #include "coordinator/study_adapter.h"
+#include "coordinator/study_advice.h"
 #include "coordinator/study_report.h"
 #include "coordinator/training.h"
 #include "storage/reader.h"
@@ -420,12 +421,16 @@ static void keep_history(training_t *t)
 static err_t report(const training_t *t)
 {
     const job_t *job = t->job;
+    advice_list_t advice = study_advice(&job->study, &t->trained, NULL, NULL, NULL);
     const study_report_t what = {.par = job->par,
                                  .folder = job->folder,
                                  .study = &job->study,
                                  .trained = &t->trained,
-                                 .bank = t->bank};
-    return study_report(&what);
+                                 .bank = t->bank,
+                                 .advice = &advice};
+    err_t err = study_report(&what);
+    advice_free(&advice);
+    return err;
 }
 
 static err_t finish(training_t *t, const char *path)
@@ -465,13 +470,49 @@ static void say_what_starts(const training_t *t)
         log_info("train: goes on at epoch %" PRId64 ", step %" PRId64, t->epoch + 1, t->step);
 }
 
+/* --again: what is there is put aside under a name of its own, never deleted. */
+static err_t put_aside(const char *path)
+{
+    if (!file_exists(path))
+        return OK;
+    char *old = mem_format("%s.old", path);
+    err_t err = rename(path, old) == 0 ? OK : err_errno(ERR_IO, "renaming %s to %s", path, old);
+    if (err == OK)
+        log_info("train: %s is kept as %s", path, old);
+    free(old);
+    return err;
+}
+
+static err_t again(job_t *job, const char *path, const char *checkpoint)
+{
+    err_t mine = OK;
+    TRY(job_claim(job));
+    if (job->par->rank == 0) {
+        mine = put_aside(
+            checkpoint); // first: without an amortizer a checkpoint of other settings is an error
+        if (mine == OK)
+            mine = put_aside(path);
+    }
+    return par_agree(job->par, mine);
+}
+
+/* From the checkpoint; one of other settings is put aside where that was asked for. */
+static err_t go_on(training_t *t, const char *path, const char *checkpoint)
+{
+    err_t err = par_agree(t->job->par, checkpoint_load(t, checkpoint));
+    if (!err_is(err, ERR_MISMATCH) || !t->job->again)
+        return err;
+    err_clear();
+    return again(t->job, path, checkpoint);
+}
+
 static err_t train_anew(job_t *job, const char *path, char *checkpoint)
 {
     training_t t = {.job = job, .history = {.best = -1}};
     TRY(job_claim(job));
     err_t err = prepare(&t);
     if (err == OK && file_exists(checkpoint))
-        err = par_agree(job->par, checkpoint_load(&t, checkpoint));
+        err = go_on(&t, path, checkpoint);
     if (err == OK) {
         say_what_starts(&t);
         err = all_epochs(&t, checkpoint);
@@ -513,31 +554,6 @@ static err_t look_for_amortizer(const job_t *job, const char *path, bool *same)
     free(settings);
     trained_free(&old);
     return err;
-}
-
-/* --again: what is there is put aside under a name of its own, never deleted. */
-static err_t put_aside(const char *path)
-{
-    if (!file_exists(path))
-        return OK;
-    char *old = mem_format("%s.old", path);
-    err_t err = rename(path, old) == 0 ? OK : err_errno(ERR_IO, "renaming %s to %s", path, old);
-    if (err == OK)
-        log_info("train: %s is kept as %s", path, old);
-    free(old);
-    return err;
-}
-
-static err_t again(job_t *job, const char *path, const char *checkpoint)
-{
-    err_t mine = OK;
-    TRY(job_claim(job));
-    if (job->par->rank == 0) {
-        mine = put_aside(path);
-        if (mine == OK)
-            mine = put_aside(checkpoint);
-    }
-    return par_agree(job->par, mine);
 }
 
 err_t job_train(job_t *job, bool *did)

@@ -9,9 +9,22 @@
 #include <string.h>
 
 /* In the order in which a reader wants them. */
+// clang-format off
 static const report_section_t *const report_sections[] = {
-    &report_summary,  &report_model,  &report_inferences, &report_misfit,   &report_budget,
-    &report_training, &report_checks, &report_pictures,   &report_failures, &report_reproduce};
+    &report_summary,
+    &report_next,
+    &report_auto,
+    &report_model,
+    &report_inferences,
+    &report_misfit,
+    &report_budget,
+    &report_training,
+    &report_checks,
+    &report_pictures,
+    &report_failures,
+    &report_reproduce,
+};
+// clang-format on
 enum { REPORT_SECTIONS = sizeof report_sections / sizeof *report_sections };
 
 char *report_verdict(const report_t *report)

@@ -7,6 +7,7 @@
 #define DIAGNOSTICS_REPORT_H
 
 #include "cluster/err.h"
+#include "diagnostics/advice.h"
 #include "diagnostics/gate.h"
 #include "diagnostics/history.h"
 #include "diagnostics/misfit.h"
@@ -85,8 +86,10 @@ typedef struct {
     const report_model_t *model;
     const report_simulations_t *simulations;
     const report_training_t *training;
-    const gate_record_t *gate; // verdict and metrics; NULL: trained, not checked yet
-    ratings_t ratings;         // where one rating ends and the next begins
+    const gate_record_t *gate;   // verdict and metrics; NULL: trained, not checked yet
+    ratings_t ratings;           // where one rating ends and the next begins
+    const advice_list_t *advice; // what to do next; NULL: what an earlier report says stays
+    const json_t *automatic;     // auto.json: what `run --auto` did; NULL: it was not used
     int n_pictures;
     const report_picture_t *pictures;
     const report_inferred_t *inferred;
