@@ -206,7 +206,7 @@ static err_t write_report(const inference_t *f)
                                    .study = f->study,
                                    .trained = &f->trained,
                                    .gate = &f->gate,
-                                   .inferred = &f->result.table};
+                                   .inferred = f->result.table.n > 0 ? &f->result.table : NULL};
     return study_report(&report);
 }
 
@@ -255,9 +255,26 @@ static err_t join(inference_t *f)
     return write_report(f);
 }
 
+static predictive_config_t predictive_config(const inference_t *f, bool anew)
+{
+    return (predictive_config_t){.par = f->par,
+                                 .study = f->study,
+                                 .trained = &f->trained,
+                                 .data = &f->data,
+                                 .stamp = f->stamp,
+                                 .folder = f->request->report,
+                                 .out = f->request->out,
+                                 .seed = (uint64_t)f->request->seed,
+                                 .anew = anew,
+                                 .quiet = f->request->json};
+}
+
 static err_t infer_all(inference_t *f)
 {
     bool first = f->par->rank == 0;
+    predictive_config_t config = predictive_config(f, true);
+    if (first)
+        predictive_clear(&config);
     TRY(par_agree(f->par, first ? lock_blocks(f) : OK));
     par_broadcast(f->par, 0, sizeof f->run, f->run);
     TRY(par_agree(f->par, my_blocks(f)));
@@ -271,16 +288,7 @@ static err_t infer_all(inference_t *f)
 static err_t check_model(inference_t *f, bool *did)
 {
     bool checked = false;
-    predictive_config_t config = {.par = f->par,
-                                  .study = f->study,
-                                  .trained = &f->trained,
-                                  .data = &f->data,
-                                  .stamp = f->stamp,
-                                  .folder = f->request->report,
-                                  .out = f->request->out,
-                                  .seed = (uint64_t)f->request->seed,
-                                  .anew = *did,
-                                  .quiet = f->request->json};
+    predictive_config_t config = predictive_config(f, *did);
     TRY(predictive_run(&config, &checked));
     *did |= checked;
     return par_agree(f->par, checked && f->par->rank == 0 ? write_report(f) : OK);

@@ -5,14 +5,17 @@
 #include "cluster/mem.h"
 #include "cluster/stop.h"
 #include "coordinator/run_folder.h"
+#include "diagnostics/figure_predictive.h"
 #include "diagnostics/predictive_record.h"
 #include "workers/infer.h"
 #include "workers/replicate.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { ROWS_TAG = 72, PRINTED = 20 };
 static const size_t group_bytes = 64u << 20; // of the replicates that are in memory at once
@@ -31,6 +34,8 @@ typedef struct {
     predictive_field_t *fields; // of the observables that the amortizer reads
     int *observable;            // (n_fields)
     predictive_record_t record; // on rank 0
+    int n_pictures;             // on rank 0
+    predictive_picture_t picture[FIGURE_PREDICTIVE_PANELS];
 } stage_t;
 
 /* Data sets whose replicates are simulated at once. */
@@ -67,11 +72,41 @@ static bool is_done(const predictive_config_t *c)
     return done;
 }
 
+void predictive_clear(const predictive_config_t *config)
+{
+    char *json = place(config, "predictive.json", "json");
+    if (file_exists(json) && !is_done(config))
+        unlink(json);
+    free(json);
+}
+
+static err_t draw_picture(stage_t *s)
+{
+    char note[160];
+    int panels = predictive_panels(s->n_fields, s->fields);
+    stamp_t stamp = {.study = s->config->study->name,
+                     .weights = s->config->trained->hash,
+                     .title = "Posterior predictive check"};
+    if (s->n_pictures == 0)
+        return OK;
+    snprintf(note, sizeof note,
+             "%d of %" PRId64 " data sets; dark: observed; blue: 50 %% and 90 %% of %" PRId64
+             " simulations; orange: outside",
+             (s->n_pictures + panels - 1) / panels, s->record.n, s->R);
+    char *path = place(s->config, "posterior_predictive.png", "png");
+    err_t err = figure_predictive(path, &stamp, s->n_pictures, s->picture, note);
+    free(path);
+    s->record.picture = "posterior_predictive.png";
+    return err;
+}
+
 static err_t write_record(stage_t *s)
 {
     char *json = place(s->config, "predictive.json", "json"),
          *csv = place(s->config, "predictive.csv", "csv");
-    err_t err = predictive_record_write(&s->record, json, csv);
+    err_t err = draw_picture(s);
+    if (err == OK)
+        err = predictive_record_write(&s->record, json, csv);
     free(json);
     free(csv);
     return err;
@@ -184,6 +219,11 @@ static void stage_close(stage_t *s)
     infer_destroy(&s->infer);
     for (int64_t i = 0; i < s->record.n; i++)
         predictive_check_free(&s->record.checks[i]);
+    for (int i = 0; i < s->n_pictures; i++) {
+        free((char *)s->picture[i].title);
+        free((char *)s->picture[i].line);
+        predictive_panel_free(&s->picture[i].panel);
+    }
     free(s->record.checks);
     free(s->record.ids);
     free((char *)s->record.stamp);
@@ -274,6 +314,37 @@ static predictive_set_t set_of(const stage_t *s, const rows_t *rows, int64_t at,
     return (predictive_set_t){n, values};
 }
 
+static char *panel_title(const predictive_panel_t *p, const char *id, bool alone)
+{
+    if (alone)
+        return mem_copy_text(id);
+    if (p->feature < 0)
+        return mem_format("%s: %s", id, p->observable);
+    return mem_format("%s: %s, feature %" PRId64, id, p->observable, p->feature + 1);
+}
+
+static char *panel_line(const predictive_check_t *c)
+{
+    if (isnan(c->p_value))
+        return mem_copy_text("not judged: simulations failed");
+    return mem_format("%s (p = %.2g)", c->reproduced ? "reproduced" : "not reproduced", c->p_value);
+}
+
+/* The panels of the data set that was checked last, while there is room for all of them (of the first: for some). */
+static void keep_panels(stage_t *s, const predictive_set_t *observed, int64_t r,
+                        const predictive_set_t *replicates)
+{
+    int panels = predictive_panels(s->n_fields, s->fields);
+    bool room = s->n_pictures == 0 || s->n_pictures + panels <= FIGURE_PREDICTIVE_PANELS;
+    for (int k = 0; k < panels && r > 0 && room && s->n_pictures < FIGURE_PREDICTIVE_PANELS; k++) {
+        predictive_panel_t panel =
+            predictive_panel(s->n_fields, s->fields, k, observed, r, replicates);
+        s->picture[s->n_pictures++] =
+            (predictive_picture_t){panel_title(&panel, s->record.ids[s->record.n - 1], panels == 1),
+                                   panel_line(&s->record.checks[s->record.n - 1]), panel};
+    }
+}
+
 static void check_one(stage_t *s, const group_t *g, int64_t j)
 {
     int F = s->n_fields;
@@ -289,6 +360,7 @@ static void check_one(stage_t *s, const group_t *g, int64_t j)
     s->record.ids[s->record.n] = s->config->data->ids[i];
     s->record.checks[s->record.n++] =
         predictive_check(F, s->fields, &observed, done, replicates, s->R - done);
+    keep_panels(s, &observed, done, replicates);
     free(replicates);
     free(values);
     free(n);

@@ -29,6 +29,8 @@ typedef struct {
     bool quiet; // nothing on stdout
 } predictive_config_t;
 
+/* Removes what lies there of another inference or other settings. One rank. */
+void predictive_clear(const predictive_config_t *config);
 /* `did` tells whether there was anything to do: a record of this inference and these settings may be there already. ERR_STOPPED: on
  * request; the same call begins anew. ERR_IO. Collective. */
 err_t predictive_run(const predictive_config_t *config, bool *did) ERR_MUST_CHECK;

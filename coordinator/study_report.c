@@ -5,6 +5,7 @@
 #include "coordinator/auto_log.h"
 #include "coordinator/run_folder.h"
 #include "coordinator/study_model.h"
+#include "diagnostics/predictive_record.h"
 #include "workers/failures.h"
 
 #include <math.h>
@@ -118,6 +119,18 @@ static report_training_t training_of(const study_report_t *what)
     return out;
 }
 
+/* The checks of real data that lie in the folder, where they are about these weights; else NULL. */
+static json_t *predictive_of(const study_report_t *what)
+{
+    char *path = run_folder_file(what->folder, "predictive.json");
+    json_t *root = NULL;
+    if (predictive_record_has(path, "weights", what->trained->hash) &&
+        predictive_record_read(path, &root) != OK)
+        err_clear();
+    free(path);
+    return root;
+}
+
 err_t study_report(const study_report_t *what)
 {
     report_picture_t pictures[ALL_PICTURES];
@@ -130,6 +143,7 @@ err_t study_report(const study_report_t *what)
     training.network = network;
     json_t *log = auto_log_of(what->folder, what->study->text);
     date_text(sizeof date, date);
+    json_t *predictive = predictive_of(what);
     err_t err;
     if (what->bank != NULL)
         TRY_TO(done, simulations_of(what, &simulations, &failures));
@@ -148,12 +162,14 @@ err_t study_report(const study_report_t *what)
                        .advice = what->advice,
                        .automatic = log,
                        .inferred = what->inferred,
+                       .predictive = predictive,
                        .bank = trained->bank,
                        .software = trained->software,
                        .hosts = hosts};
     err = report_write(what->folder, &report);
 done:
     json_decref(log);
+    json_decref(predictive);
     study_model_free(&model);
     free(network);
     free(failures);

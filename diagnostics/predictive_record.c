@@ -160,6 +160,7 @@ static json_t *json_record(const predictive_record_t *r)
                         r->not_checked ? json_string(r->not_checked) : json_null());
     json_object_set_new(root, "words", json_string(words));
     json_object_set_new(root, "advice", advice_list(r));
+    json_object_set_new(root, "picture", json_string(r->picture ? r->picture : ""));
     json_object_set_new(root, "data_sets", sets);
     free(words);
     return root;

@@ -3,7 +3,7 @@
  * What predictive checks of real data sets came to, as files:
  *
  *     predictive.json  {"format": "infermill-predictive-1", "study", "weights", "stamp", "simulations" (of each data set),
- *                       "level", "not_checked": why there are none, or null, "words", "advice": [...],
+ *                       "level", "not_checked": why there are none, or null, "words", "advice": [...], "picture",
  *                       "data_sets": [{"id", "reproduced", "p_value", "replicates", "failed", "words",
  *                                      "statistics": [{"observable", "statistic", "part", "observed", "low", "median",
  *                                                      "high", "below", "equal", "above", "p", "adjusted"}]}]}
@@ -26,6 +26,7 @@ typedef struct {
     const char *stamp;       // what the result depends on
     const char *not_checked; // why no data set was; NULL
     int64_t simulations;     // wanted of each data set
+    const char *picture;     // its file; NULL: none was drawn
     int n_observables;
     const predictive_field_t *fields; // (O)
     int64_t n;

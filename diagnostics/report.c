@@ -17,6 +17,7 @@ static const report_section_t *const report_sections[] = {
     &report_model,
     &report_inferences,
     &report_misfit,
+    &report_predictive,
     &report_budget,
     &report_training,
     &report_checks,

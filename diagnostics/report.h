@@ -93,6 +93,7 @@ typedef struct {
     int n_pictures;
     const report_picture_t *pictures;
     const report_inferred_t *inferred;
+    const json_t *predictive;            // what predictive.json holds (predictive_record.h)
     const char *bank, *software, *hosts; // fingerprint of the bank; "4 ranks on node7"
 } report_t;
 

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 commands=$2
 reaction_times=$3
-small='diagnose: {datasets: 300, draws: 50, calibration_error: 1, ecdf_deviation: 1}'
+small='diagnose: {datasets: 300, draws: 50, calibration_error: 1, ecdf_deviation: 1, rank_r2: 1}'
 
 # same_on_ranks NAME: inference anew on 2 and 4 ranks
 same_on_ranks() {
@@ -45,6 +45,11 @@ study newcomb 'model: {builtin: location_scale}' 'parameters: {mu: "normal(25, 1
 "$infermill" run newcomb.yaml -j 2 -q >said
 grep -q 'the minimum of y, −44, is below all 50 replicates' said || { cat said; fail "Newcomb's outlier is not named"; }
 grep -q '^newcomb,y,minimum,1,-44,.*,0,0,50,0,' newcomb/predictive.csv || fail "the outlier is not in predictive.csv"
+
+[ -s newcomb/posterior_predictive.png ] || fail "no picture of the replicates"
+for words in 'Does the model produce such data' 'is below all 50 replicates' 'heavier tails' 'posterior_predictive.png'; do
+    grep -q "$words" newcomb/report.md && grep -q "$words" newcomb/report.json newcomb/report.html || fail "the reports do not say: $words"
+done
 
 # a command, with a design variable that is read
 cp "$commands/dose.py" .
