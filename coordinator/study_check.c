@@ -166,8 +166,30 @@ static err_t check_predictive(const study_t *s, yaml_node_ref_t root)
                  s->infer.predictive, PREDICTIVE_FEWEST);
 }
 
+/* Limits of the ratings, from the best to the worst. */
+static err_t check_ratings(const study_t *s, yaml_node_ref_t root)
+{
+    const ratings_t *r = &s->diagnose.ratings;
+    const struct {
+        const char *better, *worse;
+        double low, high;
+    } pairs[] = {{"calibration_excellent", "calibration_fair", r->calibration_excellent,
+                  r->calibration_fair},
+                 {"nrmse_excellent", "nrmse_good", r->nrmse_excellent, r->nrmse_good},
+                 {"nrmse_good", "nrmse_fair", r->nrmse_good, r->nrmse_fair},
+                 {"contraction_low", "contraction_high", r->contraction_low, r->contraction_high}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        if (pairs[i].low > pairs[i].high)
+            return yaml_node_error(
+                yaml_node_get(yaml_node_get(root, "diagnose"), "ratings"),
+                "diagnose.ratings: %s is %g and %s is %g, expected the first to be the smaller",
+                pairs[i].better, pairs[i].low, pairs[i].worse, pairs[i].high);
+    return OK;
+}
+
 err_t study_check(study_t *s, yaml_node_ref_t root)
 {
+    TRY(check_ratings(s, root));
     if (s->slug[0] == '\0')
         return yaml_node_error(yaml_node_get(root, "study"), "study: \"%s\" has no letter or digit",
                                s->name);

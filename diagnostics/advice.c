@@ -21,14 +21,20 @@ static const int64_t ADVICE_PILOT =
 
 const char *advice_rule_name(advice_rule_t rule)
 {
-    static const char *const names[ADVICE_RULES] = {
-        [ADVICE_DIVERGED] = "diverged",       [ADVICE_DATASETS] = "datasets",
-        [ADVICE_LABELS] = "labels",           [ADVICE_UNDERTRAINED] = "undertrained",
-        [ADVICE_OVERFITTING] = "overfitting", [ADVICE_RATE] = "rate",
-        [ADVICE_SUMMARY] = "summary",         [ADVICE_MODES] = "modes",
-        [ADVICE_NETWORK] = "network",         [ADVICE_SIMULATIONS] = "simulations",
-        [ADVICE_SKEWED] = "skewed",           [ADVICE_APART] = "apart",
-        [ADVICE_UNINFORMED] = "uninformed"};
+    static const char *const names[ADVICE_RULES] = {[ADVICE_DIVERGED] = "diverged",
+                                                    [ADVICE_DATASETS] = "datasets",
+                                                    [ADVICE_LABELS] = "labels",
+                                                    [ADVICE_UNDERTRAINED] = "undertrained",
+                                                    [ADVICE_OVERFITTING] = "overfitting",
+                                                    [ADVICE_RATE] = "rate",
+                                                    [ADVICE_IGNORED] = "ignored",
+                                                    [ADVICE_SUMMARY] = "summary",
+                                                    [ADVICE_MODES] = "modes",
+                                                    [ADVICE_NETWORK] = "network",
+                                                    [ADVICE_SIMULATIONS] = "simulations",
+                                                    [ADVICE_SKEWED] = "skewed",
+                                                    [ADVICE_APART] = "apart",
+                                                    [ADVICE_UNINFORMED] = "uninformed"};
     return names[rule];
 }
 
@@ -198,6 +204,50 @@ static void advise_rate(const advice_facts_t *f, advice_list_t *out)
     advice_automatic(a, "train.learning_rate", mem_format("%.2g", rate));
 }
 
+/* The worst R2 of ranks on data that is no chance; its parameter in *which. */
+static double ignored_worst(const advice_facts_t *f, int *which)
+{
+    double worst = 0;
+    for (int k = 0; f->gate != NULL && k < f->gate->n_parameters; k++) {
+        const dependence_t *d = &f->gate->parameters[k].metrics.dependence;
+        double r2 = fmax(d->location_p <= GATE_CHANCE ? d->location : 0,
+                         d->spread_p <= GATE_CHANCE ? d->spread : 0);
+        if (r2 > worst) {
+            worst = r2;
+            *which = k;
+        }
+    }
+    return worst;
+}
+
+static void advise_ignored(const advice_facts_t *f, advice_list_t *out)
+{
+    int k = 0;
+    double worst = ignored_worst(f, &k);
+    if (!numbers_fail(f) || !(worst > f->gate->limits.rank_r2))
+        return;
+    const parameter_metrics_t *m = &f->gate->parameters[k].metrics;
+    char *reason = mem_format(
+        "The ranks of %s can be told from the data (R² %s, at most %g allowed): the posterior does "
+        "not use what the data say about it (they tell at least %.0f %% of its variance, its "
+        "contraction is %.0f %%).",
+        parameter_name(f, k), page_number(worst).text, f->gate->limits.rank_r2,
+        100 * m->dependence.attainable, 100 * m->contraction);
+    if (f->summary_dim > 0) {
+        advice_t *a =
+            advice_add(out, ADVICE_IGNORED, reason,
+                       mem_format("Let the summary network learn more numbers: %d instead "
+                                  "of %d.",
+                                  2 * f->summary_dim, f->summary_dim));
+        advice_automatic(a, "network.summary.summary_dim", mem_format("%d", 2 * f->summary_dim));
+    } else {
+        advice_t *a = advice_add(out, ADVICE_IGNORED, reason,
+                                 mem_copy_text("Put a network before the inference network that "
+                                               "learns summaries of the observables."));
+        advice_automatic(a, "network.summary.type", mem_copy_text("mlp"));
+    }
+}
+
 static void advise_summary(const advice_facts_t *f, advice_list_t *out)
 {
     int dim = 2 * f->d;
@@ -340,8 +390,8 @@ static void advise_uninformed(const advice_facts_t *f, advice_list_t *out)
 advice_list_t advise(const advice_facts_t *facts)
 {
     static void (*const rules[])(const advice_facts_t *, advice_list_t *) = {
-        advise_diverged,    advise_datasets, advise_labels,  advise_undertrained,
-        advise_overfitting, advise_rate,     advise_summary, advise_modes};
+        advise_diverged, advise_datasets, advise_labels,  advise_undertrained, advise_overfitting,
+        advise_rate,     advise_ignored,  advise_summary, advise_modes};
     advice_list_t list = {0};
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         rules[i](facts, &list);

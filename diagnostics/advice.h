@@ -22,13 +22,14 @@ typedef enum {
     ADVICE_UNDERTRAINED, // more epochs
     ADVICE_OVERFITTING,  // more simulations
     ADVICE_RATE,         // a lower learning rate: the best epoch came early
-    ADVICE_SUMMARY,      // more learned summaries
-    ADVICE_MODES,        // an inference network for several modes or sharp posteriors
-    ADVICE_NETWORK,      // a larger network
-    ADVICE_SIMULATIONS,  // more simulations
-    ADVICE_SKEWED,       // a logarithm
-    ADVICE_APART,        // two parameters that are not identified apart
-    ADVICE_UNINFORMED,   // data that say little about a parameter
+    ADVICE_IGNORED, // ranks can be told from the data: more learned summaries, or a network to learn them
+    ADVICE_SUMMARY,     // more learned summaries
+    ADVICE_MODES,       // an inference network for several modes or sharp posteriors
+    ADVICE_NETWORK,     // a larger network
+    ADVICE_SIMULATIONS, // more simulations
+    ADVICE_SKEWED,      // a logarithm
+    ADVICE_APART,       // two parameters that are not identified apart
+    ADVICE_UNINFORMED,  // data that say little about a parameter
     ADVICE_RULES
 } advice_rule_t;
 const char *advice_rule_name(advice_rule_t rule); // "overfitting"

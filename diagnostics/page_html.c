@@ -23,9 +23,9 @@ static const char html_style[] =
     ".verdict.poor{border-color:#d55e00;background:#fdf2ea}"
     ".scroll{overflow-x:auto;margin:.6rem 0}"
     "table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}"
-    "th,td{padding:.35rem .7rem;border-bottom:1px solid #e4e4e4;text-align:left;vertical-align:top}"
+    "th,td{padding:.35rem .55rem;border-bottom:1px solid #e4e4e4;text-align:left;vertical-align:top}"
     "th{border-bottom:2px solid #999;font-weight:600;vertical-align:bottom}"
-    "td.n,th.n{text-align:right}td.n{white-space:nowrap}td:first-child{font-weight:600}"
+    "td.n,th.n{text-align:right}td:first-child{font-weight:600}td .rated{display:block}"
     ".plain td:first-child{font-weight:400;color:#555;white-space:nowrap}.plain td{overflow-wrap:anywhere}"
     "td .good,td.good{color:#00694d}td .fair,td.fair{color:#8a5a00}td .poor,td.poor{color:#b03f00;font-weight:600}"
     "small{color:#555;font-size:.85rem}img{max-width:100%;height:auto;display:block;margin:.6rem 0}"
@@ -36,7 +36,7 @@ static const char html_style[] =
     ".cards tr{border:1px solid #ddd;border-radius:4px;margin:0 0 .8rem;padding:.3rem .7rem}"
     ".cards td{display:flex;justify-content:space-between;gap:1rem;padding:.25rem 0;text-align:right;white-space:normal}"
     ".cards td:last-child{border-bottom:0}.cards td:first-child{font-size:1rem;border-bottom:2px solid #999}"
-    ".cards td::before{content:attr(data-head);text-align:left;font-weight:400;color:#555}"
+    ".cards td .rated{display:inline}.cards td::before{content:attr(data-head);text-align:left;font-weight:400;color:#555}"
     ".plain td{display:block;width:100%;padding:.1rem 0;border:0}.plain td:first-child{padding-top:.5rem;font-size:.85rem}"
     ".plain,.plain tbody,.plain tr{display:block;width:100%}}"
     "@media print{@page{margin:16mm}body{margin:0;padding:0;max-width:none;font-size:10.5pt}.scroll{overflow:visible}"
@@ -163,7 +163,7 @@ static void html_cell(page_t *page, const char *words, const char *tone, const c
         html_put(page, " data-head=\"", column->title, "\"");
     html_put(page, "><span>", words, "");
     if (after != NULL) {
-        text_add(&page->text, " <span class=\"%s\">", tone);
+        text_add(&page->text, " <span class=\"rated %s\">", tone);
         html_put(page, "", after, "</span>");
     }
     text_add(&page->text,

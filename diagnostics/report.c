@@ -33,7 +33,7 @@ char *report_verdict(const report_t *report)
     const gate_record_t *g = report->gate;
     if (g == NULL)
         return mem_format("Trained, not checked yet: the amortizer may not judge real data before "
-                          "`infermill diagnose`.");
+                          "infermill diagnose.");
     if (g->passed)
         return mem_format("Passed: on %s simulated data sets the posteriors of all %d parameters "
                           "are calibrated within the limits. The amortizer may judge real data.",

@@ -31,10 +31,9 @@ static void auto_page(const json_t *self, page_t *page)
     static const page_column_t columns[] = {
         {"Round", false}, {"What was found", false}, {"What was changed", false}, {"After", true}};
     json_t *decisions = json_object_get(self, "decisions");
-    page_paragraph(page,
-                   "`infermill run --auto` followed the advice of the report, round by round. "
-                   "The study file was not changed; study-auto.yaml holds the settings "
-                   "reached.");
+    page_paragraph(page, "infermill run --auto followed the advice of the report, round by round. "
+                         "The study file was not changed; study-auto.yaml holds the settings "
+                         "reached.");
     if (json_array_size(decisions) > 0)
         page_table(page, 4, columns);
     for (size_t i = 0; i < json_array_size(decisions); i++) {

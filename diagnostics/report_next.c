@@ -72,7 +72,7 @@ static void next_page(const json_t *self, page_t *page)
         next_settings(json_object_get(advice, "settings"), page);
     }
     if (json_array_size(self) > 0)
-        page_note(page, "The most promising first. `infermill run --auto` takes those that are a "
+        page_note(page, "The most promising first. infermill run --auto takes those that are a "
                         "setting, one after the other, within a budget.");
 }
 

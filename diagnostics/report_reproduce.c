@@ -13,6 +13,9 @@ static json_t *reproduce_json(const report_t *r)
     char *command = mem_format("infermill run %s", r->study_path ? r->study_path : "study.yaml");
     json_object_set_new(object, "command", json_string(command));
     json_object_set_new(object, "study_text", json_string(r->study_text ? r->study_text : ""));
+    json_object_set_new(
+        object, "network",
+        json_string(r->training && r->training->network ? r->training->network : ""));
     json_object_set_new(object, "bank", json_string(r->bank ? r->bank : ""));
     json_object_set_new(object, "software", json_string(r->software ? r->software : ""));
     json_object_set_new(object, "created", json_string(r->created ? r->created : ""));
@@ -34,6 +37,10 @@ static void reproduce_page(const json_t *self, page_t *page)
     page_paragraph(page, "with this study; seeds that it leaves out are 1, and any number of ranks "
                          "gives the same:");
     page_code(page, json_text(self, "study_text"));
+    if (json_text(self, "network")[0] != '\0') {
+        page_paragraph(page, "The networks, with every width:");
+        page_code(page, json_text(self, "network"));
+    }
     page_table(page, 2, columns);
     reproduce_fact(self, "Weights", "weights", page);
     reproduce_fact(self, "Bank", "bank", page);

@@ -25,7 +25,6 @@ static json_t *training_json(const report_t *r)
     json_object_set_new(object, "validation_loss", json_number_or_null(t->validation_loss));
     json_object_set_new(object, "ratio", json_number_or_null(v->ratio));
     json_object_set_new(object, "overfitting_limit", json_number_or_null(t->overfitting));
-    json_object_set_new(object, "network", json_string(t->network ? t->network : ""));
     return object;
 }
 
@@ -42,8 +41,6 @@ static void training_page(const json_t *self, page_t *page)
         page_number(json_number(self, "overfitting_limit")).text);
     page_note(page, words);
     free(words);
-    if (json_text(self, "network")[0] != '\0')
-        page_code(page, json_text(self, "network"));
 }
 
 const report_section_t report_training = {

@@ -173,6 +173,21 @@ static void an_early_best_epoch_wants_a_lower_rate(void **state)
     first_is(&m, ADVICE_RATE, "train.learning_rate", "0.0003");
 }
 
+static void an_ignored_parameter_wants_more_summaries(void **state)
+{
+    (void)state;
+    made_t m;
+    make(&m);
+    fail_gate(&m);
+    m.parameter[1].metrics.dependence = (dependence_t){
+        .location = 0.4, .location_p = 0.001, .spread = 0.05, .spread_p = 0.5, .attainable = 0.8};
+    first_is(&m, ADVICE_IGNORED, "network.summary.summary_dim", "64");
+    m.facts.summary_dim = 0;
+    first_is(&m, ADVICE_IGNORED, "network.summary.type", "mlp");
+    m.parameter[1].metrics.dependence.location_p = 0.2; // so much is chance
+    first_is(&m, ADVICE_NETWORK, "network.size", "large");
+}
+
 static void few_summaries_are_told(void **state)
 {
     (void)state;
@@ -292,6 +307,7 @@ int main(void)
         cmocka_unit_test(a_falling_loss_wants_epochs),
         cmocka_unit_test(overfitting_wants_simulations_by_its_gap),
         cmocka_unit_test(an_early_best_epoch_wants_a_lower_rate),
+        cmocka_unit_test(an_ignored_parameter_wants_more_summaries),
         cmocka_unit_test(few_summaries_are_told),
         cmocka_unit_test(modes_want_another_inference_network),
         cmocka_unit_test(sharp_posteriors_want_another_inference_network),

@@ -244,7 +244,7 @@ static void everything_is_told_in_all_three(void **state)
                 {"budget", "19,000 simulations, 990 more for validation: 3.0 min"},
                 {"budget", "20,000 in the bank bank: 19,990 done, 10 rejected"},
                 {"training", "Best epoch 2 of 2"},
-                {"checks", "at most 0.1 and the largest deviation"},
+                {"checks", "the largest deviation of the rank ECDF at most 0.1"},
                 {"failures", "rejected 10 rows: drift above 3"},
                 {"inference", "2 data sets of people.csv: 1 have a posterior"},
                 {"reproduce", "infermill run study.yaml"},
@@ -259,6 +259,45 @@ static void everything_is_told_in_all_three(void **state)
     assert_non_null(strstr(w.markdown.data, "```\nstudy: A\nmodel: {builtin: ddm} # `a` <i>\n```"));
     assert_non_null(strstr(w.html.data, "# `a` &lt;i&gt;"));
     json_decref(root);
+    written_free(&w);
+}
+
+/* Advice in its order with settings as they stand in a study; what --auto did, and how it ended. */
+static void what_to_do_next_and_what_was_tried_are_told(void **state)
+{
+    (void)state;
+    advice_t advice[2] = {{.rule = ADVICE_SUMMARY,
+                           .reason = "Few.",
+                           .what = "Take more.",
+                           .n_settings = 1,
+                           .setting = {{"network.summary.summary_dim", "64"}},
+                           .automatic = true},
+                          {.rule = ADVICE_LABELS,
+                           .reason = "They switch.",
+                           .what = "Order them:",
+                           .n_settings = 1,
+                           .setting = {{"adapter", "- ordered: [a, b]"}}}};
+    const advice_list_t list = {2, advice};
+    json_t *log = json_pack("{s:[{s:i,s:s,s:{s:s},s:f}],s:f,s:s}", "decisions", "round", 1,
+                            "reason", "Too few.", "settings", "bank.rows", "1600", "seconds", 7.0,
+                            "seconds", 12.0, "end", "the gate passes");
+    report_t report = a_report(NULL, NULL);
+    report.n_pictures = 0;
+    report.advice = &list;
+    report.automatic = log;
+    written_t w = {0};
+    assert_int_equal(report_write(".", &report), OK);
+    written_read(&w);
+    assert_non_null(strstr(w.markdown.data, "1. Few. Take more.\n\n```\n"
+                                            "network: {summary: {summary_dim: 64}}\n```"));
+    assert_non_null(strstr(w.markdown.data, "adapter:\n  - ordered: [a, b]\n"));
+    assert_non_null(strstr(w.markdown.data, "| 1 | Too few. | bank.rows: 1600 | 7 s |"));
+    assert_non_null(strstr(w.html.data, "It ended after 12 s, since the gate passes."));
+    json_t *root = json_loadb(w.json.data, w.json.length, 0, NULL);
+    const json_t *first = json_array_get(json_object_get(root, "next"), 0);
+    assert_string_equal(json_string_value(json_object_get(first, "rule")), "summary");
+    json_decref(root);
+    json_decref(log);
     written_free(&w);
 }
 
@@ -381,6 +420,7 @@ int main(void)
         cmocka_unit_test(json_is_json),
         cmocka_unit_test(a_picture_that_is_not_there_is_named),
         cmocka_unit_test(everything_is_told_in_all_three),
+        cmocka_unit_test(what_to_do_next_and_what_was_tried_are_told),
         cmocka_unit_test(a_report_before_the_gate_says_so),
         cmocka_unit_test(what_was_said_of_the_same_weights_stays),
         cmocka_unit_test(a_long_ledger_counts_and_shows_the_first_and_the_most_unusual),
