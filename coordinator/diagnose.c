@@ -3,13 +3,14 @@
 // Is the amortizer right? Held-out simulations, their posteriors, the numbers, the pictures, the gate record.
 #include "cluster/log.h"
 #include "cluster/mem.h"
+#include "coordinator/diagnosed_arrays.h"
 #include "coordinator/held_out.h"
 #include "coordinator/pictures.h"
 #include "coordinator/posterior.h"
 #include "coordinator/run_folder.h"
 #include "coordinator/study_advice.h"
 #include "coordinator/study_report.h"
-#include "diagnostics/gate.h"
+#include "diagnostics/gate_array.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -68,6 +69,15 @@ static double *inferred_truth(const trained_t *trained, const rows_t *rows)
     return truth;
 }
 
+static void print_arrays(const gate_record_t *record)
+{
+    for (int k = 0; k < record->n_arrays; k++) {
+        char *words = gate_array_words(record, k);
+        printf("%s\n", words);
+        free(words);
+    }
+}
+
 static void print_metrics(const gate_record_t *record)
 {
     printf("%-14s %11s %10s %9s %9s %9s %11s %8s\n", "parameter", "calibration", "ECDF dev.",
@@ -78,6 +88,7 @@ static void print_metrics(const gate_record_t *record)
                m->calibration_error, m->ecdf_deviation, m->coverage_95, m->nrmse, m->correlation,
                m->contraction, record->parameters[p].passed ? "passes" : "fails");
     }
+    print_arrays(record);
     for (int i = 0; i < record->n_reasons; i++)
         printf("gate: %s\n", record->reasons[i]);
     if (record->remark[0] != '\0')
@@ -137,12 +148,14 @@ static posterior_shape_t shape_of(const posteriors_t *p)
     return shape;
 }
 
-/* The report with what to do next. */
+/* The report with what to do next. Advice on single values is not for the values of an array. */
 static err_t report(const job_t *job, const trained_t *trained, const posteriors_t *posteriors,
                     const gate_record_t *record)
 {
-    posterior_shape_t shape = shape_of(posteriors);
-    advice_list_t advice = study_advice(&job->study, trained, record, &posteriors->digest, &shape);
+    bool single = record->n_arrays == 0;
+    posterior_shape_t shape = single ? shape_of(posteriors) : (posterior_shape_t){0};
+    advice_list_t advice =
+        study_advice(&job->study, trained, record, single ? &posteriors->digest : NULL, &shape);
     const study_report_t what = {.par = job->par,
                                  .folder = job->folder,
                                  .study = &job->study,
@@ -173,20 +186,22 @@ static err_t judge(job_t *job, const trained_t *trained, const rows_t *held_out,
                               .first_row = 0,
                               .ratings = &s->diagnose.ratings,
                               .remark = remark,
-
                               .n_design = known.data.n_design,
                               .design_names = known.design_names};
-    samples_t samples = {.digest = &posteriors->digest, .names = names};
     metrics_t metrics = metrics_compute(&posteriors->digest, s->diagnose.band_level);
     err_t err = OK;
     metrics_of_data(&metrics, &posteriors->digest, &known.data);
-    *record = gate_judge(&metrics, names, &limits, &subject);
+    diagnosed_arrays_t by = diagnosed_arrays(trained, &posteriors->digest, &metrics, names);
+    subject.arrays = by.arrays;
+    *record = gate_judge(&by.metrics, by.names, &limits, &subject);
     TRY_TO(done, metrics_write_csv(&metrics, names, csv));
-    TRY_TO(done, pictures_of_diagnosis(job, trained, &samples, &metrics));
+    TRY_TO(done, diagnosed_arrays_draw(&by, job, trained));
+    TRY_TO(done, pictures_of_images(job, trained, held_out, posteriors, &metrics));
     TRY_TO(done, report(job, trained, posteriors, record));
     TRY_TO(done, gate_write(gate, record));
 done:
     known_free(&known);
+    diagnosed_arrays_free(&by);
     metrics_free(&metrics);
     free(names);
     free(remark);

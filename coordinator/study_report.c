@@ -19,6 +19,16 @@ static const report_picture_t all_pictures[] = {
     {.file = "coverage.png", .title = "Coverage"},
     {.file = "rank_histogram.png", .title = "Ranks"},
     {.file = "z_score_contraction.png", .title = "Contraction and z-score"},
+    {.file = "images.png",
+     .title = "Images",
+     .reading = "Each draw is an image that could be the truth. Their mean is smooth where they "
+                "differ, and the sd shows "
+                "where that is."},
+    {.file = "pixels.png",
+     .title = "Pixel by pixel",
+     .reading = "White is right for calibration error and ECDF deviation, mid grey is fair. Where "
+                "the contraction is dark the "
+                "data tell most."},
     {.file = "loss.png", .title = "Loss"}};
 enum { ALL_PICTURES = sizeof all_pictures / sizeof *all_pictures };
 

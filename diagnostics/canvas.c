@@ -9,6 +9,7 @@
 #include <cairo.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,6 +134,51 @@ void canvas_disc(canvas_t *c, double x, double y, double radius, pen_t pen)
         cairo_arc(cairo, x, y, radius, 0, 2 * M_PI);
         cairo_fill(cairo);
     }
+}
+
+/* Grey from white to near black; what is not a number is pale blue. */
+static uint32_t canvas_grey(double level)
+{
+    const double *ink = canvas_inks[INK_TEXT];
+    double at = level < 0 ? 0 : level > 1 ? 1 : level;
+    uint32_t colour = 0;
+    if (isnan(level))
+        return 0xd9e8f5;
+    for (int k = 0; k < 3; k++)
+        colour = colour << 8 | (uint32_t)lround(255 * (1 - at + at * ink[k]));
+    return colour;
+}
+
+static cairo_surface_t *canvas_pixels(int rows, int columns, const double *level)
+{
+    cairo_surface_t *s = cairo_image_surface_create(CAIRO_FORMAT_RGB24, columns, rows);
+    cairo_surface_flush(s);
+    unsigned char *bytes = cairo_image_surface_get_data(s);
+    for (int r = 0; r < rows; r++)
+        for (int k = 0; k < columns; k++) {
+            uint32_t colour = canvas_grey(level[(size_t)r * (size_t)columns + (size_t)k]);
+            memcpy(bytes + (size_t)r * (size_t)cairo_image_surface_get_stride(s) + 4 * (size_t)k,
+                   &colour, sizeof colour);
+        }
+    cairo_surface_mark_dirty(s);
+    return s;
+}
+
+void canvas_image(canvas_t *c, box_t box, int rows, int columns, const double *level)
+{
+    cairo_surface_t *pixels = canvas_pixels(rows, columns, level);
+    for (int t = 0; t < TARGETS; t++) {
+        cairo_t *cairo = c->cairo[t];
+        cairo_save(cairo);
+        cairo_translate(cairo, box.x, box.y);
+        cairo_scale(cairo, box.width / columns, box.height / rows);
+        cairo_set_source_surface(cairo, pixels, 0, 0);
+        cairo_pattern_set_filter(cairo_get_source(cairo), CAIRO_FILTER_NEAREST);
+        cairo_rectangle(cairo, 0, 0, columns, rows);
+        cairo_fill(cairo);
+        cairo_restore(cairo);
+    }
+    cairo_surface_destroy(pixels);
 }
 
 void canvas_clip(canvas_t *c, box_t box)

@@ -58,6 +58,8 @@ void canvas_area(canvas_t *c, size_t n, const double *x, const double *y,
                  pen_t pen);                        // filled polygon
 void canvas_box(canvas_t *c, box_t box, pen_t pen); // filled
 void canvas_disc(canvas_t *c, double x, double y, double radius, pen_t pen);
+/* Grey levels (rows, columns) from 0, white, to 1, near black, filling the box; what is not a number is pale blue. */
+void canvas_image(canvas_t *c, box_t box, int rows, int columns, const double *level);
 /* Until canvas_unclip, nothing is drawn outside `box`. */
 void canvas_clip(canvas_t *c, box_t box);
 void canvas_unclip(canvas_t *c);

@@ -4,6 +4,7 @@
 
 #include "cluster/mem.h"
 #include "cluster/text.h"
+#include "diagnostics/gate_array.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +116,7 @@ gate_record_t gate_judge(const metrics_t *metrics, const char *const *names,
         if (!r.parameters[k].passed)
             gate_reason(&r, mem_format("Parameter %s: %s.", names[k], r.parameters[k].why));
     }
+    gate_arrays_judge(&r, names, subject->arrays);
     return r;
 }
 
@@ -134,6 +136,7 @@ void gate_free(gate_record_t *record)
         free(record->parameters[k].where);
     }
     free(record->parameters);
+    gate_arrays_free(record);
     *record = (gate_record_t){0};
 }
 

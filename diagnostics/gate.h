@@ -13,6 +13,7 @@
 #define DIAGNOSTICS_GATE_H
 
 #include "cluster/err.h"
+#include "diagnostics/arrays.h"
 #include "diagnostics/metrics.h"
 #include "diagnostics/rating.h"
 
@@ -41,6 +42,14 @@ typedef struct {
     parameter_metrics_t metrics;
 } gate_parameter_t;
 
+/* An array (arrays.h), whose medians stand among the parameters under the same name. */
+typedef struct {
+    char *name;
+    bool passed;
+    char *why;
+    array_metrics_t metrics;
+} gate_array_t;
+
 /* What a verdict is about; gate_judge copies the texts, NULL as empty. */
 typedef struct {
     const char *study;
@@ -52,6 +61,7 @@ typedef struct {
     const char *remark;       // what is to be said beside the verdict (exchange_symmetry.h)
     int n_design;             // names of the design variables of metrics_of_data
     const char *const *design_names;
+    const array_metrics_t *arrays; // (D); .values 0: no array; NULL: none is
 } gate_subject_t;
 
 typedef struct {
@@ -68,6 +78,8 @@ typedef struct {
     int n_parameters;
     gate_parameter_t *parameters;
     tarp_t joint;
+    int n_arrays;
+    gate_array_t *arrays;
 } gate_record_t;
 
 /* Verdict on these numbers; names (D). A number that is NaN does not pass. Free with gate_free. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // gate.json, by jansson.
-#include "diagnostics/gate.h"
+#include "diagnostics/gate_array.h"
 
 #include "cluster/mem.h"
 #include "diagnostics/json.h"
@@ -71,6 +71,9 @@ static json_t *gate_json(const gate_record_t *r)
     for (int k = 0; k < r->n_parameters; k++)
         json_array_append_new(parameters, gate_parameter_json(&r->parameters[k]));
     json_object_set_new(root, "parameters", parameters);
+    json_t *arrays = gate_arrays_json(r);
+    if (arrays != NULL)
+        json_object_set_new(root, "arrays", arrays);
     return root;
 }
 
@@ -168,7 +171,8 @@ static bool gate_parse(json_t *root, gate_record_t *out)
     out->limits.data_sets = data_sets;
     out->passed = passed;
     return json_read_ratings(json_object_get(root, "ratings"), &out->ratings) &&
-           json_read_joint(joint, &out->joint) && gate_parse_lists(reasons, parameters, out);
+           json_read_joint(joint, &out->joint) && gate_parse_lists(reasons, parameters, out) &&
+           gate_arrays_parse(json_object_get(root, "arrays"), out);
 }
 
 /* The verdict once more, from the numbers in the record. */
@@ -181,6 +185,8 @@ static bool gate_follows(const gate_record_t *r)
             return false;
         all = all && passed;
     }
+    if (!gate_arrays_follow(r, &all))
+        return false;
     return all == r->passed && (r->passed || r->n_reasons > 0);
 }
 

@@ -21,6 +21,7 @@ static const report_section_t *const report_sections[] = {
     &report_budget,
     &report_training,
     &report_checks,
+    &report_arrays,
     &report_pictures,
     &report_failures,
     &report_reproduce,

@@ -24,7 +24,7 @@ typedef struct {
     void (*page)(const json_t *self, page_t *page);
 } report_section_t;
 
-extern const report_section_t report_summary, report_next, report_auto, report_model,
+extern const report_section_t report_summary, report_arrays, report_next, report_auto, report_model,
     report_inferences, report_misfit, report_budget, report_training, report_checks,
     report_pictures, report_failures, report_reproduce, report_predictive;
 
