@@ -95,7 +95,7 @@ static void print_metrics(const gate_record_t *record)
         printf("note: %s\n", record->remark);
     for (int p = 0; p < record->n_parameters; p++)
         if (record->parameters[p].where[0] != '\0')
-            printf("where: %s\n", record->parameters[p].where);
+            printf("where: %s: %s\n", record->parameters[p].name, record->parameters[p].where);
     fflush(stdout);
 }
 

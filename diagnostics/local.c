@@ -168,12 +168,11 @@ char *local_words(const local_group_t *group, int n_design, const char *const *d
     char *where = group->by < n_design
                       ? mem_copy_text(design_names[group->by])
                       : mem_format("the posterior mean of %s", names[group->by - n_design]);
-    char *words =
-        mem_format("%s: ranks %s where %s is %.4g to %.4g (%s %.3f, expected %.2f ± %.3f): the "
-                   "posterior %s there",
-                   names[group->parameter], ranks, where, group->from, group->to,
-                   location ? "mean rank" : "mean distance from 1/2", group->value, group->expected,
-                   group->error, so);
+    char *words = mem_format(
+        "ranks %s where %s is %.4g to %.4g (%s %.3f, expected %.2f ± %.3f): the "
+        "posterior %s there",
+        ranks, where, group->from, group->to, location ? "mean rank" : "mean distance from 1/2",
+        group->value, group->expected, group->error, so);
     free(where);
     return words;
 }

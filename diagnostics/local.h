@@ -39,8 +39,8 @@ void local_compute(const digest_t *digest, int n_design, const double *design, l
 
 /* Below this p a group is worth a word. */
 #define LOCAL_LEVEL 0.05
-/* "v: true values lie too high among the draws where n is 20 to 56 (mean rank 0.61, expected 0.50 +- 0.03): ...", or ""
- * where p is not below LOCAL_LEVEL; the caller frees it. */
+/* "ranks too high where n is 20 to 56 (mean rank 0.61, expected 0.50 ± 0.03): the posterior lies too low there", or "" where p
+ * is not below LOCAL_LEVEL; names (D) of the parameters. The caller frees it. */
 char *local_words(const local_group_t *group, int n_design, const char *const *design_names,
                   const char *const *names);
 

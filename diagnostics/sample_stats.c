@@ -14,9 +14,56 @@ static int stats_compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static void sort_few(int64_t n, double *x)
+{
+    for (int64_t i = 1; i < n; i++) {
+        double value = x[i];
+        int64_t at = i;
+        for (; at > 0 && x[at - 1] > value; at--)
+            x[at] = x[at - 1];
+        x[at] = value;
+    }
+}
+
+static double median_of_three(double a, double b, double c)
+{
+    return fmax(fmin(a, b), fmin(fmax(a, b), c));
+}
+
+/* Hoare's quicksort; where `depth` parts have not made it small, the library's. */
+static void sort_part(int64_t n, double *x, int depth)
+{
+    enum { FEW = 24 };
+    while (n > FEW && depth-- > 0) {
+        double pivot = median_of_three(x[0], x[n / 2], x[n - 1]);
+        int64_t i = -1, j = n;
+        for (;;) {
+            while (x[++i] < pivot)
+                ;
+            while (x[--j] > pivot)
+                ;
+            if (i >= j)
+                break;
+            double t = x[i];
+            x[i] = x[j];
+            x[j] = t;
+        }
+        sort_part(j + 1, x, depth);
+        x += j + 1;
+        n -= j + 1;
+    }
+    if (n <= FEW)
+        sort_few(n, x);
+    else
+        qsort(x, (size_t)n, sizeof *x, stats_compare);
+}
+
 void stats_sort(int64_t n, double *x)
 {
-    qsort(x, (size_t)n, sizeof *x, stats_compare);
+    int depth = 0;
+    for (int64_t part = n; part > 0; part /= 2)
+        depth += 2;
+    sort_part(n, x, depth);
 }
 
 double stats_mean(int64_t n, const double *x)

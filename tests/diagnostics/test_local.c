@@ -69,7 +69,7 @@ static void a_shift_is_found_where_it_is(void **state)
     /* Phi(0.6 / sqrt 2) = 0.664, 5 errors */
     assert_true(fabs(v->value - 0.664) < 5 * v->error);
     char *words = local_words(v, 1, DESIGN, NAMES);
-    assert_non_null(strstr(words, "v: ranks too high where n is 20 to 119 (mean rank 0.6"));
+    assert_non_null(strstr(words, "ranks too high where n is 20 to 119 (mean rank 0.6"));
     assert_non_null(strstr(words, "expected 0.50 ± 0.029): the posterior lies too low there"));
     free(words);
     data_free(x);
@@ -81,9 +81,8 @@ static void a_width_is_found_where_it_is(void **state)
     static const struct {
         double width;
         const char *words;
-    } cases[] = {
-        {0.4, "v: ranks too often at the ends where n is 220 to 319 (mean distance from 1/2"},
-        {2.5, "v: ranks too often in the middle where n is 220 to 319 (mean distance"}};
+    } cases[] = {{0.4, "ranks too often at the ends where n is 220 to 319 (mean distance from 1/2"},
+                 {2.5, "ranks too often in the middle where n is 220 to 319 (mean distance"}};
     for (int c = 0; c < 2; c++) {
         data_t *x = data_create(0, cases[c].width, 220, 320, 1);
         local_group_t worst[D];

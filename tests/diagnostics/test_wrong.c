@@ -142,14 +142,14 @@ static void check(wrong_t wrong, const char *why, const char *where)
 static void a_narrow_posterior_fails(void **state)
 {
     (void)state;
-    check(TOO_NARROW, "calibration error 0.1", "mu: ranks too often at the ends");
+    check(TOO_NARROW, "calibration error 0.1", "ranks too often at the ends");
 }
 
 /* True 90 % are 98 %, true 50 % are 66 %: the median over levels is 0.12. */
 static void a_wide_posterior_fails(void **state)
 {
     (void)state;
-    check(TOO_WIDE, "calibration error 0.1", "mu: ranks too often in the middle");
+    check(TOO_WIDE, "calibration error 0.1", "ranks too often in the middle");
 }
 
 /* Calibration error alone is blind to it. */
@@ -159,7 +159,7 @@ static void a_shifted_posterior_fails(void **state)
     gate_record_t r = judged(SHIFTED, FEW, 1);
     check_words(&r, "ranks deviate from uniform by 0.");
     assert_null(strstr(r.parameters[0].why, "calibration error"));
-    assert_non_null(strstr(r.parameters[0].where, "mu: ranks too low"));
+    assert_non_null(strstr(r.parameters[0].where, "ranks too low"));
     gate_free(&r);
 }
 
@@ -188,7 +188,7 @@ static void an_amortizer_that_uses_a_part_of_the_data_fails(void **state)
 static void another_prior_fails(void **state)
 {
     (void)state;
-    check(OTHER_PRIOR, "ranks deviate from uniform by", "mu: ranks too low where");
+    check(OTHER_PRIOR, "ranks deviate from uniform by", "ranks too low where");
 }
 
 /* Narrow here and wide there: on the whole it covers. */
@@ -197,7 +197,7 @@ static void a_width_that_is_wrong_by_design_fails(void **state)
     (void)state;
     gate_record_t r = judged(NARROW_AT_SMALL_N, FEW, 1);
     check_words(&r, "how wide the posterior is depends on the data in a wrong way");
-    assert_non_null(strstr(r.parameters[0].where, "mu: ranks too often"));
+    assert_non_null(strstr(r.parameters[0].where, "ranks too often"));
     assert_non_null(strstr(r.parameters[0].where, "where n is "));
     gate_free(&r);
 }
