@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+static const double least_scale = 1; // nat
+
 static int64_t history_first_bad(int64_t n, const double *training, const double *validation)
 {
     for (int64_t i = 0; i < n; i++) {
@@ -32,8 +34,7 @@ static double history_ratio(int64_t n, const double *training, const double *val
     int64_t last = n / 10 < 1 ? 1 : n / 10 > 5 ? 5 : n / 10;
     double train = stats_mean(last, training + n - last),
            valid = stats_mean(last, validation + n - last);
-    double scale = fmax(fabs(train), gain);
-    return scale > 0 ? 1 + (valid - train) / scale : 1;
+    return 1 + (valid - train) / fmax(fmax(fabs(train), gain), least_scale);
 }
 
 static bool history_still_falling(int64_t n, const double *validation, double gain)

@@ -19,7 +19,7 @@ typedef struct {
 
 /* Losses of n epochs. Losses are negative log densities and may be negative, so a plain ratio validation / training says
  * nothing; the gap is measured against a scale of its own instead:
- *     gap = (validation - training) / max(|training|, first validation - best validation),
+ *     gap = (validation - training) / max(|training|, first validation - best validation, 1 nat),
  * means over the last epochs (a tenth of them, 5 at most). For positive losses ratio = 1 + gap is validation / training
  * wherever that is sensible. Overfitting: ratio > `overfitting` (rating.h: 1.1). Under-trained: over the last fifth (4 epochs at least), the
  * validation loss of the second half is below that of the first by over 1 % of max(|validation|, first - best). */

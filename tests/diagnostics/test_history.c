@@ -41,6 +41,15 @@ static void positive_losses_give_the_plain_ratio(void **state)
     assert_int_equal(v.best, 1);
 }
 
+static void a_gap_of_a_twentieth_of_a_nat_is_none_where_the_loss_is_near_zero(void **state)
+{
+    (void)state;
+    const double train[4] = {0.2, -0.2, -0.25, -0.25}, valid[4] = {-0.1, -0.19, -0.2, -0.2};
+    assert_false(history_inspect(4, train, valid, 1.1).overfitting);
+    const double worse[4] = {-0.1, -0.19, -0.15, -0.1};
+    assert_true(history_inspect(4, train, worse, 1.1).overfitting);
+}
+
 static void overfitting_is_seen_below_zero_too(void **state)
 {
     (void)state;
@@ -83,6 +92,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_training_is_called_good),
         cmocka_unit_test(positive_losses_give_the_plain_ratio),
+        cmocka_unit_test(a_gap_of_a_twentieth_of_a_nat_is_none_where_the_loss_is_near_zero),
         cmocka_unit_test(overfitting_is_seen_below_zero_too),
         cmocka_unit_test(a_falling_end_is_undertraining),
         cmocka_unit_test(a_loss_that_is_not_finite_is_divergence),
