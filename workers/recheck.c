@@ -7,6 +7,7 @@
 #include "storage/bank.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,6 +174,94 @@ err_t recheck_bank(const par_t *par, simulator_t *simulator, const char *folder,
                         "%s",
                         out->different, out->checked, cure);
     return OK;
+}
+
+/* ---- is it the simulator of this bank? ---- */
+
+static bool near(double a, double b)
+{
+    if (!isfinite(a) || !isfinite(b))
+        return isnan(a) ? isnan(b) : a == b;
+    return fabs(a - b) <= RECHECK_NEAR * fmax(fabs(a), fabs(b));
+}
+
+/* The first number that is clearly another one, or NULL. */
+static const char *clear_difference(const rows_t *first, const rows_t *again)
+{
+    const schema_t *s = first->schema;
+    if (first->status[0] != again->status[0])
+        return "status";
+    for (int i = 0; i < s->n_parameters; i++)
+        if (!near(first->parameters[i], again->parameters[i]))
+            return s->parameters[i].name;
+    for (int o = 0; o < s->n_observables && first->status[0] == ROW_DONE; o++)
+        for (int64_t i = 0; i < schema_size(&s->observables[o]); i++)
+            if (!near(first->observables[o][i], again->observables[o][i]))
+                return s->observables[o].name;
+    return NULL;
+}
+
+typedef struct {
+    int64_t checked, others;
+    char field[RECHECK_TEXT_CAP]; // in which a row is clearly another one
+} likeness_t;
+
+static err_t compare_row(bank_t *bank, simulator_t *simulator, int64_t row, likeness_t *out)
+{
+    rows_t first = rows_create(bank_schema(bank), 1), again = rows_create(bank_schema(bank), 1);
+    err_t err = bank_read(bank, row, row + 1, &first);
+    bool determined = err == OK && !row_status_may_change(first.status[0]);
+    if (determined)
+        err = simulator_row(simulator, bank_seed(bank), RNG_BANK, row, &again, 0);
+    determined = determined && err == OK && !row_status_may_change(again.status[0]);
+    const char *field = determined ? clear_difference(&first, &again) : NULL;
+    out->checked += determined;
+    out->others += field != NULL;
+    if (field != NULL)
+        snprintf(out->field, sizeof out->field, "%s", field);
+    rows_destroy(&first);
+    rows_destroy(&again);
+    return err;
+}
+
+static err_t compare_here(const par_t *par, simulator_t *simulator, const char *folder,
+                          int64_t rows, likeness_t *out)
+{
+    bank_t *bank = NULL;
+    err_t err = bank_open(folder, &bank);
+    if (err == OK)
+        err = check_model(bank, simulator, folder);
+    if (err != OK) {
+        log_debug("no row was simulated again: %s", err_text());
+        err_clear();
+        bank_close(&bank);
+        return OK;
+    }
+    int64_t n = rows < bank_rows(bank) ? rows : bank_rows(bank);
+    for (int64_t i = par->rank; i < n && err == OK && !stop_requested(); i += par->size)
+        err = compare_row(bank, simulator, chosen_row(bank, n, i), out);
+    bank_close(&bank);
+    return err;
+}
+
+err_t recheck_simulator(const par_t *par, simulator_t *simulator, const char *folder, int64_t rows)
+{
+    likeness_t mine = {0};
+    TRY(par_agree(par, compare_here(par, simulator, folder, rows, &mine)));
+    int64_t checked = par_sum_i64(par, mine.checked), others = par_sum_i64(par, mine.others);
+    if (2 * others <= checked)
+        return OK;
+    return par_agree(
+        par, mine.others == 0
+                 ? OK
+                 : err_fail(ERR_MISMATCH,
+                            "the simulator is not the one that bank %s was made by: %" PRId64
+                            " of %" PRId64
+                            " of its rows come out otherwise when simulated again (in %s). Was it "
+                            "changed since? Give it a new version, simulate and train anew, or "
+                            "take the change back. Is it no function of its seed (`infermill "
+                            "simulate --check` tells)? Then set diagnose.recheck_rows: 0",
+                            folder, others, checked, mine.field));
 }
 
 /* ---- one sealed row ---- */

@@ -34,6 +34,13 @@ typedef struct {
  * ERR_MISMATCH for a bank of another model; ERR_USAGE for one whose rows were not simulated here. Collective. */
 err_t recheck_bank(const par_t *par, simulator_t *simulator, const char *folder, int64_t rows,
                    recheck_report_t *out) ERR_MUST_CHECK;
+/* Whether this is the simulator that the bank was made by: `rows` of its rows simulated again over the ranks. ERR_MISMATCH
+ * when more than half of them are clearly others: another status, or a number that differs by more than RECHECK_NEAR of
+ * its size. (Other kinds of processor change last digits, and now and then the course of a row.) A bank that is not there,
+ * of another model, or whose rows were not simulated here tells nothing, and passes. Collective. */
+#define RECHECK_NEAR 1e-3
+err_t recheck_simulator(const par_t *par, simulator_t *simulator, const char *folder,
+                        int64_t rows) ERR_MUST_CHECK;
 /* One sealed row, where there is one that took less than `most_seconds`: a difference is a warning, for it may have been
  * made on another kind of processor. Not collective. */
 void recheck_sealed(simulator_t *simulator, const char *folder, double most_seconds);

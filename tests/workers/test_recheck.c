@@ -142,6 +142,33 @@ static void a_bank_of_another_model_is_refused(void **state)
     simulator_close(&ddm);
 }
 
+static void another_simulator_under_the_same_name_is_found(void **state)
+{
+    const scene_t *s = *state;
+    simulator_t *simulator = moody(s);
+    assert_int_equal(recheck_simulator(&s->par, simulator, s->folder, 40), OK);
+    simulator_close(&simulator);
+    setenv("MOODY_REJECT", "0.1", 1); // nine rows of ten
+    simulator = moody(s);
+    assert_true(err_is(recheck_simulator(&s->par, simulator, s->folder, 40), ERR_MISMATCH));
+    assert_non_null(strstr(err_text(), "is not the one that bank"));
+    simulator_close(&simulator);
+    setenv("MOODY_REJECT", "0.9", 1); // one of ten: another processor may do that
+    simulator = moody(s);
+    assert_int_equal(recheck_simulator(&s->par, simulator, s->folder, 40), OK);
+    simulator_close(&simulator);
+}
+
+static void a_bank_that_tells_nothing_of_this_simulator_passes(void **state)
+{
+    const scene_t *s = *state;
+    simulator_t *ddm;
+    assert_int_equal(simulator_load_builtin("ddm", &ddm), OK);
+    assert_int_equal(recheck_simulator(&s->par, ddm, s->folder, 10), OK);
+    assert_int_equal(recheck_simulator(&s->par, ddm, "/nowhere", 10), OK);
+    simulator_close(&ddm);
+}
+
 int main(int argc, char **argv)
 {
     scene_t scene = {.par = par_start(&argc, &argv)};
@@ -153,6 +180,8 @@ int main(int argc, char **argv)
         WITH_BANK(a_row_is_named_with_field_got_and_expected),
         WITH_BANK(another_status_is_a_difference),
         WITH_BANK(a_bank_of_another_model_is_refused),
+        WITH_BANK(another_simulator_under_the_same_name_is_found),
+        WITH_BANK(a_bank_that_tells_nothing_of_this_simulator_passes),
 #undef WITH_BANK
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
