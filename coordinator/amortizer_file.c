@@ -105,6 +105,15 @@ static err_t pass_history(file_t *f, trained_t *t)
     return pass_vector(f, "history/validation_loss", t->epochs, t->validation_losses);
 }
 
+static err_t pass_held_out(file_t *f, trained_t *t)
+{
+    int64_t n = t->n_held_out;
+    if (n == 0)
+        return OK;
+    return f->w ? arrays_put_i64(f->w, "held_out_rows", 1, &n, t->held_out)
+                : arrays_get_i64(f->a, "held_out_rows", 1, &n, t->held_out);
+}
+
 static char *hash_of(amortizer_t *a)
 {
     params_t *params = amortizer_params(a);
@@ -126,6 +135,7 @@ static err_t save_all(file_t *f, trained_t *t)
     TRY_TO(done, pass_text(f, "network", &network));
     TRY_TO(done, pass_texts(f, t));
     TRY_TO(done, pass_history(f, t));
+    TRY_TO(done, pass_held_out(f, t));
     TRY_TO(done, pass_scaling(f, adapter_after(amortizer_adapter(t->amortizer)),
                               amortizer_scaling(t->amortizer)));
     TRY_TO(done, pass_distance(f, &t->distance));
@@ -268,6 +278,18 @@ static err_t load_history(file_t *f, trained_t *t)
     return pass_history(f, t);
 }
 
+static err_t load_held_out(file_t *f, trained_t *t)
+{
+    int n_dims;
+    int64_t dims[ARRAYS_MAX_DIMS] = {0};
+    if (!arrays_has(f->a, "held_out_rows"))
+        return OK;
+    TRY(arrays_shape(f->a, "held_out_rows", &n_dims, dims));
+    t->n_held_out = dims[0];
+    t->held_out = MEM_NEW(int64_t, dims[0]);
+    return pass_held_out(f, t);
+}
+
 static err_t check_hash(const trained_t *t, const char *path)
 {
     char *found = hash_of(t->amortizer);
@@ -286,6 +308,7 @@ static err_t load_all(file_t *f, const char *path, trained_t *t)
     TRY(pass_texts(f, t));
     TRY(load_scaling(f, t));
     TRY(load_history(f, t));
+    TRY(load_held_out(f, t));
     TRY(load_distance(f, &t->distance));
     TRY(pass_weights(f, amortizer_params(t->amortizer)));
     if (t->distance.d != amortizer_summary_width(t->amortizer))
@@ -327,5 +350,6 @@ void trained_free(trained_t *t)
     free(t->hash);
     free(t->training_loss);
     free(t->validation_losses);
+    free(t->held_out);
     memset(t, 0, sizeof *t);
 }

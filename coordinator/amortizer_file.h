@@ -5,6 +5,7 @@
  *     scaling/parameter_mean ... standardisation of the first pass, f64
  *     distance/mean, cholesky, reference, summaries   of the validation rows, for "does this data set look like training?"
  *     history/training_loss, validation_loss          of each epoch
+ *     held_out_rows              rows of the bank that were set aside for diagnosis, where there are any
  *     texts: model (declaration), study (the whole study file), adapter, network, training (settings), software, weights_hash
  */
 #ifndef COORDINATOR_AMORTIZER_FILE_H
@@ -30,6 +31,8 @@ typedef struct {
     int64_t training_rows;
     int64_t epochs;                            // of the history
     double *training_loss, *validation_losses; // (epochs)
+    int64_t n_held_out;
+    int64_t *held_out; // (n_held_out) rows of the bank, ascending: for diagnosis, never trained on
 } trained_t;
 
 /* Takes the model over from a schema, for the amortizer that is there. */

@@ -4,7 +4,9 @@
 #include "coordinator/job.h"
 #include "coordinator/json_out.h"
 #include "storage/bank.h"
+#include "workers/bank_import.h"
 #include "workers/campaign.h"
+#include "workers/origin.h"
 #include "workers/recheck.h"
 
 #include <inttypes.h>
@@ -71,10 +73,112 @@ static void abandon(void *user)
     _exit(err_exit_code(-ERR_STOPPED));
 }
 
+/* ---- rows that were simulated elsewhere ---- */
+
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
+static bool holds_file(const origin_t *origin, const char *path)
+{
+    struct stat info;
+    if (strchr(path, '=') != NULL)
+        path = strchr(path, '=') + 1;
+    bool found = stat(path, &info) != 0; // gone since: what was imported of it is there
+    for (int p = 0; p < origin->n && !found; p++)
+        for (int f = 0; f < origin->parts[p].n_files && !found; f++)
+            found = strcmp(last_part(origin->parts[p].files[f].name), last_part(path)) == 0 &&
+                    origin->parts[p].files[f].bytes == info.st_size;
+    return found;
+}
+
+/* Whether the bank has all rows of the files it was made of; ERR_USAGE where the study names others. */
+static err_t check_imported(const job_t *job, const bank_t *bank, bool *whole)
+{
+    const yaml_texts_t *files = &job->study.bank.import;
+    origin_t origin = {0};
+    TRY(origin_of_bank(bank, job->study.bank.path, &origin));
+    *whole = bank_origin(bank) != NULL && bank_rows(bank) >= origin_rows(&origin);
+    err_t err = OK;
+    for (int i = 0; i < files->n && *whole && err == OK; i++)
+        if (!holds_file(&origin, files->at[i]))
+            err = err_fail(ERR_USAGE,
+                           "%s: bank.import: %s is none of the files that bank %s was made of: add "
+                           "its rows by `infermill bank import %s --declaration %s %s`, or give "
+                           "another bank.path",
+                           job->study.path, files->at[i], job->study.bank.path,
+                           job->study.bank.path, job->study.model.declaration, files->at[i]);
+    origin_free(&origin);
+    return err;
+}
+
+static err_t is_imported(const job_t *job, bool *whole)
+{
+    bank_t *bank = NULL;
+    *whole = false;
+    err_t err = bank_open(job->study.bank.path, &bank);
+    if (err_is(err, ERR_MISSING)) {
+        err_clear();
+        return OK;
+    }
+    TRY(err);
+    err = check_imported(job, bank, whole);
+    bank_close(&bank);
+    return err;
+}
+
+static err_t import_files(const job_t *job, bool *did)
+{
+    bool whole = false;
+    bank_import_report_t report;
+    if (job->study.bank.import.n == 0)
+        return OK;
+    TRY(par_agree(job->par, is_imported(job, &whole)));
+    *did = par_any(job->par, !whole);
+    if (!*did)
+        return OK;
+    bank_import_plan_t plan = {.folder = job->study.bank.path,
+                               .schema = job->schema,
+                               .n_files = job->study.bank.import.n,
+                               .files = (const char *const *)job->study.bank.import.at,
+                               .shard_rows = job->study.bank.shard_rows};
+    TRY(bank_import(job->par, &plan, &report));
+    if (job->par->rank == 0)
+        log_info("import: %" PRId64 " rows, %" PRId64 " of them not done", report.rows,
+                 report.not_done);
+    return OK;
+}
+
+/* A declared model's bank is as it is: what is missing can not be simulated. */
+static err_t check_declared(job_t *job)
+{
+    bank_t *bank = NULL;
+    TRY(bank_open(job->study.bank.path, &bank));
+    int64_t rows = bank_rows(bank);
+    bank_close(&bank);
+    if (rows < job->study.bank.rows)
+        return err_fail(ERR_USAGE,
+                        "%s: bank %s has %" PRId64 " of the study's %" PRId64
+                        " rows, and its model is only declared, so no more can be simulated: set "
+                        "bank.rows to %" PRId64 ", or import more (`infermill bank import`)",
+                        job->study.path, job->study.bank.path, rows, job->study.bank.rows, rows);
+    return job_count_rows(job);
+}
+
+static err_t take_rows(job_t *job, bool *did)
+{
+    TRY(import_files(job, did));
+    return par_agree(job->par, check_declared(job));
+}
+
 err_t job_simulate(job_t *job, bool *did)
 {
     bool full = false;
     *did = false;
+    if (simulator_is_declared(job->simulator))
+        return take_rows(job, did);
     TRY(par_agree(job->par, is_full(job, &full)));
     if (!par_any(job->par, !full))
         return OK;

@@ -233,7 +233,7 @@ static err_t diagnose(job_t *job, const trained_t *trained, bool *passed)
     rows_t held_out;
     gate_record_t record = {0};
     TRY(job_claim(job));
-    TRY(held_out_get(job, s->diagnose.datasets, (uint64_t)s->diagnose.seed, &held_out));
+    TRY(held_out_get(job, trained, s->diagnose.datasets, (uint64_t)s->diagnose.seed, &held_out));
     err_t err = draw_and_judge(job, trained, &held_out, &record);
     *passed = par_any(job->par, record.passed);
     if (err == OK && job->par->rank == 0)

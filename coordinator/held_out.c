@@ -5,7 +5,9 @@
 #include "cluster/mem.h"
 #include "coordinator/collect.h"
 #include "coordinator/run_folder.h"
+#include "storage/bank.h"
 #include "storage/named_arrays.h"
+#include "workers/recheck.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,8 +123,11 @@ static err_t simulate_here(job_t *job, int64_t n, uint64_t seed, rows_t *rows)
 }
 
 /* What the file must say to be used again; the caller frees it. */
-static char *identity(const job_t *job, int64_t n, uint64_t seed)
+static char *identity(const job_t *job, const trained_t *trained, int64_t n, uint64_t seed)
 {
+    if (trained->n_held_out > 0)
+        return mem_format("%s data sets %ld set aside for weights %s", trained->bank, (long)n,
+                          trained->hash);
     char *fingerprint = schema_fingerprint(job->schema);
     char *text = mem_format("%s seed %lu data sets %ld", fingerprint, (unsigned long)seed, (long)n);
     free(fingerprint);
@@ -204,18 +209,79 @@ static err_t simulate_enough(job_t *job, int64_t n, uint64_t seed, rows_t *out)
                     (long)(MOST_TRIES * n), (long)out->n, (long)n);
 }
 
-static err_t simulate_all(job_t *job, const char *path, const char *what, int64_t n, uint64_t seed,
-                          rows_t *rows)
+/* ---- set aside in the bank ---- */
+
+static err_t check_bank(const bank_t *bank, const char *folder, const trained_t *trained, int64_t n)
 {
-    if (job->par->rank == 0)
-        log_info("diagnose: simulating %ld held-out data sets", (long)n);
-    TRY(simulate_enough(job, n, seed, rows));
-    return par_agree(job->par, job->par->rank == 0 ? save(path, what, rows, n) : OK);
+    if (strcmp(bank_fingerprint(bank), trained->bank) != 0)
+        return err_fail(ERR_MISMATCH,
+                        "bank %s holds the model %s, the amortizer was trained on rows of %s",
+                        folder, bank_fingerprint(bank), trained->bank);
+    if (trained->held_out[n - 1] >= bank_rows(bank))
+        return err_fail(ERR_MISMATCH,
+                        "bank %s has %ld rows, row %ld was set aside in training: this is not the "
+                        "bank of the amortizer",
+                        folder, (long)bank_rows(bank), (long)trained->held_out[n - 1]);
+    return OK;
 }
 
-err_t held_out_get(job_t *job, int64_t n, uint64_t seed, rows_t *out)
+static err_t read_set_aside(bank_t *bank, const char *folder, const trained_t *trained, int64_t n,
+                            rows_t *out)
 {
-    char *path = job_file(job, "held_out.h5"), *what = identity(job, n, seed);
+    rows_t one = rows_create(out->schema, 1);
+    err_t err = check_bank(bank, folder, trained, n);
+    for (int64_t i = 0; i < n && err == OK; i++) {
+        int64_t row = trained->held_out[i];
+        err = bank_read(bank, row, row + 1, &one);
+        if (err == OK && one.status[0] != ROW_DONE)
+            err =
+                err_fail(ERR_MISMATCH, "bank %s: row %ld is not done any more", folder, (long)row);
+        if (err == OK)
+            rows_copy(&one, 0, out, i);
+    }
+    rows_destroy(&one);
+    return err;
+}
+
+static err_t take_from_bank(const job_t *job, const trained_t *trained, int64_t n, rows_t *out)
+{
+    const char *folder = job->study.bank.path;
+    bank_t *bank = NULL;
+    if (n > trained->n_held_out)
+        return err_fail(ERR_USAGE,
+                        "diagnose.datasets: got %ld, but %ld rows of the bank were set aside in "
+                        "training: train anew with train.held_out_rows: %ld (--again)",
+                        (long)n, (long)trained->n_held_out, (long)n);
+    TRY(bank_open(folder, &bank));
+    err_t err = read_set_aside(bank, folder, trained, n, out);
+    bank_close(&bank);
+    return err;
+}
+
+/* Data sets of another simulator than that of training would judge the amortizer by what it never learned. */
+static err_t check_simulator(job_t *job)
+{
+    err_t err = recheck_simulator(job->par, job->simulator, job->study.bank.path,
+                                  job->study.diagnose.recheck_rows);
+    return err_context(err, "diagnose");
+}
+
+static err_t make(job_t *job, const trained_t *trained, int64_t n, uint64_t seed, rows_t *rows)
+{
+    bool set_aside = trained->n_held_out > 0;
+    if (job->par->rank == 0 && set_aside)
+        log_info("diagnose: %ld rows of the bank that were set aside in training", (long)n);
+    if (job->par->rank == 0 && !set_aside)
+        log_info("diagnose: simulating %ld held-out data sets", (long)n);
+    if (set_aside)
+        return par_agree(job->par, take_from_bank(job, trained, n, rows));
+    TRY(check_simulator(job));
+    return simulate_enough(job, n, seed, rows);
+}
+
+err_t held_out_get(job_t *job, const trained_t *trained, int64_t n, uint64_t seed, rows_t *out)
+{
+    char *path = job_file(job, "held_out.h5"), *what = identity(job, trained, n, seed);
     bool fits = false;
     *out = rows_create(job->schema, n);
     out->n = n;
@@ -224,8 +290,11 @@ err_t held_out_get(job_t *job, int64_t n, uint64_t seed, rows_t *out)
         err_clear(); // torn or foreign: made anew
         fits = false;
     }
-    if (par_any(job->par, !fits))
-        err = simulate_all(job, path, what, n, seed, out);
+    if (par_any(job->par, !fits)) {
+        err = make(job, trained, n, seed, out);
+        if (err == OK)
+            err = par_agree(job->par, job->par->rank == 0 ? save(path, what, out, n) : OK);
+    }
     if (err != OK)
         rows_destroy(out);
     free(what);

@@ -126,6 +126,7 @@ static void make_head(inference_t *f)
 static err_t prepare(inference_t *f, const study_t *study)
 {
     TRY(trained_load(f->request->model, &f->trained));
+    TRY(study_check_prior(study, &f->trained.schema));
     TRY(ask_gate(f));
     TRY(real_data_read(f->request->data, study, &f->trained.schema,
                        amortizer_adapter(f->trained.amortizer), &f->data));

@@ -3,6 +3,8 @@
 
 #include "cluster/mem.h"
 #include "coordinator/run_folder.h"
+#include "coordinator/study_check.h"
+#include "storage/bank.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,12 +26,33 @@ static void override(const options_t *o, study_t *s)
         s->diagnose.draws = o->draws;
 }
 
+/* A declared model is trained on all that its bank has, where the study names no number. */
+static err_t rows_of_bank(job_t *job)
+{
+    bank_t *bank = NULL;
+    err_t err = bank_open(job->study.bank.path, &bank);
+    if (err_is(err, ERR_MISSING)) {
+        err_clear();
+        return OK;
+    }
+    TRY(err);
+    job->study.bank.rows = bank_rows(bank);
+    bank_close(&bank);
+    return study_check_rows(&job->study);
+}
+
+err_t job_count_rows(job_t *job)
+{
+    return job->study.bank.rows == 0 ? rows_of_bank(job) : OK;
+}
+
 static err_t open_here(const options_t *options, job_t *job)
 {
     TRY(study_read(options->arguments[0], &job->study));
     override(options, &job->study);
     TRY(study_simulator(&job->study, &job->simulator));
     job->schema = simulator_schema(job->simulator);
+    TRY(job_count_rows(job));
     job->folder = run_folder_path(&job->study, options->out);
     job->again = options->again;
     job->retry = options->retry;

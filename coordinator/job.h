@@ -33,6 +33,9 @@ err_t job_claim(job_t *job) ERR_MUST_CHECK;
 /* "<folder of results>/name"; the caller frees it. */
 char *job_file(const job_t *job, const char *name);
 
+/* Where the study of a declared model names no number of rows, and its bank is there: all of them. Not collective. */
+err_t job_count_rows(job_t *job) ERR_MUST_CHECK;
+
 err_t job_simulate(job_t *job, bool *did) ERR_MUST_CHECK;
 err_t job_train(job_t *job, bool *did) ERR_MUST_CHECK;
 /* A gate that does not pass is not an error of this stage: `passed` tells. */

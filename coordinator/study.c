@@ -7,6 +7,7 @@
 #include "coordinator/study_near.h"
 #include "coordinator/study_network.h"
 #include "coordinator/study_settings.h"
+#include "workers/bank_import.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -34,6 +35,16 @@ static char *path_in(const study_t *study, const char *path)
     if (path == NULL || path[0] == '/' || strcmp(study->folder, ".") == 0)
         return arena_copy_text(study->arena, path);
     return arena_format(study->arena, "%s/%s", study->folder, path);
+}
+
+/* A file, or "name=FILE.npy". */
+static char *import_path(const study_t *study, const char *path)
+{
+    const char *equals = strchr(path, '=');
+    if (equals == NULL)
+        return path_in(study, path);
+    return arena_format(study->arena, "%.*s=%s", (int)(equals - path), path,
+                        path_in(study, equals + 1));
 }
 
 static char *folder_of(arena_t *arena, const char *path)
@@ -150,6 +161,9 @@ static err_t study_fill(study_t *study, yaml_node_ref_t root)
     TRY(prior_read(target.parameters, study->path, study->arena, &study->parameters));
     study->bank.path = path_in(study, study->bank.path);
     study->model.plugin = path_in(study, study->model.plugin);
+    study->model.declaration = path_in(study, study->model.declaration);
+    for (int i = 0; i < study->bank.import.n; i++)
+        study->bank.import.at[i] = import_path(study, study->bank.import.at[i]);
     study->infer.data = path_in(study, study->infer.data);
     study->infer.out = path_in(study, study->infer.out);
     return study_check(study, root);
@@ -251,6 +265,14 @@ static err_t load_command(const study_t *study, simulator_t **out)
     return err;
 }
 
+static err_t load_declaration(const study_t *study, simulator_t **out)
+{
+    schema_t schema;
+    TRY(bank_import_declaration(study->model.declaration, &schema));
+    *out = simulator_declared(schema, study->model.declaration);
+    return OK;
+}
+
 static err_t load_model(const study_t *study, simulator_t **out)
 {
     if (study->model.builtin != NULL)
@@ -258,6 +280,8 @@ static err_t load_model(const study_t *study, simulator_t **out)
                            study->path);
     if (study->model.plugin != NULL)
         return err_context(load_plugin(study, out), "%s: model.plugin", study->path);
+    if (study->model.declaration != NULL)
+        return err_context(load_declaration(study, out), "%s: model.declaration", study->path);
     return err_context(load_command(study, out), "%s: model.command", study->path);
 }
 
@@ -280,6 +304,43 @@ err_t study_simulator(const study_t *study, simulator_t **out)
         err = study_adapter_missing(study, *out);
     if (err != OK)
         simulator_close(out);
+    return err;
+}
+
+static err_t compare_priors(const study_t *study, const schema_t *trained, const prior_t *prior)
+{
+    for (int p = 0; p < trained->n_parameters; p++) {
+        const char *before = trained->parameters[p].prior,
+                   *now = prior != NULL ? prior_text(prior, p) : NULL;
+        if ((before == NULL) != (now == NULL) || (before != NULL && strcmp(before, now) != 0))
+            return err_fail(ERR_MISMATCH,
+                            "the amortizer was trained under another prior than %s has: parameter "
+                            "%s: %s in training, now %s: train anew (`infermill run`), or take "
+                            "the change back",
+                            study->path, trained->parameters[p].name,
+                            before ? before : "the simulator's own",
+                            now ? now : "the simulator's own");
+    }
+    return OK;
+}
+
+err_t study_check_prior(const study_t *study, const schema_t *trained)
+{
+    prior_t *prior = NULL;
+    if (study->model.declaration != NULL)
+        return OK;                               // its declaration tells them, for the record
+    schema_t free_schema = schema_copy(trained); // the bounds are those of the prior of training
+    for (int p = 0; p < free_schema.n_parameters; p++) {
+        free_schema.parameters[p].lower = -INFINITY;
+        free_schema.parameters[p].upper = INFINITY;
+    }
+    err_t err = OK;
+    if (study->parameters.n > 0)
+        err = prior_create(&study->parameters, &free_schema, &prior);
+    if (err == OK)
+        err = compare_priors(study, trained, prior);
+    prior_destroy(&prior);
+    schema_free(&free_schema);
     return err;
 }
 

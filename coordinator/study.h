@@ -41,7 +41,9 @@ typedef struct {
     char *path, *folder, *text; // the file, its folder, its content
     char *name, *slug;          // "Reaction times" -> "reaction-times"
     struct {
-        char *builtin, *plugin; // one of these and command; plugin as a full path
+        char *builtin,
+            *plugin; // one of these, command and declaration; the last two files as full paths
+        char *declaration;      // of a model whose simulator is not here
         yaml_texts_t command;   // program and arguments
         char *timeout;          // as written, or NULL
         double timeout_seconds; // 0: none
@@ -51,17 +53,19 @@ typedef struct {
     prior_lines_t parameters; // priors that replace those of the simulator; none: n is 0
     adapter_config_t adapter; // transforms between simulator and networks; none: n is 0
     struct {
-        char *path; // full
-        int64_t rows, seed, shard_rows;
-        int compress; // 0: not, 1: deflate
+        char *path;                     // full
+        int64_t rows, seed, shard_rows; // rows 0: all that a declared model's bank has
+        yaml_texts_t import;            // files of simulations made elsewhere, full paths
+        int compress;                   // 0: not, 1: deflate
         double journal_seconds, failure_limit;
     } bank;
     struct {
-        int64_t epochs, batch_size, slices, validation_rows, patience, window_rows, seed;
+        int64_t epochs, batch_size, slices, validation_rows, held_out_rows, patience, window_rows,
+            seed;
         double learning_rate, weight_decay, clip_norm, warmup, average, subsets;
     } train;
     struct {
-        int64_t datasets, draws, seed;
+        int64_t datasets, draws, seed, recheck_rows;
         double calibration_error, ecdf_deviation, rank_r2, band_level;
         int64_t minimum_datasets;
         ratings_t ratings; // limits of the words in the report
@@ -94,6 +98,8 @@ err_t study_simulator(const study_t *study, simulator_t **out) ERR_MUST_CHECK;
  * (study_network.h). The arrays live in the study's arena. */
 err_t study_network(const study_t *study, const schema_t *schema,
                     amortizer_config_t *out) ERR_MUST_CHECK;
+/* Whether an amortizer of this model was trained under the study's priors. ERR_MISMATCH names the first that differs. */
+err_t study_check_prior(const study_t *study, const schema_t *trained) ERR_MUST_CHECK;
 /* What training depends on, a line each ("train.epochs: 40"): equal texts mean equal weights. The caller frees it. */
 char *study_training_text(const study_t *study, const amortizer_config_t *network);
 

@@ -53,8 +53,10 @@ double study_duration(const char *text)
 static err_t check_model(study_t *s, yaml_node_ref_t model)
 {
     bool command = s->model.command.n > 0;
-    if ((s->model.builtin != NULL) + (s->model.plugin != NULL) + command != 1)
-        return yaml_node_error(model, "expected one of builtin, plugin and command");
+    if ((s->model.builtin != NULL) + (s->model.plugin != NULL) + command +
+            (s->model.declaration != NULL) !=
+        1)
+        return yaml_node_error(model, "expected one of builtin, plugin, command and declaration");
     if (s->model.timeout != NULL) {
         s->model.timeout_seconds = study_duration(s->model.timeout);
         if (s->model.timeout_seconds <= 0)
@@ -63,9 +65,30 @@ static err_t check_model(study_t *s, yaml_node_ref_t model)
                                    "500ms, 30s, 5m, 2h",
                                    s->model.timeout);
     }
-    if (s->model.builtin != NULL && (s->model.isolate || s->model.timeout != NULL))
-        return yaml_node_error(
-            model, "timeout and isolate are for plugins and commands, not for built-in simulators");
+    if (s->model.plugin == NULL && !command && (s->model.isolate || s->model.timeout != NULL))
+        return yaml_node_error(model, "timeout and isolate are for plugins and commands");
+    return OK;
+}
+
+/* A declared model: its bank as it is, and held-out data sets out of it. */
+static err_t check_declared(study_t *s, yaml_node_ref_t root)
+{
+    yaml_node_ref_t bank = yaml_node_get(root, "bank"),
+                    parameters = yaml_node_get(root, "parameters");
+    if (s->model.declaration == NULL && s->bank.import.n > 0)
+        return wrong(root, "bank", "import",
+                     "files are imported for a model that is only declared (model: {declaration: "
+                     "FILE}); the rows of this one are simulated");
+    if (s->model.declaration == NULL)
+        return OK;
+    if (yaml_node_kind(parameters) != YAML_KIND_ABSENT)
+        return yaml_node_error(parameters,
+                               "parameters: the model is only declared, so nothing is drawn from a "
+                               "prior: leave it out");
+    if (yaml_node_kind(yaml_node_get(bank, "rows")) == YAML_KIND_ABSENT)
+        s->bank.rows = 0;
+    if (s->train.held_out_rows == 0)
+        s->train.held_out_rows = s->diagnose.datasets;
     return OK;
 }
 
@@ -102,7 +125,7 @@ static err_t check_slices(study_t *s, yaml_node_ref_t root)
 
 static err_t check_split(const study_t *s, yaml_node_ref_t root)
 {
-    int64_t rows = s->bank.rows, held = s->train.validation_rows;
+    int64_t rows = s->bank.rows, held = s->train.validation_rows, apart = s->train.held_out_rows;
     if (held < STUDY_FEWEST_VALIDATION)
         return wrong(
             root, "train", "validation_rows",
@@ -110,19 +133,36 @@ static err_t check_split(const study_t *s, yaml_node_ref_t root)
             ", expected %d or more: without rows that are held back nothing tells learning from "
             "memorising. Leave it out: 1000 are the default; of a small bank a tenth",
             held, STUDY_FEWEST_VALIDATION);
+    if (rows == 0) // the bank will tell
+        return OK;
+    if (apart > 0 && (held + apart) * 2 > rows)
+        return study_check_rows(s);
     if (held * 2 > rows)
         return wrong(root, "train", "validation_rows",
                      "got %" PRId64 ", expected at most half of bank.rows (%" PRId64
                      "), or little is left to train on: simulate more rows, or hold back fewer",
                      held, rows);
-    if (rows - held < s->train.batch_size)
+    if (rows - held - apart < s->train.batch_size)
         return wrong(root, "train", "batch_size",
                      "got %" PRId64 ", expected at most %" PRId64
                      ", the rows that are left to train on (bank.rows %" PRId64
                      " less train.validation_rows %" PRId64
                      "): take a smaller batch, or simulate more rows",
-                     s->train.batch_size, rows - held, rows, held);
+                     s->train.batch_size, rows - held - apart, rows, held + apart);
     return OK;
+}
+
+err_t study_check_rows(const study_t *s)
+{
+    int64_t held = s->train.validation_rows, apart = s->train.held_out_rows;
+    if ((held + apart) * 2 <= s->bank.rows)
+        return OK;
+    return err_fail(ERR_USAGE,
+                    "%s: train: %" PRId64 " rows for validation and %" PRId64
+                    " held out for diagnose, expected at most half of the bank's %" PRId64
+                    ", or little is left to train on: set train.validation_rows and "
+                    "train.held_out_rows lower, or get more simulations",
+                    s->path, held, apart, s->bank.rows);
 }
 
 /* ---- the gate ---- */
@@ -194,6 +234,7 @@ err_t study_check(study_t *s, yaml_node_ref_t root)
         return yaml_node_error(yaml_node_get(root, "study"), "study: \"%s\" has no letter or digit",
                                s->name);
     TRY(check_model(s, yaml_node_get(root, "model")));
+    TRY(check_declared(s, root));
     TRY(check_bank(s, root));
     TRY(check_slices(s, root));
     TRY(check_split(s, root));

@@ -21,5 +21,7 @@ err_t study_check(study_t *study, yaml_node_ref_t root) ERR_MUST_CHECK;
 
 /* "500ms", "30s", "5m", "2h" in seconds; 0: it is none. */
 double study_duration(const char *text);
+/* Whether enough rows are left to train on, where the bank has told how many a declared model has. ERR_USAGE. */
+err_t study_check_rows(const study_t *study) ERR_MUST_CHECK;
 
 #endif

@@ -22,6 +22,7 @@ static const yaml_field_t model_fields[] = {
     {.key = "builtin", .type = YAML_TEXT, .offset = AT(model.builtin), .help = "a built-in simulator: see `infermill models`"},
     {.key = "plugin", .type = YAML_TEXT, .offset = AT(model.plugin), .help = "a shared object written against infermill/simulator.h"},
     {.key = "command", .type = YAML_TEXTS, .offset = AT(model.command), .help = "[program, arguments]: answers JSON lines, runs in the study's folder"},
+    {.key = "declaration", .type = YAML_TEXT, .offset = AT(model.declaration), .help = "what the model is, for rows simulated elsewhere: a YAML file, or the bank.yaml of a bank of it"},
     {.key = "timeout", .type = YAML_TEXT, .offset = AT(model.timeout), .help = "of a row, with its unit: 500ms, 30s, 5m, 2h; default: none. A plugin is then isolated"},
     {.key = "isolate", .type = YAML_BOOL, .offset = AT(model.isolate), .fallback = "false", .help = "run the plugin in a process of its own: a crash marks the row, and the campaign goes on"},
     {.key = "on_failure", .type = YAML_WORD, .offset = AT(model.on_failure), .fallback = "mark", .words = failure_words, .help = "a row that ends in an error, a timeout or a crash is marked, or stops the campaign"},
@@ -29,7 +30,8 @@ static const yaml_field_t model_fields[] = {
 
 static const yaml_field_t bank_fields[] = {
     {.key = "path", .type = YAML_TEXT, .offset = AT(bank.path), .fallback = "bank", .help = "folder of the bank"},
-    {.key = "rows", .type = YAML_INTEGER, .offset = AT(bank.rows), .fallback = "20000", .low = 1, .high = 1e12, .help = "simulations"},
+    {.key = "rows", .type = YAML_INTEGER, .offset = AT(bank.rows), .fallback = "20000", .low = 1, .high = 1e12, .help = "simulations; of a declared model: all of the bank"},
+    {.key = "import", .type = YAML_TEXTS, .offset = AT(bank.import), .help = "files of simulations made elsewhere (HDF5, CSV, name=FILE.npy): the bank is made of them"},
     {.key = "seed", .type = YAML_INTEGER, .offset = AT(bank.seed), .fallback = "1", .low = 0, .high = 9e15, .help = "row i is a function of (seed, i)"},
     {.key = "shard_rows", .type = YAML_INTEGER, .offset = AT(bank.shard_rows), .fallback = "4096", .low = 256, .high = 1e7, .help = "rows of one file, a multiple of 256"},
     {.key = "compress", .type = YAML_WORD, .offset = AT(bank.compress), .fallback = "none", .words = compress_words, .help = "of shards; deflate reads slower"},
@@ -48,6 +50,7 @@ static const yaml_field_t train_fields[] = {
     {.key = "average", .type = YAML_REAL, .offset = AT(train.average), .fallback = "0.999", .low = 0, .high = 0.999999, .help = "decay of the moving average of weights; 0: none"},
     {.key = "patience", .type = YAML_INTEGER, .offset = AT(train.patience), .fallback = "20", .low = 0, .high = 1e6, .help = "epochs without a better validation loss before an early stop; 0: never"},
     {.key = "validation_rows", .type = YAML_INTEGER, .offset = AT(train.validation_rows), .fallback = "1000", .low = 0, .high = 1e9, .help = "rows of the bank never trained on, at least 32"},
+    {.key = "held_out_rows", .type = YAML_INTEGER, .offset = AT(train.held_out_rows), .fallback = "0", .low = 0, .high = 1e9, .help = "further rows never trained on, which diagnose then takes; 0: it simulates its own (declared: as many as diagnose.datasets)"},
     {.key = "subsets", .type = YAML_REAL, .offset = AT(train.subsets), .fallback = "0", .low = 0, .high = 1, .help = "share of data sets cut to a random smaller set (elements must be independent given the parameters)"},
     {.key = "window_rows", .type = YAML_INTEGER, .offset = AT(train.window_rows), .fallback = "65536", .low = 1, .high = 1e9, .help = "rows among which the order is shuffled"},
     {.key = "seed", .type = YAML_INTEGER, .offset = AT(train.seed), .fallback = "1", .low = 0, .high = 9e15, .help = "of weights, order and dropout"},
@@ -68,6 +71,7 @@ static const yaml_field_t diagnose_fields[] = {
     {.key = "datasets", .type = YAML_INTEGER, .offset = AT(diagnose.datasets), .fallback = "300", .low = 1, .high = 1e7, .help = "held-out data sets, at least 200"},
     {.key = "draws", .type = YAML_INTEGER, .offset = AT(diagnose.draws), .fallback = "1000", .low = 10, .high = 1e6, .help = "posterior draws of each"},
     {.key = "seed", .type = YAML_INTEGER, .offset = AT(diagnose.seed), .fallback = "1", .low = 0, .high = 9e15, .help = "of the held-out data sets"},
+    {.key = "recheck_rows", .type = YAML_INTEGER, .offset = AT(diagnose.recheck_rows), .fallback = "8", .low = 0, .high = 1e6, .help = "rows of the bank simulated again first: whether the simulator is still the one of training; 0: none"},
     {.key = "calibration_error", .type = YAML_REAL, .offset = AT(diagnose.calibration_error), .fallback = "0.10", .low = 0, .high = 1, .help = "the gate's limit for every parameter"},
     {.key = "ecdf_deviation", .type = YAML_REAL, .offset = AT(diagnose.ecdf_deviation), .fallback = "0.10", .low = 0, .high = 1, .help = "the gate's limit for the largest deviation of the rank ECDF"},
     {.key = "rank_r2", .type = YAML_REAL, .offset = AT(diagnose.rank_r2), .fallback = "0.10", .low = 0, .high = 1, .help = "the gate's limit for how well the ranks, or how far they are from the middle, can be told from the data"},

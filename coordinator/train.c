@@ -58,6 +58,7 @@ static err_t plan_order(training_t *t)
     config.rows = study->bank.rows;
     config.status = status;
     config.validation_rows = study->train.validation_rows;
+    config.held_out_rows = study->train.held_out_rows;
     config.window_rows = study->train.window_rows;
     config.slices = (int)study->train.slices;
     config.slice_rows = study->train.batch_size / study->train.slices;
@@ -433,6 +434,15 @@ static err_t report(const training_t *t)
     return err;
 }
 
+static void keep_held_out(training_t *t)
+{
+    int64_t n;
+    const int64_t *rows = shuffle_held_out(t->shuffle, &n);
+    t->trained.n_held_out = n;
+    t->trained.held_out = MEM_NEW(int64_t, n + 1);
+    memcpy(t->trained.held_out, rows, (size_t)n * sizeof *rows);
+}
+
 static err_t finish(training_t *t, const char *path)
 {
     params_t *params = amortizer_params(t->trained.amortizer);
@@ -441,6 +451,7 @@ static err_t finish(training_t *t, const char *path)
     t->trained.training_seconds = t->seconds;
     t->trained.training_rows = shuffle_usable(t->shuffle);
     keep_history(t);
+    keep_held_out(t);
     err_t mine = OK;
     if (t->job->par->rank == 0) {
         fit_distance(t);

@@ -247,6 +247,39 @@ err_t simulator_load_command(const simulator_command_t *command, simulator_t **o
     return err;
 }
 
+/* ---- declared ---- */
+
+static err_t refuse_to_run(void *self, const request_t *request, int64_t *done)
+{
+    (void)request;
+    const simulator_t *s = self;
+    *done = 0;
+    return err_fail(
+        ERR_USAGE,
+        "%s: model %s is only declared, so nothing can be simulated: name its simulator "
+        "in the study (model: {command: ...}, {plugin: ...} or {builtin: ...})",
+        s->where, s->schema.name);
+}
+
+static void close_nothing(void *self)
+{
+    (void)self;
+}
+
+simulator_t *simulator_declared(schema_t schema, const char *where)
+{
+    simulator_t *s = simulator_new(NULL, NULL, where);
+    s->schema = schema;
+    s->engine = (engine_t){.run = refuse_to_run, .close = close_nothing};
+    s->self = s;
+    return s;
+}
+
+bool simulator_is_declared(const simulator_t *s)
+{
+    return s->engine.run == refuse_to_run;
+}
+
 /* ---- settings ---- */
 
 void simulator_set_prior(simulator_t *s, prior_t *prior)

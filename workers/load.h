@@ -41,7 +41,11 @@ typedef struct {
 /* Starts it and asks for its description. ERR_MISSING when it can not be started; ERR_FORMAT for a description that makes
  * no sense; ERR_SIMULATOR when it ends or is silent. */
 err_t simulator_load_command(const simulator_command_t *command, simulator_t **out) ERR_MUST_CHECK;
-void simulator_close(simulator_t **s); // NULL is fine; ends its processes
+/* A model of which only the declaration is there (its rows were simulated elsewhere): every row asked of it is ERR_USAGE.
+ * Takes the schema over. `where` names its source. */
+simulator_t *simulator_declared(schema_t schema, const char *where);
+bool simulator_is_declared(const simulator_t *s); // it can simulate nothing
+void simulator_close(simulator_t **s);            // NULL is fine; ends its processes
 
 /* Settings, before the first row. The study's prior replaces the simulator's own, and the schema says so: text
  * and bounds of its support; takes it over. */

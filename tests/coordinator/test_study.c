@@ -38,6 +38,31 @@ static void defaults_are_filled(void **state)
     study_free(&s);
 }
 
+static void a_declared_model_takes_all_of_its_bank_and_holds_out_of_it(void **state)
+{
+    (void)state;
+    study_t s;
+    assert_int_equal(study_parse("study: a\nmodel: {declaration: m.yaml}\n"
+                                 "bank: {import: [one.h5, /two.csv, mu=mu.npy]}\n",
+                                 "in/a.yaml", &s),
+                     OK);
+    assert_string_equal(s.model.declaration, "in/m.yaml");
+    assert_int_equal(s.bank.rows, 0); // until the bank is looked at
+    assert_int_equal(s.train.held_out_rows, s.diagnose.datasets);
+    assert_int_equal(s.bank.import.n, 3);
+    assert_string_equal(s.bank.import.at[0], "in/one.h5");
+    assert_string_equal(s.bank.import.at[1], "/two.csv");
+    assert_string_equal(s.bank.import.at[2], "mu=in/mu.npy");
+    study_free(&s);
+    assert_int_equal(study_parse("study: a\nmodel: {declaration: m.yaml}\nbank: {rows: 5000}\n"
+                                 "train: {held_out_rows: 500}\n",
+                                 "a.yaml", &s),
+                     OK);
+    assert_int_equal(s.bank.rows, 5000);
+    assert_int_equal(s.train.held_out_rows, 500);
+    study_free(&s);
+}
+
 static void columns_have_three_forms(void **state)
 {
     (void)state;
@@ -115,7 +140,7 @@ static void a_command_has_words_and_a_timeout(void **state)
         refused(text, "a.yaml:4: model.timeout: got");
         free(text);
     }
-    refused("study: a\nmodel: {builtin: ddm, timeout: 1s}\n", "not for built-in simulators");
+    refused("study: a\nmodel: {builtin: ddm, timeout: 1s}\n", "are for plugins and commands");
 }
 
 static void what_is_wrong_is_named(void **state)
@@ -124,15 +149,23 @@ static void what_is_wrong_is_named(void **state)
     refused("study: a\nmodel: {builtin: ddm}\nbank: {rwos: 5}\n", "a.yaml:3");
     refused("study: a\nmodel: {builtin: ddm}\nbank: {rwos: 5}\n", "rows");
     refused("study: a\n", "model");
-    refused("study: a\nmodel: {}\n", "model: expected one of builtin, plugin and command");
+    refused("study: a\nmodel: {}\n",
+            "model: expected one of builtin, plugin, command and declaration");
     refused("study: a\nmodel: {builtin: ddm, plugin: x.so}\n",
-            "model: expected one of builtin, plugin and command");
+            "model: expected one of builtin, plugin, command and declaration");
     refused("study: '!!'\nmodel: {builtin: ddm}\n", "no letter");
     refused("study: a\nmodel: {builtin: ddm}\nbank: {shard_rows: 300}\n", "multiple of 256");
     refused("study: a\nmodel: {builtin: ddm}\ntrain: {batch_size: 64, slices: 3}\n",
             "multiple of train.slices (3)");
     refused("study: a\nmodel: {builtin: ddm}\nbank: {rows: 1000}\ntrain: {validation_rows: 800}\n",
             "half");
+    refused("study: a\nmodel: {builtin: ddm}\nbank: {rows: 1000}\ntrain: {validation_rows: 300, "
+            "held_out_rows: 300}\n",
+            "300 rows for validation and 300 held out for diagnose");
+    refused("study: a\nmodel: {builtin: ddm}\nbank: {import: sims.h5}\n",
+            "files are imported for a model that is only declared");
+    refused("study: a\nmodel: {declaration: m.yaml}\nparameters: {mu: normal(0, 1)}\n",
+            "nothing is drawn from a prior");
     refused("study: a\nmodel: {builtin: ddm}\ntrain: {learning_rate: fast}\n", "learning_rate");
     refused("study: a\nmodel: {builtin: ddm}\nnetwork: {inference: {transform: splines}}\n",
             "spline");
@@ -331,6 +364,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_filled),
+        cmocka_unit_test(a_declared_model_takes_all_of_its_bank_and_holds_out_of_it),
         cmocka_unit_test(columns_have_three_forms),
         cmocka_unit_test(design_names_columns),
         cmocka_unit_test(predictive_checks_want_enough_simulations),

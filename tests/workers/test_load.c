@@ -94,6 +94,30 @@ static void broken_plugins_are_refused(void **state)
     }
 }
 
+static void a_declared_model_can_not_simulate(void **state)
+{
+    (void)state;
+    const char text[] =
+        "name: far\nversion: \"1\"\ndescription: \"\"\nparameters:\n  - name: x\n"
+        "    lower: -.inf\n    upper: .inf\nobservables:\n  - name: y\n    kind: vector\n"
+        "    dims: [2]\n    lower: -.inf\n    upper: .inf\n";
+    schema_t schema;
+    int64_t done = 7;
+    assert_int_equal(schema_parse(text, "far.yaml", &schema), OK);
+    simulator_t *s = simulator_declared(schema, "far.yaml"), *own;
+    rows_t rows = rows_create(simulator_schema(s), 4);
+    assert_true(simulator_is_declared(s));
+    assert_true(err_is(simulator_rows(s, 1, RNG_BANK, 0, 4, &rows, 0, &done), ERR_USAGE));
+    assert_int_equal(done, 0);
+    assert_non_null(strstr(err_text(), "far.yaml: model far is only declared"));
+    rows_destroy(&rows);
+    simulator_close(&s);
+    assert_null(s);
+    assert_int_equal(simulator_load_builtin("ddm", &own), OK);
+    assert_false(simulator_is_declared(own));
+    simulator_close(&own);
+}
+
 static void a_file_that_is_no_library_is_refused(void **state)
 {
     const fixture_t *f = *state;
@@ -247,6 +271,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(unknown_builtin_names_the_nearest),
         cmocka_unit_test_prestate(broken_plugins_are_refused, &fixture),
         cmocka_unit_test_prestate(a_file_that_is_no_library_is_refused, &fixture),
+        cmocka_unit_test(a_declared_model_can_not_simulate),
         WITH_PLUGIN(the_schema_is_the_declaration),
         WITH_PLUGIN(a_row_is_filled_whole),
         WITH_PLUGIN(a_row_depends_on_seed_stream_and_index_alone),
