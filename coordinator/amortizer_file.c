@@ -85,6 +85,16 @@ static err_t pass_distance(file_t *f, distance_t *d)
     return pass_f32(f, "distance/summaries", 2, (int64_t[]){d->kept, width}, d->summaries);
 }
 
+static err_t pass_reach(file_t *f, prior_reach_t *r)
+{
+    TRY(pass_vector(f, "reach/low", r->d, r->low));
+    TRY(pass_vector(f, "reach/high", r->d, r->high));
+    TRY(pass_vector(f, "reach/least", r->k, r->least));
+    TRY(pass_vector(f, "reach/most", r->k, r->most));
+    return f->w ? arrays_put_integer(f->w, "reach_simulations", r->n)
+                : arrays_get_integer(f->a, "reach_simulations", &r->n);
+}
+
 static err_t pass_texts(file_t *f, trained_t *t)
 {
     TRY(pass_text(f, "study", &t->study));
@@ -139,6 +149,8 @@ static err_t save_all(file_t *f, trained_t *t)
     TRY_TO(done, pass_scaling(f, adapter_after(amortizer_adapter(t->amortizer)),
                               amortizer_scaling(t->amortizer)));
     TRY_TO(done, pass_distance(f, &t->distance));
+    if (t->reach.n > 0)
+        TRY_TO(done, pass_reach(f, &t->reach));
     TRY_TO(done, pass_weights(f, amortizer_params(t->amortizer)));
 done:
     free(model);
@@ -265,6 +277,23 @@ static err_t load_distance(file_t *f, distance_t *d)
     return pass_distance(f, d);
 }
 
+static err_t load_reach(file_t *f, prior_reach_t *r)
+{
+    int n_dims;
+    int64_t d[ARRAYS_MAX_DIMS], k[ARRAYS_MAX_DIMS];
+    if (!arrays_has(f->a, "reach/low") || !arrays_has(f->a, "reach/least"))
+        return OK;
+    TRY(arrays_shape(f->a, "reach/low", &n_dims, d));
+    TRY(arrays_shape(f->a, "reach/least", &n_dims, k));
+    *r = (prior_reach_t){.d = (int)d[0],
+                         .k = (int)k[0],
+                         .low = MEM_NEW(double, d[0]),
+                         .high = MEM_NEW(double, d[0]),
+                         .least = MEM_NEW(double, k[0]),
+                         .most = MEM_NEW(double, k[0])};
+    return pass_reach(f, r);
+}
+
 static err_t load_history(file_t *f, trained_t *t)
 {
     int n_dims;
@@ -310,10 +339,14 @@ static err_t load_all(file_t *f, const char *path, trained_t *t)
     TRY(load_history(f, t));
     TRY(load_held_out(f, t));
     TRY(load_distance(f, &t->distance));
+    TRY(load_reach(f, &t->reach));
     TRY(pass_weights(f, amortizer_params(t->amortizer)));
     if (t->distance.d != amortizer_summary_width(t->amortizer))
         return err_fail(ERR_FORMAT, "%s: distance of %d summaries, expected %d", path,
                         t->distance.d, amortizer_summary_width(t->amortizer));
+    if (t->reach.n > 0 && t->reach.d != t->inferred.n_parameters)
+        return err_fail(ERR_FORMAT, "%s: reach of %d parameters, expected %d", path, t->reach.d,
+                        t->inferred.n_parameters);
     return check_hash(t, path);
 }
 
@@ -342,6 +375,7 @@ void trained_free(trained_t *t)
     schema_free(&t->inferred);
     amortizer_destroy(&t->amortizer);
     distance_free(&t->distance);
+    prior_reach_free(&t->reach);
     free(t->study);
     free(t->study_path);
     free(t->training);

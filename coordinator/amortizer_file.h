@@ -4,6 +4,8 @@
  *     weights/<tensor>           (rows, cols) f32, the averaged weights of the best epoch
  *     scaling/parameter_mean ... standardisation of the first pass, f64
  *     distance/mean, cholesky, reference, summaries   of the validation rows, for "does this data set look like training?"
+ *     reach/low, high            central 99 % of the inferred parameters among the validation rows; and
+ *     reach/least, most          of each statistic of their data, both with reach/simulations (not in files made before)
  *     history/training_loss, validation_loss          of each epoch
  *     held_out_rows              rows of the bank that were set aside for diagnosis, where there are any
  *     texts: model (declaration), study (the whole study file), adapter, network, training (settings), software, weights_hash
@@ -13,6 +15,7 @@
 
 #include "cluster/err.h"
 #include "diagnostics/distance.h"
+#include "diagnostics/prior_reach.h"
 #include "nn/amortizer.h"
 #include "storage/schema.h"
 
@@ -21,6 +24,7 @@ typedef struct {
     schema_t inferred; // the same with the parameters alone that are inferred
     amortizer_t *amortizer;
     distance_t distance;      // of the summaries of validation rows
+    prior_reach_t reach;      // of the prior, by validation rows; n 0: not known
     char *study, *study_path; // text of the study it was made by
     char *training;           // study_training_text
     char *bank;               // fingerprint of the bank's model

@@ -5,6 +5,7 @@
 #include "cluster/mem.h"
 #include "coordinator/diagnosed_arrays.h"
 #include "coordinator/held_out.h"
+#include "coordinator/pairs.h"
 #include "coordinator/pictures.h"
 #include "coordinator/posterior.h"
 #include "coordinator/run_folder.h"
@@ -197,6 +198,7 @@ static err_t judge(job_t *job, const trained_t *trained, const rows_t *held_out,
     TRY_TO(done, metrics_write_csv(&metrics, names, csv));
     TRY_TO(done, diagnosed_arrays_draw(&by, job, trained));
     TRY_TO(done, pictures_of_images(job, trained, held_out, posteriors, &metrics));
+    TRY_TO(done, pairs_of_held_out(job->folder, s->name, trained, posteriors, held_out));
     TRY_TO(done, report(job, trained, posteriors, record));
     TRY_TO(done, gate_write(gate, record));
 done:

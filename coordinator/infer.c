@@ -7,6 +7,7 @@
 #include "coordinator/inferred.h"
 #include "coordinator/job.h"
 #include "coordinator/observed.h"
+#include "coordinator/pairs.h"
 #include "coordinator/predictive.h"
 #include "coordinator/real_data.h"
 #include "coordinator/run_folder.h"
@@ -213,7 +214,17 @@ static err_t write_report(const inference_t *f)
 
 static err_t read_result(inference_t *f)
 {
-    TRY(inferred_read(f->blocks, &f->head, &f->result));
+    bool drawn = false;
+    data_view_t view =
+        data_view_create(&f->trained.schema, amortizer_adapter(f->trained.amortizer));
+    doubt_t doubt = {&f->trained.reach, &f->trained.inferred, &view, &f->data.rows};
+    err_t err = inferred_read(f->blocks, &f->head, &doubt, &f->result);
+    data_view_free(&view);
+    TRY(err);
+    if (f->request->report != NULL)
+        TRY(pairs_of_real(f->request->report, f->study->name, &f->trained, f->blocks, &f->head,
+                          f->result.refused, &drawn));
+    f->result.table.pairs_picture = drawn ? "pairs.png" : NULL;
     f->result.table.data = f->request->data;
     f->result.table.posterior = f->request->out;
     f->result.table.draws = f->head.draws;

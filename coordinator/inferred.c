@@ -33,13 +33,33 @@ static double mean_over(const posterior_block_t *b, const schema_variable_t *v, 
     return sum / v->n;
 }
 
-static void take_block(inferred_t *r, const schema_variable_t *variables,
-                       const posterior_block_t *b, int64_t first)
+static void add_doubt(inferred_t *r, const doubt_t *doubt, const posterior_block_t *b, int64_t s,
+                      int64_t i, int64_t at)
+{
+    bool beyond, leans;
+    doubt_draws_t draws = {s, b->n * s, b->draws + i * s};
+    char *words = doubt_words(doubt, at, &draws, &beyond, &leans);
+    if (words == NULL)
+        return;
+    bool plain = strcmp(r->verdict[at], "accepted") == 0;
+    char *both = mem_format("%s%s%s", r->verdict[at], plain ? ", but " : "; ", words);
+    free(words);
+    free(r->verdict[at]);
+    r->verdict[at] = both;
+    r->beyond += beyond;
+    r->leaning += leans;
+}
+
+static void take_block(inferred_t *r, const doubt_t *doubt, int64_t draws,
+                       const schema_variable_t *variables, const posterior_block_t *b,
+                       int64_t first)
 {
     int D = r->table.d;
     const char *reason = (const char *)b->reasons;
     for (int64_t i = 0; i < b->n; i++, reason += strlen(reason) + 1) {
         r->verdict[first + i] = verdict_words(b, i, reason);
+        if (b->accepted[i])
+            add_doubt(r, doubt, b, draws, i, first + i);
         r->length[first + i] = b->length[i];
         r->distance[first + i] = b->accepted[i] ? b->measures[i] : NAN;
         r->p[first + i] = b->measures[b->n + i];
@@ -94,7 +114,8 @@ static inferred_t make_empty(const posterior_head_t *head, int D,
     return r;
 }
 
-err_t inferred_read(const char *folder, const posterior_head_t *head, inferred_t *out)
+err_t inferred_read(const char *folder, const posterior_head_t *head, const doubt_t *doubt,
+                    inferred_t *out)
 {
     int D;
     schema_variable_t *variables = posterior_variables(head, &D);
@@ -105,7 +126,7 @@ err_t inferred_read(const char *folder, const posterior_head_t *head, inferred_t
         err = posterior_block_read(folder, head, b, &block);
         if (err != OK)
             break;
-        take_block(out, variables, &block, b * head->block_datasets);
+        take_block(out, doubt, head->draws, variables, &block, b * head->block_datasets);
         posterior_block_free(&block);
     }
     free(variables);
@@ -161,6 +182,25 @@ static void print_wrapped(const char *words)
     }
 }
 
+/* What to do about the prior, where it is to be doubted. */
+static void print_doubts(const inferred_t *r)
+{
+    char *words = NULL;
+    if (r->beyond > 0)
+        words = mem_format("prior: %ld of %ld data sets hold what the prior never produces; their "
+                           "posteriors are guesses. Widen or shift the prior (parameters:), or "
+                           "extend the model, then simulate and train anew.",
+                           (long)r->beyond, (long)r->accepted);
+    else if (r->leaning > 0)
+        words = mem_format("prior: %ld of %ld posteriors lean on the edge of the prior, where few "
+                           "simulations are. Widen it there (parameters:), then simulate and train "
+                           "anew, or say why it has to end there.",
+                           (long)r->leaning, (long)r->accepted);
+    if (words != NULL)
+        print_wrapped(words);
+    free(words);
+}
+
 void inferred_print(const inferred_t *r)
 {
     const report_inferred_t *t = &r->table;
@@ -181,6 +221,7 @@ void inferred_print(const inferred_t *r)
                    r->names[p], r->values[p]);
     print_wrapped(words);
     free(words);
+    print_doubts(r);
     fflush(stdout);
 }
 

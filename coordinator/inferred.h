@@ -6,6 +6,7 @@
 #ifndef COORDINATOR_INFERRED_H
 #define COORDINATOR_INFERRED_H
 
+#include "coordinator/doubt.h"
 #include "diagnostics/misfit.h"
 #include "diagnostics/report.h"
 #include "storage/posterior_file.h"
@@ -21,11 +22,12 @@ typedef struct {
     bool *refused;                  // (N)
     int64_t *length;                // (N)
     int64_t accepted, unusual;
-    misfit_t misfit; // of all that are accepted; filled in by whoever has the references
+    int64_t beyond, leaning; // data that the prior never produces; posteriors that lean on its edge
+    misfit_t misfit;         // of all that are accepted; filled in by whoever has the references
 } inferred_t;
 
-/* Reads all sealed blocks; `head` must outlive the result. Not collective. */
-err_t inferred_read(const char *folder, const posterior_head_t *head,
+/* Reads all sealed blocks; `head` must outlive the result, `doubt` goes into the verdicts. Not collective. */
+err_t inferred_read(const char *folder, const posterior_head_t *head, const doubt_t *doubt,
                     inferred_t *out) ERR_MUST_CHECK;
 void inferred_free(inferred_t *r);
 /* A table on stdout: mean, sd and 95 % interval of each parameter, a line a data set (the first 40), the counts, and whether

@@ -4,6 +4,7 @@
 #include "cluster/log.h"
 #include "cluster/mem.h"
 #include "cluster/stop.h"
+#include "coordinator/data_view.h"
 #include "coordinator/run_folder.h"
 #include "diagnostics/figure_predictive.h"
 #include "diagnostics/predictive_record.h"
@@ -30,9 +31,7 @@ typedef struct {
     int64_t next;   // data set to look at, on rank 0
     int64_t R, wanted;
     progress_t progress;
-    int n_fields;
-    predictive_field_t *fields; // of the observables that the amortizer reads
-    int *observable;            // (n_fields)
+    data_view_t view;
     predictive_record_t record; // on rank 0
     int n_pictures;             // on rank 0
     predictive_picture_t picture[FIGURE_PREDICTIVE_PANELS];
@@ -83,7 +82,7 @@ void predictive_clear(const predictive_config_t *config)
 static err_t draw_picture(stage_t *s)
 {
     char note[160];
-    int panels = predictive_panels(s->n_fields, s->fields);
+    int panels = predictive_panels(s->view.n, s->view.fields);
     stamp_t stamp = {.study = s->config->study->name,
                      .weights = s->config->trained->hash,
                      .title = "Posterior predictive check"};
@@ -173,35 +172,16 @@ static err_t open_simulator(stage_t *s)
     return err;
 }
 
-static void make_fields(stage_t *s)
-{
-    const adapter_t *adapter = amortizer_adapter(s->config->trained->amortizer);
-    s->fields = MEM_NEW(predictive_field_t, s->schema->n_observables);
-    s->observable = MEM_NEW(int, s->schema->n_observables);
-    for (int o = 0; o < s->schema->n_observables; o++) {
-        const schema_observable_t *field = &s->schema->observables[o];
-        bool image = field->kind == KIND_IMAGE && field->n_dims > 1;
-        if (!adapter_uses_observable(adapter, o))
-            continue;
-        int64_t elements = field->dims[0] * (image ? field->dims[1] : 1);
-        s->observable[s->n_fields] = o;
-        s->fields[s->n_fields++] = (predictive_field_t){.name = field->name,
-                                                        .kind = (predictive_kind_t)field->kind,
-                                                        .elements = elements,
-                                                        .features = schema_size(field) / elements};
-    }
-}
-
 static void prepare(stage_t *s)
 {
     const predictive_config_t *c = s->config;
-    make_fields(s);
+    s->view = data_view_create(s->schema, amortizer_adapter(c->trained->amortizer));
     s->record = (predictive_record_t){.study = c->study->name,
                                       .weights = c->trained->hash,
                                       .stamp = stamp_of(c),
                                       .simulations = s->R,
-                                      .n_observables = s->n_fields,
-                                      .fields = s->fields,
+                                      .n_observables = s->view.n,
+                                      .fields = s->view.fields,
                                       .ids = MEM_NEW(const char *, s->wanted + 1),
                                       .checks = MEM_NEW(predictive_check_t, s->wanted + 1)};
     infer_config_t config = {.amortizer = c->trained->amortizer,
@@ -228,8 +208,7 @@ static void stage_close(stage_t *s)
     free(s->record.ids);
     free((char *)s->record.stamp);
     free((char *)s->record.not_checked);
-    free(s->fields);
-    free(s->observable);
+    data_view_free(&s->view);
 }
 
 /* ---- a group of data sets ---- */
@@ -300,20 +279,6 @@ static void collect(const stage_t *s, const group_t *g, const rows_t *mine, rows
     }
 }
 
-/* Row `at` as a data set of the fields; n and values have room for them. */
-static predictive_set_t set_of(const stage_t *s, const rows_t *rows, int64_t at, int64_t *n,
-                               const float **values)
-{
-    for (int f = 0; f < s->n_fields; f++) {
-        int o = s->observable[f];
-        const schema_observable_t *field = &s->schema->observables[o];
-        n[f] = rows->length[at * s->schema->n_observables + o] * s->fields[f].elements /
-               field->dims[0];
-        values[f] = rows->observables[o] + at * schema_size(field);
-    }
-    return (predictive_set_t){n, values};
-}
-
 static char *panel_title(const predictive_panel_t *p, const char *id, bool alone)
 {
     if (alone)
@@ -334,11 +299,11 @@ static char *panel_line(const predictive_check_t *c)
 static void keep_panels(stage_t *s, const predictive_set_t *observed, int64_t r,
                         const predictive_set_t *replicates)
 {
-    int panels = predictive_panels(s->n_fields, s->fields);
+    int panels = predictive_panels(s->view.n, s->view.fields);
     bool room = s->n_pictures == 0 || s->n_pictures + panels <= FIGURE_PREDICTIVE_PANELS;
     for (int k = 0; k < panels && r > 0 && room && s->n_pictures < FIGURE_PREDICTIVE_PANELS; k++) {
         predictive_panel_t panel =
-            predictive_panel(s->n_fields, s->fields, k, observed, r, replicates);
+            predictive_panel(s->view.n, s->view.fields, k, observed, r, replicates);
         s->picture[s->n_pictures++] =
             (predictive_picture_t){panel_title(&panel, s->record.ids[s->record.n - 1], panels == 1),
                                    panel_line(&s->record.checks[s->record.n - 1]), panel};
@@ -347,19 +312,19 @@ static void keep_panels(stage_t *s, const predictive_set_t *observed, int64_t r,
 
 static void check_one(stage_t *s, const group_t *g, int64_t j)
 {
-    int F = s->n_fields;
+    int F = s->view.n;
     int64_t i = g->which[j], done = 0, *n = MEM_NEW(int64_t, (s->R + 1) * F);
     const float **values = MEM_NEW(const float *, (s->R + 1) * F);
     predictive_set_t *replicates = MEM_NEW(predictive_set_t, s->R);
-    predictive_set_t observed = set_of(s, &s->config->data->rows, i, n, values);
+    predictive_set_t observed = data_view_set(&s->view, &s->config->data->rows, i, n, values);
     for (int64_t u = j * s->R; u < (j + 1) * s->R; u++)
         if (g->rows.status[u] == ROW_DONE) {
             int64_t at = (done + 1) * F;
-            replicates[done++] = set_of(s, &g->rows, u, n + at, values + at);
+            replicates[done++] = data_view_set(&s->view, &g->rows, u, n + at, values + at);
         }
     s->record.ids[s->record.n] = s->config->data->ids[i];
     s->record.checks[s->record.n++] =
-        predictive_check(F, s->fields, &observed, done, replicates, s->R - done);
+        predictive_check(F, s->view.fields, &observed, done, replicates, s->R - done);
     keep_panels(s, &observed, done, replicates);
     free(replicates);
     free(values);

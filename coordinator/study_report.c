@@ -29,6 +29,7 @@ static const report_picture_t all_pictures[] = {
      .reading = "White is right for calibration error and ECDF deviation, mid grey is fair. Where "
                 "the contraction is dark the "
                 "data tell most."},
+    {.file = "pairs_held_out.png", .title = "Posterior of a held-out simulation"},
     {.file = "loss.png", .title = "Loss"}};
 enum { ALL_PICTURES = sizeof all_pictures / sizeof *all_pictures };
 

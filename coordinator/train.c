@@ -6,6 +6,7 @@
 #include "cluster/mem.h"
 #include "cluster/stop.h"
 #include "coordinator/collect.h"
+#include "coordinator/doubt.h"
 #include "coordinator/run_folder.h"
 #include "coordinator/study_adapter.h"
 #include "coordinator/study_advice.h"
@@ -455,6 +456,8 @@ static err_t finish(training_t *t, const char *path)
     err_t mine = OK;
     if (t->job->par->rank == 0) {
         fit_distance(t);
+        t->trained.reach =
+            doubt_reach(t->job->schema, amortizer_adapter(t->trained.amortizer), &t->validation);
         mine = trained_save(&t->trained, path);
         if (mine == OK)
             mine = report(t);

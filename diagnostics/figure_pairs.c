@@ -112,11 +112,14 @@ static void pairs_names(const pairs_t *p, int k)
         axes_x_axis(&a, 1);
 }
 
-static void pairs_draw(pairs_t *p)
+static void pairs_draw(pairs_t *p, const char *title)
 {
     char note[64];
     snprintf(note, sizeof note, "%ld draws%s", (long)p->s, p->truth ? "; orange: true values" : "");
-    canvas_text(p->canvas, PAIRS_LEFT, 20, (type_t){13, 1, INK_TEXT, ALIGN_LEFT}, "Posterior");
+    char *fitted = canvas_text_fit(p->canvas, (type_t){13, 1, INK_TEXT, ALIGN_LEFT},
+                                   fmax(p->d * (p->cell + PAIRS_GAP) - PAIRS_GAP, 150), title);
+    canvas_text(p->canvas, PAIRS_LEFT, 20, (type_t){13, 1, INK_TEXT, ALIGN_LEFT}, fitted);
+    free(fitted);
     canvas_text(p->canvas, PAIRS_LEFT, 35, (type_t){9, 0, INK_GREY, ALIGN_LEFT}, note);
     for (int row = 0; row < p->d; row++) {
         pairs_names(p, row);
@@ -149,7 +152,7 @@ err_t figure_pairs(const char *path, const stamp_t *stamp, int64_t s, int d, con
     double side = d * (p.cell + PAIRS_GAP) - PAIRS_GAP;
     p.canvas =
         canvas_create(PAIRS_LEFT + fmax(side, 150) + PAIRS_RIGHT, PAIRS_TOP + side + PAIRS_BOTTOM);
-    pairs_draw(&p);
+    pairs_draw(&p, stamp->title ? stamp->title : "Posterior");
     err_t err = canvas_save(p.canvas, path, stamp);
     canvas_destroy(&p.canvas);
     for (int k = 0; k < d; k++)

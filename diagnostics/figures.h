@@ -40,7 +40,8 @@ err_t figure_rank_histogram(const char *path, const stamp_t *stamp,
 /* z_score_contraction.png: posterior z-score against contraction, a point a data set. */
 err_t figure_contraction(const char *path, const stamp_t *stamp, const samples_t *samples,
                          const metrics_t *metrics) ERR_MUST_CHECK;
-/* One posterior, draws (S, D): histograms on the diagonal, scatter below, correlations above; `truth` (D) may be NULL. */
+/* One posterior, draws (S, D): histograms on the diagonal, scatter below, correlations above; `truth` (D) may be NULL.
+ * The title is that of the stamp. */
 err_t figure_pairs(const char *path, const stamp_t *stamp, int64_t s, int d, const double *draws,
                    const double *truth, const char *const *names) ERR_MUST_CHECK;
 

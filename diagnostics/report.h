@@ -76,6 +76,7 @@ typedef struct {
     int64_t draws, seed;
     const misfit_t *misfit;     // all of them together; NULL: not judged
     const char *misfit_picture; // summary_distance.png; NULL: not drawn
+    const char *pairs_picture;  // NULL: none
 } report_inferred_t;
 
 /* Everything is borrowed; what is NULL (or NAN, or 0 rows) is left out of the report. */

@@ -179,6 +179,8 @@ static json_t *inferences_json(const report_t *r)
     json_object_set_new(object, "refusals", refusals_json(x, refused));
     json_object_set_new(object, "first", inferences_first(x));
     json_object_set_new(object, "most_unusual", inferences_unusual(x));
+    if (x->pairs_picture != NULL)
+        json_object_set_new(object, "pairs", json_string(x->pairs_picture));
     return object;
 }
 
@@ -292,6 +294,10 @@ static void inferences_page(const json_t *self, page_t *page)
                              json_text(self, "posterior"));
     page_note(page, words);
     free(words);
+    const char *pairs = json_text(self, "pairs");
+    if (pairs[0] != '\0')
+        page_picture(page, pairs, "A posterior", report_reading(pairs),
+                     "Draws of the posterior of one real data set, each parameter against each.");
 }
 
 const report_section_t report_inferences = {.name = "inference",

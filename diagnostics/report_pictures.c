@@ -27,6 +27,13 @@ static const struct {
      "Observed data sets should lie among the simulated ones. One to the right of the dashed line "
      "is unlike what the amortizer was trained on; with many observed ones, 5 of 100 lie there by "
      "chance."},
+    {"pairs_held_out.png",
+     "One simulated data set: draws of its posterior, each parameter against each, and the true "
+     "values (orange), which should lie among the draws. A narrow diagonal cloud: these two "
+     "parameters can hardly be told apart by the data."},
+    {"pairs.png", "Draws of the posterior of one real data set, each parameter against each. A "
+                  "narrow diagonal cloud: these two parameters can hardly be told apart by the "
+                  "data; several clouds: several explanations."},
     {"z_score_contraction.png",
      "Points to the right: the data tell much about the parameter. Points should be spread evenly "
      "around zero, most within ±2."},

@@ -51,6 +51,18 @@ for words in 'Does the model produce such data' 'is below all 50 replicates' 'he
     grep -q "$words" newcomb/report.md && grep -q "$words" newcomb/report.json newcomb/report.html || fail "the reports do not say: $words"
 done
 
+for file in pairs.png pairs_held_out.png; do
+    [ -s newcomb/$file ] || fail "no $file"
+done
+grep -q 'pairs.png' newcomb/report.json && grep -q 'pairs_held_out.png' newcomb/report.md || fail "the report has no pairs"
+
+# the prior: data far beyond what it produces, and a parameter at its edge
+awk -F, 'NR == 1 { print; next } { print "far," $2 + 400; print "edge," 49 + $2 / 20 }' newcomb.csv >far.csv
+"$infermill" infer newcomb.yaml -j 2 -q --data far.csv --out far.h5 >said
+grep -q '^far .*accepted, but .* of y, .*, lies outside all 200 simulations .*: the prior never produces such data' said || { cat said; fail "far data are not told"; }
+grep -q '^edge .*the posterior of mu leans on the upper edge of its prior .*widen the prior' said || { cat said; fail "the edge is not told"; }
+grep -q 'hold what the prior never produces' said || fail "no word on the prior"
+
 # a command, with a design variable that is read
 cp "$commands/dose.py" .
 awk 'BEGIN { srand(1); print "id,mg,value"; for (p = 1; p <= 4; p++) for (i = 0; i < 20 + p; i++)

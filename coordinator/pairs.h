@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Pictures of single posteriors, each parameter against each: of the first real data set that has one, and of a held-out
+ * simulation with its truth. None is drawn of more parameters than a page holds.
+ */
+#ifndef COORDINATOR_PAIRS_H
+#define COORDINATOR_PAIRS_H
+
+#include "coordinator/amortizer_file.h"
+#include "coordinator/posterior.h"
+#include "storage/posterior_file.h"
+#include "storage/rows.h"
+
+enum { PAIRS_MOST = 30 }; // parameters
+
+/* pairs.png in the folder of results, from the sealed blocks of an inference; refused (datasets). `drawn` tells whether there
+ * was a posterior to draw. One rank. */
+err_t pairs_of_real(const char *folder, const char *study, const trained_t *trained,
+                    const char *blocks, const posterior_head_t *head, const bool *refused,
+                    bool *drawn) ERR_MUST_CHECK;
+/* pairs_held_out.png: of the first held-out data set. One rank. */
+err_t pairs_of_held_out(const char *folder, const char *study, const trained_t *trained,
+                        const posteriors_t *posteriors, const rows_t *held_out) ERR_MUST_CHECK;
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How far the prior reaches, as simulations from it show: the range of each parameter, and of each statistic of the data
+ * (predictive_statistic.h). An amortizer knows what lies there. A posterior that leans on the edge of the range would go
+ * on beyond it under a wider prior, and few simulations taught the amortizer what such data look like; data beyond the
+ * range of all simulations were never seen.
+ */
+#ifndef DIAGNOSTICS_PRIOR_REACH_H
+#define DIAGNOSTICS_PRIOR_REACH_H
+
+#include "diagnostics/predictive_statistic.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* An open struct: whoever stores it writes the four arrays and fills them in again. n 0: nothing is known. */
+typedef struct {
+    int64_t n;            // simulations
+    int d, k;             // parameters, statistics
+    double *low, *high;   // (d) the central 99 % of the simulations: quantiles 0.005 and 0.995
+    double *least, *most; // (k) smallest and largest value; NaN where no simulation has one
+} prior_reach_t;
+
+/* From n simulations: parameters (n, d), statistics (n, k), NaN left out. */
+prior_reach_t prior_reach_fit(int64_t n, int d, const double *parameters, int k,
+                              const double *statistics);
+void prior_reach_free(prior_reach_t *reach);
+
+/* Of the prior itself 0.5 % lie beyond each end. A posterior with this share beyond one is said to lean on it. */
+#define PRIOR_EDGE_SHARE 0.05
+
+typedef struct {
+    double below, above; // shares of the draws
+} prior_edge_t;
+/* How much of s draws of parameter p lies beyond the range. */
+prior_edge_t prior_reach_edge(const prior_reach_t *reach, int p, int64_t s, const double *draws);
+bool prior_edge_leans(prior_edge_t edge);
+/* "the posterior of a leans on the upper edge of its prior (34 % of it beyond 4.92, where 0.5 % of the simulations are):
+ * widen the prior"; the caller frees it. */
+char *prior_edge_words(const prior_reach_t *reach, int p, const char *name, prior_edge_t edge);
+
+/* The statistic (K values) that lies farthest outside all simulations, -1 where none does. Values beyond the range by less
+ * than a tenth of it are not counted: of K statistics of n simulations some are the largest by chance. */
+int prior_reach_outside(const prior_reach_t *reach, const double *statistics);
+/* "the minimum of y, -44, lies outside all 1000 simulations (-9.1 to 12): the prior never produces such data"; the caller
+ * frees it. */
+char *prior_outside_words(const prior_reach_t *reach, const predictive_field_t *fields,
+                          const predictive_item_t *item, int which, double value);
+
+#endif
