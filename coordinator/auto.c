@@ -395,6 +395,8 @@ err_t job_auto(job_t *job, const auto_budget_t *budget, bool *did)
             err = par_agree(job->par, job_take_text(job, text));
         free(text);
     }
+    if (err == OK)
+        err = job_claim(job); // one run at a time writes auto.json
     if (err == OK && budget->seconds > 0)
         stop_after(fmax(0, budget->seconds - a.before));
     if (err == OK)

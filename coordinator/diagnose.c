@@ -164,6 +164,8 @@ static err_t report(const job_t *job, const trained_t *trained, const posteriors
                                  .gate = record,
                                  .advice = &advice};
     err_t err = study_report(&what);
+    if (err == OK && !record->passed && advice.n > 0)
+        log_info("diagnose: what to try first: %s %s", advice.at[0].reason, advice.at[0].what);
     advice_free(&advice);
     posterior_shape_free(&shape);
     return err;

@@ -2,7 +2,7 @@
  *
  * Where the results of a study lie: one folder beside the study file, named by the study's slug.
  *     amortizer.h5 checkpoint.h5 history.json loss.png held_out.h5 metrics.csv *.png report.md report.html report.json
- *     gate.json posterior.h5 log
+ *     gate.json posterior.h5 log auto.json study-auto.yaml
  *     simulator-<rank>.log (what a command simulator says on stderr)
  */
 #ifndef COORDINATOR_RUN_FOLDER_H

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ADVICE_NAMED = 5 };                  // parameters that a reason names
 static const double ADVICE_RATE_STEP = 0.3; // of a learning rate that is too high
 static const double ADVICE_CORRELATED =
     0.95; // mean correlation of two parameters that are hardly told apart
@@ -88,13 +89,14 @@ static const char *parameter_name(const advice_facts_t *f, int k)
     return f->gate->parameters[k].name;
 }
 
-/* "mu (0.14), sigma (0.21)": parameters that did not pass, with their larger excess. */
+/* The first parameters that did not pass, with their numbers: "mu (calibration error 0.14, ECDF deviation 0.21)". */
 static char *failing_words(const advice_facts_t *f)
 {
     text_t text = text_create();
+    int n = 0;
     for (int k = 0; k < f->gate->n_parameters; k++) {
         const gate_parameter_t *p = &f->gate->parameters[k];
-        if (p->passed)
+        if (p->passed || ++n > ADVICE_NAMED)
             continue;
         char *item = mem_format("%s (calibration error %s, ECDF deviation %s)", p->name,
                                 page_number(p->metrics.calibration_error).text,
@@ -102,6 +104,8 @@ static char *failing_words(const advice_facts_t *f)
         text_add_item(&text, item);
         free(item);
     }
+    if (n > ADVICE_NAMED)
+        text_add(&text, " and %d more", n - ADVICE_NAMED);
     return text.data;
 }
 
@@ -265,10 +269,12 @@ static void advise_summary(const advice_facts_t *f, advice_list_t *out)
 static char *modes_words(const advice_facts_t *f)
 {
     text_t text = text_create();
+    int n = 0;
     for (int k = 0; k < f->gate->n_parameters; k++) {
         const gate_parameter_t *p = &f->gate->parameters[k];
         double modes = f->shape && f->shape->bimodal && k < f->shape->d ? f->shape->bimodal[k] : 0;
-        if (p->passed || !(modes >= 0.5 || p->metrics.contraction > ADVICE_SHARP))
+        if (p->passed || !(modes >= 0.5 || p->metrics.contraction > ADVICE_SHARP) ||
+            ++n > ADVICE_NAMED)
             continue;
         char *item = modes >= 0.5
                          ? mem_format("%s has two modes in %.0f %% of the posteriors looked at",
@@ -278,6 +284,8 @@ static char *modes_words(const advice_facts_t *f)
         text_add_item(&text, item);
         free(item);
     }
+    if (n > ADVICE_NAMED)
+        text_add(&text, " and %d more are so", n - ADVICE_NAMED);
     return text.data;
 }
 

@@ -236,6 +236,26 @@ static void a_small_bank_grows_before_the_network_does(void **state)
     first_is(&m, ADVICE_SIMULATIONS, "bank.rows", "200000");
 }
 
+/* Many parameters: a reason names five of them. */
+static void a_reason_names_a_few_parameters(void **state)
+{
+    (void)state;
+    enum { MANY = 40 };
+    gate_parameter_t parameter[MANY];
+    made_t m;
+    make(&m);
+    fail_gate(&m);
+    for (int k = 0; k < MANY; k++)
+        parameter[k] = m.parameter[1];
+    m.gate.parameters = parameter;
+    m.gate.n_parameters = MANY;
+    m.facts.shape = NULL;
+    advice_list_t list = advise(&m.facts);
+    assert_int_equal(list.at[0].rule, ADVICE_NETWORK);
+    assert_non_null(strstr(list.at[0].reason, " and 35 more, while"));
+    advice_free(&list);
+}
+
 static void a_positive_skewed_parameter_wants_a_logarithm(void **state)
 {
     (void)state;
@@ -312,6 +332,7 @@ int main(void)
         cmocka_unit_test(modes_want_another_inference_network),
         cmocka_unit_test(sharp_posteriors_want_another_inference_network),
         cmocka_unit_test(a_small_bank_grows_before_the_network_does),
+        cmocka_unit_test(a_reason_names_a_few_parameters),
         cmocka_unit_test(a_positive_skewed_parameter_wants_a_logarithm),
         cmocka_unit_test(tied_parameters_are_named),
         cmocka_unit_test(a_posterior_like_the_prior_is_told),
