@@ -155,10 +155,16 @@ void local_compute(const digest_t *g, int n_design, const double *design, local_
     free(w.farthest);
 }
 
+static bool worth_a_word(const local_group_t *group)
+{
+    double least = group->kind == LOCAL_LOCATION ? LOCAL_LEAST_LOCATION : LOCAL_LEAST_SPREAD;
+    return group->n > 0 && group->p < LOCAL_LEVEL && fabs(group->value - group->expected) >= least;
+}
+
 char *local_words(const local_group_t *group, int n_design, const char *const *design_names,
                   const char *const *names)
 {
-    if (group->n == 0 || group->p >= LOCAL_LEVEL)
+    if (!worth_a_word(group))
         return mem_copy_text("");
     bool more = group->value > group->expected, location = group->kind == LOCAL_LOCATION;
     const char *ranks = location ? (more ? "too high" : "too low")

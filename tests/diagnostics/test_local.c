@@ -151,6 +151,20 @@ static void means_that_tell_nothing_are_not_used(void **state)
     digest_free(&g);
 }
 
+/* Noticed among very many data sets, and not worth a word. */
+static void a_small_thing_is_not_told(void **state)
+{
+    (void)state;
+    local_group_t group = {.n = 20000, .value = 0.52, .expected = 0.5, .error = 0.002, .p = 1e-9};
+    char *small = local_words(&group, 1, DESIGN, NAMES);
+    group.value = 0.56;
+    char *large = local_words(&group, 1, DESIGN, NAMES);
+    assert_string_equal(small, "");
+    assert_non_null(strstr(large, "ranks too high where n is"));
+    free(small);
+    free(large);
+}
+
 static void too_few_data_sets_make_no_group(void **state)
 {
     (void)state;
@@ -172,6 +186,7 @@ int main(void)
         cmocka_unit_test(a_region_of_the_posterior_mean_is_named),
         cmocka_unit_test(right_posteriors_are_left_in_peace),
         cmocka_unit_test(means_that_tell_nothing_are_not_used),
+        cmocka_unit_test(a_small_thing_is_not_told),
         cmocka_unit_test(too_few_data_sets_make_no_group),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
