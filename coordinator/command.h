@@ -44,6 +44,7 @@ err_t command_simulate(const par_t *par, const options_t *options) ERR_MUST_CHEC
 err_t command_train(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_diagnose(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_infer(const par_t *par, const options_t *options) ERR_MUST_CHECK;
+err_t command_compare(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_run(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_bank(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 /* Ranks that its verb is started with by default; 0: it needs none. */

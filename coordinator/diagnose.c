@@ -11,6 +11,7 @@
 #include "coordinator/run_folder.h"
 #include "coordinator/study_advice.h"
 #include "coordinator/study_report.h"
+#include "coordinator/truth_check.h"
 #include "diagnostics/gate_array.h"
 
 #include <inttypes.h>
@@ -151,7 +152,7 @@ static posterior_shape_t shape_of(const posteriors_t *p)
 
 /* The report with what to do next. Advice on single values is not for the values of an array. */
 static err_t report(const job_t *job, const trained_t *trained, const posteriors_t *posteriors,
-                    const gate_record_t *record)
+                    const gate_record_t *record, const report_told_t *told)
 {
     bool single = record->n_arrays == 0;
     posterior_shape_t shape = single ? shape_of(posteriors) : (posterior_shape_t){0};
@@ -162,7 +163,8 @@ static err_t report(const job_t *job, const trained_t *trained, const posteriors
                                  .study = &job->study,
                                  .trained = trained,
                                  .gate = record,
-                                 .advice = &advice};
+                                 .advice = &advice,
+                                 .told = told};
     err_t err = study_report(&what);
     if (err == OK && !record->passed && advice.n > 0)
         log_info("diagnose: what to try first: %s %s", advice.at[0].reason, advice.at[0].what);
@@ -173,7 +175,7 @@ static err_t report(const job_t *job, const trained_t *trained, const posteriors
 
 /* On rank 0: numbers, record, pictures, report. The gate record is written last: where it is, everything is. */
 static err_t judge(job_t *job, const trained_t *trained, const rows_t *held_out,
-                   const posteriors_t *posteriors, gate_record_t *record)
+                   const posteriors_t *posteriors, const double *fresh, gate_record_t *record)
 {
     const study_t *s = &job->study;
     const char **names = names_of(&trained->inferred);
@@ -192,7 +194,10 @@ static err_t judge(job_t *job, const trained_t *trained, const rows_t *held_out,
                               .n_design = known.data.n_design,
                               .design_names = known.design_names};
     metrics_t metrics = metrics_compute(&posteriors->digest, s->diagnose.band_level);
+    report_told_t told = {0};
     err_t err = OK;
+    if (fresh != NULL)
+        told = truth_check(posteriors, fresh, known.data.n_features, known.data.features);
     metrics_of_data(&metrics, &posteriors->digest, &known.data);
     diagnosed_arrays_t by = diagnosed_arrays(trained, &posteriors->digest, &metrics, names);
     subject.arrays = by.arrays;
@@ -201,9 +206,11 @@ static err_t judge(job_t *job, const trained_t *trained, const rows_t *held_out,
     TRY_TO(done, diagnosed_arrays_draw(&by, job, trained));
     TRY_TO(done, pictures_of_images(job, trained, held_out, posteriors, &metrics));
     TRY_TO(done, pairs_of_held_out(job->folder, s->name, trained, posteriors, held_out));
-    TRY_TO(done, report(job, trained, posteriors, record));
+    TRY_TO(done, report(job, trained, posteriors, record, &told));
     TRY_TO(done, gate_write(gate, record));
+    truth_check_print(&told);
 done:
+    truth_check_free(&told);
     known_free(&known);
     diagnosed_arrays_free(&by);
     metrics_free(&metrics);
@@ -222,10 +229,15 @@ static err_t draw_and_judge(job_t *job, const trained_t *trained, const rows_t *
     double *truth = inferred_truth(trained, held_out);
     err_t err = posteriors_make(job->par, trained->amortizer, held_out, truth, s->diagnose.draws,
                                 (uint64_t)s->diagnose.seed, "diagnose", &posteriors);
+    double *fresh = NULL;
+    if (err == OK && s->diagnose.truth_test)
+        fresh =
+            truth_check_draws(job->par, trained->amortizer, held_out, (uint64_t)s->diagnose.seed);
     if (err == OK)
         err = par_agree(job->par, job->par->rank == 0
-                                      ? judge(job, trained, held_out, &posteriors, record)
+                                      ? judge(job, trained, held_out, &posteriors, fresh, record)
                                       : OK);
+    free(fresh);
     posteriors_free(&posteriors);
     free(truth);
     return err;

@@ -30,6 +30,10 @@ static const char run_more[] =
     "the "
     "settings reached are in study-auto.yaml, the study file stays as it is.";
 
+static const char compare_more[] =
+    "C2ST: 0.5 when draws and reference can not be told apart, 1 when always. A file holds "
+    "/posterior/<name> (data set, chain, draw), as `infer` and ArviZ write it, or "
+    "/reference_posterior (data set, draw, parameter). --draws: at most, of each (10,000).";
 static const char bank_more[] =
     "info DIR                       what it holds, what its rows cost, which fail and where\n"
     "verify DIR                     whether every byte is as it was written\n"
@@ -59,6 +63,9 @@ static const command_t commands[] = {
      1, true, command_diagnose},
     {"infer", "[STUDY]", "posterior for every real data set (resumes)", NULL, "jomDdusqJ", 0, 1,
      true, command_infer},
+    {"compare", "POSTERIOR.h5 REFERENCE.h5",
+     "how well a classifier tells posterior draws from reference draws of the same data sets",
+     compare_more, "dqJ", 2, 2, false, command_compare},
     {"run", "STUDY", "simulate, train, diagnose, infer: what is missing", run_more, "joaAXTqJ", 1,
      1, true, command_run},
     {"bank", "info|verify|import|merge|export DIR ...",

@@ -69,6 +69,7 @@ typedef struct {
         double calibration_error, ecdf_deviation, rank_r2, band_level;
         int64_t minimum_datasets;
         ratings_t ratings; // limits of the words in the report
+        bool truth_test;
     } diagnose;
     struct {
         char *data, *out, *id; // data and out as full paths, NULL where not given

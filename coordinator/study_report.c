@@ -172,6 +172,7 @@ err_t study_report(const study_report_t *what)
                        .pictures = pictures,
                        .advice = what->advice,
                        .automatic = log,
+                       .told = what->told,
                        .inferred = what->inferred,
                        .predictive = predictive,
                        .bank = trained->bank,

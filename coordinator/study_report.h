@@ -22,6 +22,7 @@ typedef struct {
     const gate_record_t *gate;         // NULL: not diagnosed yet
     const advice_list_t *advice;       // NULL: what an earlier report says stays
     const report_inferred_t *inferred; // NULL: what an earlier report says of it stays
+    const report_told_t *told;         // likewise
 } study_report_t;
 
 /* One rank. ERR_IO; ERR_FORMAT where the bank can not be read. */

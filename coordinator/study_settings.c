@@ -78,6 +78,7 @@ static const yaml_field_t diagnose_fields[] = {
     {.key = "band_level", .type = YAML_REAL, .offset = AT(diagnose.band_level), .fallback = "0.95", .low = 0.5, .high = 0.9999, .help = "of the simultaneous bands, family-wise over the parameters"},
     {.key = "ratings", .type = YAML_MAP, .fields = rating_fields, .help = "where the words of the report begin and end"},
     {.key = "minimum_datasets", .type = YAML_INTEGER, .offset = AT(diagnose.minimum_datasets), .fallback = "300", .low = 1, .high = 1e7, .help = "the gate does not pass on fewer; at least 200"},
+    {.key = "truth_test", .type = YAML_BOOL, .offset = AT(diagnose.truth_test), .fallback = "true", .help = "train a classifier that tries to tell the true parameters from posterior draws, seeing the data: seconds"},
     {0}};
 
 static const yaml_field_t infer_fields[] = {

@@ -22,6 +22,7 @@ static const report_section_t *const report_sections[] = {
     &report_training,
     &report_checks,
     &report_arrays,
+    &report_told,
     &report_pictures,
     &report_failures,
     &report_reproduce,

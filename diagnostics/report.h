@@ -79,6 +79,19 @@ typedef struct {
     const char *pairs_picture;  // NULL: none
 } report_inferred_t;
 
+/* Whether a classifier that sees the data tells the truth from posterior draws, and how much the learned summaries know. */
+typedef struct {
+    int64_t data_sets;      // 0: not tried
+    int parameters;         // that it saw
+    double share, error, p; // truths scored above a draw: 0.5 by guessing; see workers/truth_test.h
+    int n_known;
+    double *known; // (n_known) canonical correlations of summaries with parameters
+    double chance; // what the largest would be for summaries that know nothing
+} report_told_t;
+/* A share that is more than chance and matters, and all of it in words, which the caller frees. */
+bool report_told_found(const report_told_t *told);
+char *report_told_words(const report_told_t *told);
+
 /* Everything is borrowed; what is NULL (or NAN, or 0 rows) is left out of the report. */
 typedef struct {
     const char *study, *created;         // created: date and time as text
@@ -91,6 +104,7 @@ typedef struct {
     ratings_t ratings;           // where one rating ends and the next begins
     const advice_list_t *advice; // what to do next; NULL: what an earlier report says stays
     const json_t *automatic;     // auto.json: what `run --auto` did; NULL: it was not used
+    const report_told_t *told;
     int n_pictures;
     const report_picture_t *pictures;
     const report_inferred_t *inferred;
