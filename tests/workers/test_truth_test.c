@@ -106,17 +106,18 @@ static void wrong_posteriors_are_told_from_the_truth(void **state)
         {"too narrow here, wide there", .width = 1, .uneven = 0.4},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        truth_test_t r = result_of(300, &wrong[i], 1);
+        truth_test_t r = result_of(200, &wrong[i], 1);
         assert_true(r.p_value < 0.001 && r.told > 0.55);
     }
 }
 
-/* Each is at most 0.05 with chance 0.05: more than 2 of 8 with chance 0.006. */
+/* Each is at most 0.05 with chance 0.05: more than 2 of 5 with chance 0.001. (2 of 200 are with 100 data sets, 0 of 120 with
+ * 300: where nothing is found, the scores are ties.) */
 static void a_right_posterior_is_not(void **state)
 {
     (void)state;
     int alarms = 0;
-    for (uint64_t seed = 0; seed < 8; seed++)
+    for (uint64_t seed = 0; seed < 5; seed++)
         alarms += result_of(60, &right, 100 + seed).p_value <= 0.05;
     assert_true(alarms <= 2);
     assert_true(fabs(result_of(500, &right, 7).told - 0.5) < 0.06); // 4 standard errors
