@@ -106,7 +106,7 @@ static void wrong_posteriors_are_told_from_the_truth(void **state)
         {"too narrow here, wide there", .width = 1, .uneven = 0.4},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        truth_test_t r = result_of(200, &wrong[i], 1);
+        truth_test_t r = result_of(300, &wrong[i], 1);
         assert_true(r.p_value < 0.001 && r.told > 0.55);
     }
 }
