@@ -102,6 +102,11 @@ void page_cell_toned(page_t *page, rating_t rating, const char *words)
     page_put(page, words, page_tones[rating], NULL);
 }
 
+void page_cell_pair(page_t *page, const char *words, const char *below)
+{
+    page_put(page, words, "", below);
+}
+
 void page_cell_rated(page_t *page, double x, rated_t rated)
 {
     page_put(page, page_number(x).text, page_tones[rated.rating], rated.words);

@@ -55,6 +55,8 @@ void page_table(page_t *page, int n_columns, const page_column_t *columns);
 void page_cell(page_t *page, const char *words);
 void page_cell_number(page_t *page, double x);
 void page_cell_toned(page_t *page, rating_t rating, const char *words);
+/* Two words, the second below the first where a page can. */
+void page_cell_pair(page_t *page, const char *words, const char *below);
 void page_cell_rated(page_t *page, double x, rated_t rated);
 void page_table_end(page_t *page);
 /* A row of a table of two columns. */

@@ -25,7 +25,7 @@ static const char html_style[] =
     "table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}"
     "th,td{padding:.35rem .55rem;border-bottom:1px solid #e4e4e4;text-align:left;vertical-align:top}"
     "th{border-bottom:2px solid #999;font-weight:600;vertical-align:bottom}"
-    "td.n,th.n{text-align:right}td:first-child{font-weight:600}td .rated{display:block}"
+    "td.n,th.n{text-align:right}td.n{white-space:nowrap}td:first-child{font-weight:600}td .rated{display:block}"
     ".plain td:first-child{font-weight:400;color:#555;white-space:nowrap}.plain td{overflow-wrap:anywhere}"
     "td .good,td.good{color:#00694d}td .fair,td.fair{color:#8a5a00}td .poor,td.poor{color:#b03f00;font-weight:600}"
     "small{color:#555;font-size:.85rem}img{max-width:100%;height:auto;display:block;margin:.6rem 0}"

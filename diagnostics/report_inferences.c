@@ -186,16 +186,20 @@ static json_t *inferences_json(const report_t *r)
 
 /* ---- the page ---- */
 
-/* "1.250 ± 0.100, 1.050 to 1.450" */
+/* "1.250 ± 0.100 (1.050 to 1.450)" */
 static void inferences_cell(const json_t *posterior, page_t *page)
 {
     double mean = json_number(posterior, "mean");
-    char *words = isnan(mean) ? mem_copy_text("none")
-                              : mem_format("%s ± %s, %s to %s", page_number(mean).text,
-                                           page_number(json_number(posterior, "sd")).text,
-                                           page_number(json_number(posterior, "low")).text,
-                                           page_number(json_number(posterior, "high")).text);
-    page_cell(page, words);
+    if (isnan(mean)) {
+        page_cell(page, "none");
+        return;
+    }
+    char *words = mem_format("%s ± %s", page_number(mean).text,
+                             page_number(json_number(posterior, "sd")).text);
+    char *interval = mem_format("(%s to %s)", page_number(json_number(posterior, "low")).text,
+                                page_number(json_number(posterior, "high")).text);
+    page_cell_pair(page, words, interval);
+    free(interval);
     free(words);
 }
 

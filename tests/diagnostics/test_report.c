@@ -195,8 +195,8 @@ static void real_data_sets_have_their_table(void **state)
 {
     (void)state;
     written_t w = write_report(0.02);
-    assert_non_null(strstr(w.markdown.data, "| p1 & p2 | 1.250 ± 0.100, 1.050 to 1.450 | "
-                                            "0.300 ± 0.020, 0.260 to 0.340 | accepted |"));
+    assert_non_null(strstr(w.markdown.data, "| p1 & p2 | 1.250 ± 0.100 (1.050 to 1.450) | "
+                                            "0.300 ± 0.020 (0.260 to 0.340) | accepted |"));
     assert_non_null(strstr(w.markdown.data, "| p3 | none | none |"));
     assert_non_null(strstr(w.html.data, "17 trials, 50 to 400 trained"));
     written_free(&w);
