@@ -81,6 +81,7 @@ static tensor_t *record_extras(const net_t *n, graph_t *g, tensor_t *data, tenso
 static tensor_t *record(const void *net, graph_t *g, tensor_t *data, tensor_t *extras)
 {
     const net_t *n = net;
+    data = op_unary(g, data, UNARY_ASINH);
     tensor_t *windows = op_window(g, data, n->window, n->stride);
     tensor_t *time = op_scale(g, op_position(g, windows), 2 * n->stride / n->length, -1);
     return deep_set_record(n->windows, g, op_concat2(g, windows, time),

@@ -4,6 +4,7 @@
  *
  *     v_j = (x_(t-p), ..., x_(t-p+K-1), 2 t / n_max - 1)     K = `window` elements side by side, zeros beyond the ends, and the
  *                                                            time t = j ceil(K / 2): each element stands in two windows
+ *                                                            of asinh x: processes may run away, and networks with them
  *     h   = mean over j of MLP_e(v_j)                        width `embed_dim`
  *     r   = GRU2(convolution of x, kernel K, stride K)       `recurrent` columns; 0: none
  *     c   = [h, extras, r]
