@@ -220,10 +220,9 @@ static err_t check_ratings(const study_t *s, yaml_node_ref_t root)
                  {"contraction_low", "contraction_high", r->contraction_low, r->contraction_high}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         if (pairs[i].low > pairs[i].high)
-            return yaml_node_error(
-                yaml_node_get(yaml_node_get(root, "diagnose"), "ratings"),
-                "diagnose.ratings: %s is %g and %s is %g, expected the first to be the smaller",
-                pairs[i].better, pairs[i].low, pairs[i].worse, pairs[i].high);
+            return yaml_node_error(yaml_node_get(yaml_node_get(root, "diagnose"), "ratings"),
+                                   "%s is %g and %s is %g, expected the first to be the smaller",
+                                   pairs[i].better, pairs[i].low, pairs[i].worse, pairs[i].high);
     return OK;
 }
 

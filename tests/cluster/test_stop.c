@@ -2,6 +2,7 @@
 #include "cluster/stop.h"
 #include "tests/cluster/child.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -51,11 +52,33 @@ static void the_first_request_counts(void **state)
     assert_true(stop_seconds_ago() < 0);
 }
 
+/* A time that is over asks at once; one that is far off, or taken back, does not. */
+static void wait_for_clock(void)
+{
+    stop_after(1e6);
+    if (stop_requested())
+        _exit(1);
+    stop_after(0);
+    stop_after(INFINITY);
+    if (stop_requested())
+        _exit(2);
+    stop_after(0);
+    _exit(stop_requested() && stop_seconds_ago() >= 0 ? 7 : 3);
+}
+
+static void a_clock_asks_too(void **state)
+{
+    (void)state;
+    char said[CHILD_CAP];
+    assert_int_equal(WEXITSTATUS(child_run(wait_for_clock, said)), 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_signal_sets_the_flag),
         cmocka_unit_test(the_first_request_counts),
+        cmocka_unit_test(a_clock_asks_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,6 +56,14 @@ static void too_few_held_out_data_sets_are_refused(void **state)
     study_free(&study);
 }
 
+static void ratings_out_of_order_are_refused(void **state)
+{
+    (void)state;
+    refused("diagnose: {ratings: {nrmse_good: 0.2}}",
+            "a.yaml:3: diagnose.ratings: nrmse_good is 0.2 and nrmse_fair is 0.15, expected the "
+            "first to be the smaller");
+}
+
 static void training_without_held_out_rows_is_refused(void **state)
 {
     (void)state;
@@ -151,6 +159,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(too_few_held_out_data_sets_are_refused),
+        cmocka_unit_test(ratings_out_of_order_are_refused),
         cmocka_unit_test(training_without_held_out_rows_is_refused),
         cmocka_unit_test(a_batch_larger_than_what_is_left_is_refused),
         cmocka_unit_test(a_batch_of_any_size_is_cut_evenly),
