@@ -199,7 +199,8 @@ static err_t judge(job_t *job, const trained_t *trained, const rows_t *held_out,
     if (fresh != NULL)
         told = truth_check(posteriors, fresh, known.data.n_features, known.data.features);
     metrics_of_data(&metrics, &posteriors->digest, &known.data);
-    diagnosed_arrays_t by = diagnosed_arrays(trained, &posteriors->digest, &metrics, names);
+    diagnosed_arrays_t by =
+        diagnosed_arrays(trained, &posteriors->digest, &metrics, names, limits.calibration_error);
     subject.arrays = by.arrays;
     *record = gate_judge(&by.metrics, by.names, &limits, &subject);
     TRY_TO(done, metrics_write_csv(&metrics, names, csv));

@@ -33,7 +33,7 @@ static void show_some(diagnosed_arrays_t *a, int n, const digest_t *digest, cons
 }
 
 diagnosed_arrays_t diagnosed_arrays(const trained_t *trained, const digest_t *digest,
-                                    const metrics_t *all, const char **names)
+                                    const metrics_t *all, const char **names, double limit)
 {
     const schema_t *schema = &trained->inferred;
     diagnosed_arrays_t a = {.metrics = *all,
@@ -49,7 +49,7 @@ diagnosed_arrays_t diagnosed_arrays(const trained_t *trained, const digest_t *di
     a.arrays = MEM_NEW(array_metrics_t, n);
     for (int k = 0; k < n; k++)
         a.names[k] = a.groups[k].name;
-    a.metrics = arrays_metrics(all, digest, n, a.groups, a.arrays);
+    a.metrics = arrays_metrics(all, digest, n, a.groups, limit, a.arrays);
     show_some(&a, n, digest, all, names);
     return a;
 }

@@ -23,9 +23,9 @@ typedef struct {
     const char **shown_names;
 } diagnosed_arrays_t;
 
-/* `names` are of all values. Everything is borrowed; free with diagnosed_arrays_free. */
+/* `names` are of all values, `limit` is the gate's for the calibration error. Everything is borrowed; free with diagnosed_arrays_free. */
 diagnosed_arrays_t diagnosed_arrays(const trained_t *trained, const digest_t *digest,
-                                    const metrics_t *all, const char **names);
+                                    const metrics_t *all, const char **names, double limit);
 /* The pictures of figures.h. */
 err_t diagnosed_arrays_draw(const diagnosed_arrays_t *a, const job_t *job,
                             const trained_t *trained) ERR_MUST_CHECK;

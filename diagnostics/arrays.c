@@ -12,7 +12,7 @@ static const double excellent = 0.05, fair = 0.10; // as ratings of calibration
 
 bool array_passes(const array_metrics_t *a)
 {
-    return a->share_fair >= ARRAYS_SHARE;
+    return a->share_inside >= ARRAYS_SHARE;
 }
 
 static bool varies(const digest_t *g, int p)
@@ -61,24 +61,32 @@ static parameter_metrics_t medians(const metrics_t *all, int n, const int *which
     return out;
 }
 
-static array_metrics_t array_metrics(const metrics_t *all, int values, int n, const int *which)
+static double share_below(const metrics_t *all, int n, const int *which, double limit)
 {
-    array_metrics_t a = {.values = values, .constant = values - n};
-    int n_excellent = 0, n_fair = 0;
+    int below = 0;
+    for (int k = 0; k < n; k++)
+        below += all->parameter[which[k]].calibration_error <= limit;
+    return n > 0 ? (double)below / n : 0;
+}
+
+static array_metrics_t array_metrics(const metrics_t *all, int values, int n, const int *which,
+                                     double limit)
+{
+    array_metrics_t a = {.values = values,
+                         .constant = values - n,
+                         .share_excellent = share_below(all, n, which, excellent),
+                         .share_fair = share_below(all, n, which, fair),
+                         .share_inside = share_below(all, n, which, limit)};
     for (int k = 0; k < n; k++) {
         const parameter_metrics_t *p = &all->parameter[which[k]];
         a.worst_calibration_error = fmax(a.worst_calibration_error, p->calibration_error);
         a.worst_ecdf_deviation = fmax(a.worst_ecdf_deviation, p->ecdf_deviation);
-        n_excellent += p->calibration_error <= excellent;
-        n_fair += p->calibration_error <= fair;
     }
-    a.share_excellent = n > 0 ? (double)n_excellent / n : 0;
-    a.share_fair = n > 0 ? (double)n_fair / n : 0;
     return a;
 }
 
 metrics_t arrays_metrics(const metrics_t *all, const digest_t *digest, int n_groups,
-                         const array_group_t *groups, array_metrics_t *of)
+                         const array_group_t *groups, double limit, array_metrics_t *of)
 {
     metrics_t out = *all;
     int *which = MEM_NEW(int, all->d);
@@ -92,7 +100,7 @@ metrics_t arrays_metrics(const metrics_t *all, const digest_t *digest, int n_gro
             continue;
         int n = varying(digest, &groups[g], which);
         out.parameter[g] = medians(all, n, which);
-        of[g] = array_metrics(all, groups[g].n, n, which);
+        of[g] = array_metrics(all, groups[g].n, n, which, limit);
     }
     free(which);
     return out;

@@ -25,16 +25,18 @@ typedef struct {
     int values, constant; // all of them, and those that never vary
     double worst_calibration_error, worst_ecdf_deviation;
     double share_excellent, share_fair; // with a calibration error of at most 0.05, 0.10
+    double share_inside;                // of at most the gate's limit
 } array_metrics_t;
 
-/* The gate asks that so many values of an array are at least fairly calibrated, beside its limits on the medians: with 200 data
- * sets nearly all of a right posterior are. */
+/* The gate asks that so many values of an array have a calibration error inside its limit, beside its limits on the medians:
+ * with 200 data sets nearly all of a right posterior have. */
 #define ARRAYS_SHARE 0.8
 bool array_passes(const array_metrics_t *a);
 
-/* Numbers of G groups from those of all values: (G) parameters; `of` (G) is filled for arrays. Free with metrics_free. */
+/* Numbers of G groups from those of all values: (G) parameters; `of` (G) is filled for arrays; `limit` is the gate's for the
+ * calibration error. Free with metrics_free. */
 metrics_t arrays_metrics(const metrics_t *all, const digest_t *digest, int n_groups,
-                         const array_group_t *groups, array_metrics_t *of);
+                         const array_group_t *groups, double limit, array_metrics_t *of);
 
 /* Some of the values, for pictures of a panel each: every single number, and of an array ARRAYS_SHOWN of those that vary,
  * from the best calibrated to the worst; at least one. which has room for D; ascending. */

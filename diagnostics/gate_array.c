@@ -9,13 +9,13 @@
 
 /* ---- judged ---- */
 
-static char *why_not(const array_metrics_t *a)
+static char *why_not(const array_metrics_t *a, double limit)
 {
     if (array_passes(a))
         return mem_copy_text("");
-    return mem_format("%.0f %% of its values are at least fairly calibrated, at least %.0f %% "
-                      "needed; the worst has a calibration error of %.3g",
-                      100 * a->share_fair, 100 * ARRAYS_SHARE, a->worst_calibration_error);
+    return mem_format("%.0f %% of its values have a calibration error of at most %.3g, at least "
+                      "%.0f %% needed; the worst has %.3g",
+                      100 * a->share_inside, limit, 100 * ARRAYS_SHARE, a->worst_calibration_error);
 }
 
 static void add_array(gate_record_t *r, const char *name, const array_metrics_t *metrics)
@@ -24,7 +24,7 @@ static void add_array(gate_record_t *r, const char *name, const array_metrics_t 
     gate_array_t *a = &r->arrays[r->n_arrays++];
     *a = (gate_array_t){.name = mem_copy_text(name),
                         .passed = array_passes(metrics),
-                        .why = why_not(metrics),
+                        .why = why_not(metrics, r->limits.calibration_error),
                         .metrics = *metrics};
     if (a->passed)
         return;
@@ -100,12 +100,13 @@ json_t *gate_arrays_json(const gate_record_t *record)
         const array_metrics_t *m = &a->metrics;
         json_array_append_new(
             list,
-            json_pack("{s:s,s:b,s:s,s:i,s:i,s:o,s:o,s:o,s:o}", "name", a->name, "passed", a->passed,
-                      "why", a->why, "values", m->values, "constant", m->constant,
+            json_pack("{s:s,s:b,s:s,s:i,s:i,s:o,s:o,s:o,s:o,s:o}", "name", a->name, "passed",
+                      a->passed, "why", a->why, "values", m->values, "constant", m->constant,
                       "worst_calibration_error", json_number_or_null(m->worst_calibration_error),
                       "worst_ecdf_deviation", json_number_or_null(m->worst_ecdf_deviation),
                       "share_excellent", json_number_or_null(m->share_excellent), "share_fair",
-                      json_number_or_null(m->share_fair)));
+                      json_number_or_null(m->share_fair), "share_inside",
+                      json_number_or_null(m->share_inside)));
     }
     return list;
 }
@@ -115,11 +116,11 @@ static bool parse_array(json_t *object, gate_array_t *out)
     const char *name, *why;
     int passed;
     array_metrics_t m;
-    if (json_unpack(object, "{s:s,s:b,s:s,s:i,s:i,s:F,s:F,s:F,s:F}", "name", &name, "passed",
+    if (json_unpack(object, "{s:s,s:b,s:s,s:i,s:i,s:F,s:F,s:F,s:F,s:F}", "name", &name, "passed",
                     &passed, "why", &why, "values", &m.values, "constant", &m.constant,
                     "worst_calibration_error", &m.worst_calibration_error, "worst_ecdf_deviation",
                     &m.worst_ecdf_deviation, "share_excellent", &m.share_excellent, "share_fair",
-                    &m.share_fair) != 0)
+                    &m.share_fair, "share_inside", &m.share_inside) != 0)
         return false;
     *out = (gate_array_t){
         .name = mem_copy_text(name), .passed = passed, .why = mem_copy_text(why), .metrics = m};

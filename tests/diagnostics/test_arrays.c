@@ -61,7 +61,7 @@ static void an_array_is_one_line_of_medians(void **state)
 {
     const world_t *w = *state;
     array_metrics_t of[2];
-    metrics_t m = arrays_metrics(&w->all, &w->digest, 2, groups, of);
+    metrics_t m = arrays_metrics(&w->all, &w->digest, 2, groups, 0.10, of);
     const parameter_metrics_t *p = w->all.parameter;
     assert_int_equal(m.d, 2);
     assert_true(m.parameter[0].calibration_error == p[0].calibration_error);
@@ -85,7 +85,10 @@ static void an_array_is_one_line_of_medians(void **state)
     /* A posterior that lies one sd too high has its truth at or below quantile z with probability Phi(Phi^-1(z) - 1):
      * it is at most 0.38 off; with 400 data sets the sampling error is below 0.05. */
     assert_true(of[1].worst_ecdf_deviation > 0.33 && of[1].worst_ecdf_deviation < 0.44);
-    assert_true(of[1].share_fair == 0.75);
+    assert_true(of[1].share_fair == 0.75 && of[1].share_inside == 0.75);
+    metrics_free(&m);
+    m = arrays_metrics(&w->all, &w->digest, 2, groups, 0.5, of);
+    assert_true(of[1].share_inside == 1 && of[1].share_fair == 0.75);
     metrics_free(&m);
 }
 
@@ -112,7 +115,7 @@ static gate_record_t judge(const world_t *w)
 {
     array_metrics_t of[2];
     gate_limits_t limits = gate_limits_default();
-    metrics_t m = arrays_metrics(&w->all, &w->digest, 2, groups, of);
+    metrics_t m = arrays_metrics(&w->all, &w->digest, 2, groups, 0.10, of);
     gate_subject_t subject = {.study = "pictures", .weights = "9f", .bank = "b", .arrays = of};
     gate_record_t r = gate_judge(&m, names, &limits, &subject);
     metrics_free(&m);
@@ -125,8 +128,8 @@ static void too_many_wrong_values_fail_though_the_median_is_right(void **state)
     assert_true(r.parameters[1].passed); // the median
     assert_int_equal(r.n_arrays, 1);
     assert_false(r.arrays[0].passed || r.passed);
-    assert_non_null(strstr(r.reasons[0], "Parameter image: 75 % of its values are at least fairly "
-                                         "calibrated, at least 80 % needed"));
+    assert_non_null(strstr(r.reasons[0], "Parameter image: 75 % of its values have a calibration "
+                                         "error of at most 0.1, at least 80 % needed"));
     char *words = gate_array_words(&r, 0);
     assert_non_null(strstr(words, "image: 5 values, of which 1 never vary and are left out"));
     assert_non_null(strstr(words, "at least fair in 75 %"));
