@@ -137,6 +137,19 @@ static void advise_datasets(const advice_facts_t *f, advice_list_t *out)
     advice_automatic(a, "diagnose.datasets", mem_format("%ld", (long)g->limits.data_sets));
 }
 
+static char *labels_reason(const exchange_count_t *c, const char *first, const char *second)
+{
+    if (exchange_judge(c) == EXCHANGE_SWITCHES)
+        return mem_format(
+            "Of %ld posteriors %ld stay what they are when %s and %s are exchanged, and "
+            "%ld of them have two modes: their labels switch.",
+            (long)c->sets, (long)c->symmetric, first, second, (long)c->separated);
+    return mem_format(
+        "Of %ld posteriors %ld have %s and %s in one order alone, and in %ld of these the "
+        "truth has them in the other: one of two modes is kept.",
+        (long)c->sets, (long)c->one_sided, first, second, (long)c->against);
+}
+
 static void advise_labels(const advice_facts_t *f, advice_list_t *out)
 {
     const posterior_shape_t *shape = f->shape;
@@ -147,11 +160,7 @@ static void advise_labels(const advice_facts_t *f, advice_list_t *out)
                 continue;
             const char *first = parameter_name(f, p), *second = parameter_name(f, q);
             advice_t *a = advice_add(
-                out, ADVICE_LABELS,
-                mem_format("Of %ld posteriors %ld stay what they are when %s and %s are exchanged, "
-                           "and %ld of them have two modes: their labels switch.",
-                           (long)count->sets, (long)count->symmetric, first, second,
-                           (long)count->separated),
+                out, ADVICE_LABELS, labels_reason(count, first, second),
                 mem_format("Order them, so that each names one component: a prior with %s < %s, "
                            "and in the study",
                            first, second));

@@ -188,10 +188,10 @@ static void say_switches(text_t *text, const group_t *group, const exchange_coun
         " switch labels: the posterior stays the same when they are exchanged, and in %.0f %% of "
         "the data sets its modes lie apart, each of them once for each order. The mean and the "
         "interval of one of them then say nothing about a component. To tell them apart, let the "
-        "prior draw them in ascending order and add `adapter: [{ordered: [",
+        "prior draw them in ascending order and add adapter: [{ordered: [",
         separated_in(group, count));
     add_members(text, group, names, ", ");
-    text_add(text, "]}]`. ");
+    text_add(text, "]}] to the study. ");
 }
 
 static void say_collapsed(text_t *text, const exchange_count_t *c, const char *p, const char *q)
@@ -200,7 +200,7 @@ static void say_collapsed(text_t *text, const exchange_count_t *c, const char *p
              "%s and %s: in %.0f %% of the data sets all but a few draws have the one above the "
              "other, and in %.0f %% of these the truth has them the other way round: the posterior "
              "keeps one of two modes that differ by exchanging %s and %s. Use an inference network "
-             "that shows several modes (`inference: {type: flow_matching}`), or train and judge it "
+             "that shows several modes (inference: {type: flow_matching}), or train and judge it "
              "under a prior that draws them in ascending order. ",
              p, q, percent(c->one_sided, c->sets), percent(c->against, c->one_sided), p, q);
 }

@@ -131,6 +131,19 @@ static void labels_that_switch_want_an_order(void **state)
     advice_free(&list);
 }
 
+/* One of two modes is kept: the same cure, for another reason. */
+static void a_kept_mode_wants_an_order(void **state)
+{
+    (void)state;
+    made_t m;
+    make(&m);
+    m.exchange[0] = (exchange_count_t){.sets = 8, .one_sided = 8, .against = 4};
+    first_is(&m, ADVICE_LABELS, "adapter", "- ordered: [mu, sigma]");
+    advice_list_t list = advise(&m.facts);
+    assert_non_null(strstr(list.at[0].reason, "in 4 of these the truth has them in the other"));
+    advice_free(&list);
+}
+
 static void a_falling_loss_wants_epochs(void **state)
 {
     (void)state;
@@ -324,6 +337,7 @@ int main(void)
         cmocka_unit_test(divergence_lowers_the_rate),
         cmocka_unit_test(too_few_data_sets_are_told_first),
         cmocka_unit_test(labels_that_switch_want_an_order),
+        cmocka_unit_test(a_kept_mode_wants_an_order),
         cmocka_unit_test(a_falling_loss_wants_epochs),
         cmocka_unit_test(overfitting_wants_simulations_by_its_gap),
         cmocka_unit_test(an_early_best_epoch_wants_a_lower_rate),
