@@ -230,13 +230,14 @@ err_t predictive_record_read(const char *path, json_t **out)
     json_t *root = json_loadb(text.data, text.length, 0, &error);
     text_free(&text);
     const char *format = json_string_value(json_object_get(root, "format"));
-    if (format == NULL || strcmp(format, FORMAT) != 0) {
-        json_decref(root);
-        return err_fail(ERR_FORMAT, "%s: got %s, expected a record of predictive checks (%s)", path,
-                        format ? format : "other content", FORMAT);
+    if (format != NULL && strcmp(format, FORMAT) == 0) {
+        *out = root;
+        return OK;
     }
-    *out = root;
-    return OK;
+    err_t err = err_fail(ERR_FORMAT, "%s: got %s, expected a record of predictive checks (%s)",
+                         path, format ? format : "other content", FORMAT);
+    json_decref(root);
+    return err;
 }
 
 bool predictive_record_has(const char *path, const char *name, const char *text)
