@@ -8,17 +8,35 @@
 
 #include <stdlib.h>
 
-static err_t draw(const char *folder, const char *file, const stamp_t *stamp,
-                  const trained_t *trained, int64_t s, const double *draws, const double *truth)
+/* The parameters that are shown; returns how many. */
+static int shown_of(const schema_t *schema, int which[PAIRS_MOST])
 {
-    int D = trained->inferred.n_parameters;
-    const char **names = MEM_NEW(const char *, D);
-    for (int p = 0; p < D; p++)
-        names[p] = trained->inferred.parameters[p].name;
-    char *path = run_folder_file(folder, file);
-    err_t err = figure_pairs(path, stamp, s, D, draws, truth, names);
-    free(path);
-    free(names);
+    int n = 0;
+    for (int p = 0; p < schema->n_parameters && n < PAIRS_MOST; p++)
+        if (schema->parameters[p].n_dims == 0)
+            which[n++] = p;
+    return n;
+}
+
+/* Draws (s, D) and truth (D) or NULL of all parameters. */
+static err_t draw(const char *path, const char *title, const char *study, const trained_t *trained,
+                  int64_t s, const double *draws, const double *truth)
+{
+    int which[PAIRS_MOST], D = trained->inferred.n_parameters,
+                           n = shown_of(&trained->inferred, which);
+    const char *names[PAIRS_MOST];
+    double *shown = MEM_NEW(double, s *n), true_values[PAIRS_MOST];
+    for (int p = 0; p < n; p++) {
+        names[p] = trained->inferred.parameters[which[p]].name;
+        true_values[p] = truth ? truth[which[p]] : 0;
+        for (int64_t k = 0; k < s; k++)
+            shown[k * n + p] = draws[k * D + which[p]];
+    }
+    char *all = n == D ? mem_copy_text(title) : mem_format("%s: %d of %d parameters", title, n, D);
+    stamp_t stamp = {.study = study, .weights = trained->hash, .title = all};
+    err_t err = figure_pairs(path, &stamp, s, n, shown, truth ? true_values : NULL, names);
+    free(all);
+    free(shown);
     return err;
 }
 
@@ -39,15 +57,17 @@ err_t pairs_of_real(const char *folder, const char *study, const trained_t *trai
     int64_t first = 0;
     while (first < head->datasets && refused[first])
         first++;
-    *drawn = first < head->datasets && head->n_parameters <= PAIRS_MOST;
+    int which[PAIRS_MOST];
+    *drawn = first < head->datasets && shown_of(&trained->inferred, which) > 0;
     if (!*drawn)
         return OK;
     posterior_block_t block;
     TRY(posterior_block_read(blocks, head, first / head->block_datasets, &block));
     double *draws = draws_of(&block, first % head->block_datasets, head->draws, head->n_parameters);
     char *title = mem_format("Posterior of data set %s", head->ids[first]);
-    stamp_t stamp = {.study = study, .weights = trained->hash, .title = title};
-    err_t err = draw(folder, "pairs.png", &stamp, trained, head->draws, draws, NULL);
+    char *path = run_folder_file(folder, "pairs.png");
+    err_t err = draw(path, title, study, trained, head->draws, draws, NULL);
+    free(path);
     free(title);
     free(draws);
     posterior_block_free(&block);
@@ -57,17 +77,17 @@ err_t pairs_of_real(const char *folder, const char *study, const trained_t *trai
 err_t pairs_of_held_out(const char *folder, const char *study, const trained_t *trained,
                         const posteriors_t *posteriors, const rows_t *held_out)
 {
-    const int *which;
-    int D = adapter_kept(amortizer_adapter(trained->amortizer), &which);
-    if (D > PAIRS_MOST || posteriors->kept_sets == 0)
+    const int *kept;
+    int shown[PAIRS_MOST], D = adapter_kept(amortizer_adapter(trained->amortizer), &kept);
+    if (posteriors->kept_sets == 0 || shown_of(&trained->inferred, shown) == 0)
         return OK;
     double *truth = MEM_NEW(double, D);
     for (int p = 0; p < D; p++)
-        truth[p] = held_out->parameters[which[p]];
-    stamp_t stamp = {
-        .study = study, .weights = trained->hash, .title = "Posterior of a held-out simulation"};
-    err_t err = draw(folder, "pairs_held_out.png", &stamp, trained, posteriors->kept_draws,
-                     posteriors->kept, truth);
+        truth[p] = held_out->parameters[kept[p]];
+    char *path = run_folder_file(folder, "pairs_held_out.png");
+    err_t err = draw(path, "Posterior of a held-out simulation", study, trained,
+                     posteriors->kept_draws, posteriors->kept, truth);
+    free(path);
     free(truth);
     return err;
 }

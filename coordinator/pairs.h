@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Pictures of single posteriors, each parameter against each: of the first real data set that has one, and of a held-out
- * simulation with its truth. None is drawn of more parameters than a page holds.
+ * simulation with its truth. Of many parameters the first PAIRS_MOST are shown; values of arrays (pixels) are not.
  */
 #ifndef COORDINATOR_PAIRS_H
 #define COORDINATOR_PAIRS_H
@@ -11,7 +11,7 @@
 #include "storage/posterior_file.h"
 #include "storage/rows.h"
 
-enum { PAIRS_MOST = 30 }; // parameters
+enum { PAIRS_MOST = 12 };
 
 /* pairs.png in the folder of results, from the sealed blocks of an inference; refused (datasets). `drawn` tells whether there
  * was a posterior to draw. One rank. */

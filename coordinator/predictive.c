@@ -7,6 +7,7 @@
 #include "coordinator/data_view.h"
 #include "coordinator/run_folder.h"
 #include "diagnostics/figure_predictive.h"
+#include "diagnostics/figure_predictive_images.h"
 #include "diagnostics/predictive_record.h"
 #include "workers/infer.h"
 #include "workers/replicate.h"
@@ -35,6 +36,8 @@ typedef struct {
     predictive_record_t record; // on rank 0
     int n_pictures;             // on rank 0
     predictive_picture_t picture[FIGURE_PREDICTIVE_PANELS];
+    int n_rows; // of images, where there is nothing else
+    predictive_row_t row[FIGURE_PREDICTIVE_ROWS];
 } stage_t;
 
 /* Data sets whose replicates are simulated at once. */
@@ -79,21 +82,47 @@ void predictive_clear(const predictive_config_t *config)
     free(json);
 }
 
+/* "6 of 14 data sets; ", or nothing where all there is is one. */
+static char *shown_words(const stage_t *s, int64_t shown)
+{
+    if (s->record.n == 1)
+        return mem_copy_text("");
+    return mem_format("%" PRId64 " of %" PRId64 " data sets; ", shown, s->record.n);
+}
+
+static err_t draw_panels(stage_t *s, const char *path, const stamp_t *stamp)
+{
+    int panels = predictive_panels(s->view.n, s->view.fields);
+    char *shown = shown_words(s, (s->n_pictures + panels - 1) / panels);
+    char *note = mem_format("%sdark: observed; blue: 50 %% and 90 %% of %" PRId64
+                            " simulations; orange: outside",
+                            shown, s->R);
+    err_t err = figure_predictive(path, stamp, s->n_pictures, s->picture, note);
+    free(shown);
+    free(note);
+    return err;
+}
+
+static err_t draw_rows(stage_t *s, const char *path, const stamp_t *stamp)
+{
+    char *shown = shown_words(s, s->n_rows);
+    char *note =
+        mem_format("%smean and sd of %" PRId64 " simulations, and three of them", shown, s->R);
+    err_t err = figure_predictive_images(path, stamp, s->n_rows, s->row, note);
+    free(shown);
+    free(note);
+    return err;
+}
+
 static err_t draw_picture(stage_t *s)
 {
-    char note[160];
-    int panels = predictive_panels(s->view.n, s->view.fields);
     stamp_t stamp = {.study = s->config->study->name,
                      .weights = s->config->trained->hash,
                      .title = "Posterior predictive check"};
-    if (s->n_pictures == 0)
+    if (s->n_pictures == 0 && s->n_rows == 0)
         return OK;
-    snprintf(note, sizeof note,
-             "%d of %" PRId64 " data sets; dark: observed; blue: 50 %% and 90 %% of %" PRId64
-             " simulations; orange: outside",
-             (s->n_pictures + panels - 1) / panels, s->record.n, s->R);
     char *path = place(s->config, "posterior_predictive.png", "png");
-    err_t err = figure_predictive(path, &stamp, s->n_pictures, s->picture, note);
+    err_t err = s->n_pictures > 0 ? draw_panels(s, path, &stamp) : draw_rows(s, path, &stamp);
     free(path);
     s->record.picture = "posterior_predictive.png";
     return err;
@@ -204,6 +233,8 @@ static void stage_close(stage_t *s)
         free((char *)s->picture[i].line);
         predictive_panel_free(&s->picture[i].panel);
     }
+    for (int i = 0; i < s->n_rows; i++)
+        predictive_row_free(&s->row[i]);
     free(s->record.checks);
     free(s->record.ids);
     free((char *)s->record.stamp);
@@ -310,6 +341,19 @@ static void keep_panels(stage_t *s, const predictive_set_t *observed, int64_t r,
     }
 }
 
+/* Of data that are images alone: the first of them. */
+static void keep_row(stage_t *s, const predictive_set_t *observed, int64_t r,
+                     const predictive_set_t *replicates)
+{
+    if (predictive_panels(s->view.n, s->view.fields) > 0 || r == 0 ||
+        s->n_rows == FIGURE_PREDICTIVE_ROWS)
+        return;
+    int64_t at = s->record.n - 1;
+    s->row[s->n_rows++] = predictive_row(
+        &s->view.fields[0], 0, s->schema->observables[s->view.which[0]].dims[0], observed, r,
+        replicates, mem_copy_text(s->record.ids[at]), panel_line(&s->record.checks[at]));
+}
+
 static void check_one(stage_t *s, const group_t *g, int64_t j)
 {
     int F = s->view.n;
@@ -326,6 +370,7 @@ static void check_one(stage_t *s, const group_t *g, int64_t j)
     s->record.checks[s->record.n++] =
         predictive_check(F, s->view.fields, &observed, done, replicates, s->R - done);
     keep_panels(s, &observed, done, replicates);
+    keep_row(s, &observed, done, replicates);
     free(replicates);
     free(values);
     free(n);

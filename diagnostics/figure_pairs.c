@@ -12,7 +12,7 @@
 
 enum { PAIR_BINS = 24, PAIR_POINTS = 500 };
 static const double PAIRS_LEFT = 74, PAIRS_TOP = 50, PAIRS_BOTTOM = 48, PAIRS_RIGHT = 16,
-                    PAIRS_GAP = 10;
+                    PAIRS_GAP = 10, PAIRS_LEAST = 300; // width, for a title
 
 typedef struct {
     int64_t s;
@@ -116,8 +116,9 @@ static void pairs_draw(pairs_t *p, const char *title)
 {
     char note[64];
     snprintf(note, sizeof note, "%ld draws%s", (long)p->s, p->truth ? "; orange: true values" : "");
-    char *fitted = canvas_text_fit(p->canvas, (type_t){13, 1, INK_TEXT, ALIGN_LEFT},
-                                   fmax(p->d * (p->cell + PAIRS_GAP) - PAIRS_GAP, 150), title);
+    char *fitted =
+        canvas_text_fit(p->canvas, (type_t){13, 1, INK_TEXT, ALIGN_LEFT},
+                        fmax(p->d * (p->cell + PAIRS_GAP) - PAIRS_GAP, PAIRS_LEAST), title);
     canvas_text(p->canvas, PAIRS_LEFT, 20, (type_t){13, 1, INK_TEXT, ALIGN_LEFT}, fitted);
     free(fitted);
     canvas_text(p->canvas, PAIRS_LEFT, 35, (type_t){9, 0, INK_GREY, ALIGN_LEFT}, note);
@@ -150,8 +151,8 @@ err_t figure_pairs(const char *path, const stamp_t *stamp, int64_t s, int d, con
         p.range[k] = range_pad(p.range[k], 0.03);
     }
     double side = d * (p.cell + PAIRS_GAP) - PAIRS_GAP;
-    p.canvas =
-        canvas_create(PAIRS_LEFT + fmax(side, 150) + PAIRS_RIGHT, PAIRS_TOP + side + PAIRS_BOTTOM);
+    p.canvas = canvas_create(PAIRS_LEFT + fmax(side, PAIRS_LEAST) + PAIRS_RIGHT,
+                             PAIRS_TOP + side + PAIRS_BOTTOM);
     pairs_draw(&p, stamp->title ? stamp->title : "Posterior");
     err_t err = canvas_save(p.canvas, path, stamp);
     canvas_destroy(&p.canvas);

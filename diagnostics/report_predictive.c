@@ -85,11 +85,13 @@ static void predictive_page(const json_t *self, page_t *page)
     free(advice);
     predictive_table(json_object_get(self, "data_sets"), page);
     if (json_text(self, "picture")[0] != '\0')
-        page_picture(page, json_text(self, "picture"), "Posterior predictive check",
-                     "The dark line should run inside the blue areas, which hold 50 % and 90 % of "
-                     "the simulations at each place; about one place in ten is outside by chance "
-                     "(orange).",
-                     "Observed data sets over what the model simulates from their posteriors.");
+        page_picture(
+            page, json_text(self, "picture"), "Posterior predictive check",
+            "Observed data beside what is simulated from their posteriors. A dark curve "
+            "should run inside the blue areas, which hold 50 % and 90 % of the simulations "
+            "at each place; about one place in ten is outside by chance (orange). An "
+            "observed image should look like one more of its simulations.",
+            "Observed data sets over what the model simulates from their posteriors.");
     if (json_array_size(json_object_get(self, "data_sets")) > 0)
         page_note(page,
                   "Each data set is simulated again from draws of its posterior, with its own "

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "diagnostics/figure_predictive.h"
+#include "diagnostics/figure_predictive_images.h"
 #include "diagnostics/predictive_panel.h"
 
 #include "cluster/mem.h"
@@ -152,6 +153,44 @@ static void the_figure_stands_for_any_number_of_panels(void **state)
     }
 }
 
+/* An image of 4 x 5, two channels: replicate i has i in one channel and i + 2 in the other: their mean is i + 1. */
+static void images_have_mean_sd_and_replicates(void **state)
+{
+    (void)state;
+    enum { ROWS = 4, COLUMNS = 5, PIXELS = ROWS * COLUMNS, SETS = 3 };
+    const predictive_field_t field = {"y", PREDICTIVE_IMAGE, PIXELS, 2};
+    float x[SETS + 1][PIXELS * 2];
+    const float *at[SETS + 1];
+    int64_t n = PIXELS;
+    predictive_set_t set[SETS + 1];
+    for (int i = 0; i <= SETS; i++) {
+        for (int k = 0; k < 2 * PIXELS; k++)
+            x[i][k] = (float)(i + 2 * (k % 2));
+        at[i] = x[i];
+        set[i] = (predictive_set_t){&n, &at[i]};
+    }
+    predictive_row_t rows[FIGURE_PREDICTIVE_ROWS];
+    for (int i = 0; i < FIGURE_PREDICTIVE_ROWS; i++)
+        rows[i] = predictive_row(&field, 0, ROWS, &set[0], SETS, set + 1,
+                                 mem_copy_text("a name that is far too long for its place"),
+                                 mem_copy_text("reproduced (p = 1)"));
+    assert_true(rows[0].height == ROWS && rows[0].width == COLUMNS);
+    for (int k = 0; k < PIXELS; k++) {
+        const double expected[PREDICTIVE_TILES] = {1, 3, 1, 2, 3, 4};
+        for (int tile = 0; tile < PREDICTIVE_TILES; tile++)
+            assert_true(fabs(rows[0].tile[tile * PIXELS + k] - expected[tile]) < 1e-12);
+    }
+    const stamp_t stamp = {"a study", "9f3c21ab", "Posterior predictive check"};
+    for (int many = 1; many <= FIGURE_PREDICTIVE_ROWS; many += FIGURE_PREDICTIVE_ROWS - 1) {
+        assert_int_equal(figure_predictive_images("images_test.png", &stamp, many, rows, "a note"),
+                         OK);
+        assert_int_equal(unlink("images_test.png"), 0);
+        assert_int_equal(unlink("images_test.svg"), 0);
+    }
+    for (int i = 0; i < FIGURE_PREDICTIVE_ROWS; i++)
+        predictive_row_free(&rows[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +200,7 @@ int main(void)
         cmocka_unit_test(vectors_of_unlike_sizes_are_scaled),
         cmocka_unit_test(each_feature_has_a_panel_and_images_none),
         cmocka_unit_test(the_figure_stands_for_any_number_of_panels),
+        cmocka_unit_test(images_have_mean_sd_and_replicates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
