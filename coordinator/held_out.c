@@ -3,6 +3,7 @@
 
 #include "cluster/log.h"
 #include "cluster/mem.h"
+#include "coordinator/bank_check.h"
 #include "coordinator/collect.h"
 #include "coordinator/run_folder.h"
 #include "storage/bank.h"
@@ -266,6 +267,14 @@ static err_t check_simulator(job_t *job)
     return err_context(err, "diagnose");
 }
 
+static err_t check_twins(job_t *job, const rows_t *rows)
+{
+    char *fingerprint = schema_fingerprint(job->schema);
+    err_t err = bank_check_held_out(job->par, job->study.bank.path, fingerprint, rows);
+    free(fingerprint);
+    return err;
+}
+
 static err_t make(job_t *job, const trained_t *trained, int64_t n, uint64_t seed, rows_t *rows)
 {
     bool set_aside = trained->n_held_out > 0;
@@ -276,7 +285,8 @@ static err_t make(job_t *job, const trained_t *trained, int64_t n, uint64_t seed
     if (set_aside)
         return par_agree(job->par, take_from_bank(job, trained, n, rows));
     TRY(check_simulator(job));
-    return simulate_enough(job, n, seed, rows);
+    TRY(simulate_enough(job, n, seed, rows));
+    return check_twins(job, rows);
 }
 
 err_t held_out_get(job_t *job, const trained_t *trained, int64_t n, uint64_t seed, rows_t *out)

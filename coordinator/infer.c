@@ -55,13 +55,15 @@ static char *loosened(const gate_limits_t *asked)
 {
     gate_limits_t usual = gate_limits_default();
     if (asked->calibration_error <= usual.calibration_error &&
-        asked->ecdf_deviation <= usual.ecdf_deviation && asked->data_sets >= usual.data_sets)
+        asked->ecdf_deviation <= usual.ecdf_deviation && asked->rank_r2 <= usual.rank_r2 &&
+        asked->data_sets >= usual.data_sets)
         return mem_copy_text("");
-    return mem_format(
-        ", under limits of the study's own (calibration error %.3g, ECDF deviation %.3g, %" PRId64
-        " data sets), looser than the default ones (%.3g, %.3g, %" PRId64 ")",
-        asked->calibration_error, asked->ecdf_deviation, asked->data_sets, usual.calibration_error,
-        usual.ecdf_deviation, usual.data_sets);
+    return mem_format(", under limits of the study's own (calibration error %.3g, ECDF deviation "
+                      "%.3g, rank R2 %.3g, %" PRId64
+                      " data sets), looser than the default ones (%.3g, %.3g, %.3g, %" PRId64 ")",
+                      asked->calibration_error, asked->ecdf_deviation, asked->rank_r2,
+                      asked->data_sets, usual.calibration_error, usual.ecdf_deviation,
+                      usual.rank_r2, usual.data_sets);
 }
 
 static void keep_gate_words(inference_t *f)

@@ -100,9 +100,40 @@ static err_t read_section(yaml_node_ref_t network, section_t *out)
     return err;
 }
 
+/* Words of other programs for what follows here from the model's declaration. */
+static err_t check_routing(yaml_node_ref_t network)
+{
+    static const char *const words[] = {"conditions",         "inference_conditions",
+                                        "summary_variables",  "inference_variables",
+                                        "summary_conditions", "routing"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        yaml_node_ref_t node = yaml_node_get(network, words[i]);
+        if (yaml_node_kind(node) != YAML_KIND_ABSENT)
+            return yaml_node_error(
+                node, "there is nothing to route, leave it out: parameters are inferred, design "
+                      "variables are conditions, and a set, a series or an image is read by a "
+                      "summary network of its own, never as a condition");
+    }
+    return OK;
+}
+
+/* `summary: {y: {...}}`: what is meant for one observable. */
+static err_t check_place(yaml_node_ref_t summary)
+{
+    for (int i = 0; i < yaml_node_count(summary); i++)
+        if (yaml_node_kind(yaml_node_item(summary, i)) == YAML_KIND_MAPPING)
+            return yaml_node_error(yaml_node_key_ref(summary, i),
+                                   "no setting of all summary networks is a map; one of observable "
+                                   "%s stands below network.observables: {%s: {...}}",
+                                   yaml_node_key(summary, i), yaml_node_key(summary, i));
+    return OK;
+}
+
 err_t study_network_check(yaml_node_ref_t network)
 {
     section_t section = {0};
+    TRY(check_routing(network));
+    TRY(check_place(yaml_node_get(network, "summary")));
     TRY(read_section(network, &section));
     TRY(check_one(section.summary, summary_fields, summary_type_words));
     TRY(check_one(section.inference, inference_fields, inference_type_words));
@@ -120,6 +151,32 @@ static bool applies(int type, observable_kind_t kind)
     return type < 0 || summary_table[type]->kind == kind;
 }
 
+/* "deep_set or set_transformer": the networks that read this kind. */
+static void name_networks(observable_kind_t kind, size_t cap, char *out)
+{
+    out[0] = '\0';
+    for (int t = 0; t < SUMMARY_TYPES; t++)
+        if (summary_table[t]->kind == kind)
+            snprintf(out + strlen(out), cap - strlen(out), "%s%s", out[0] ? " or " : "",
+                     summary_type_words[t]);
+}
+
+/* Two learned summaries a parameter, where the network's own number is fewer; of very many parameters one. */
+static void widen(summary_config_t *summary, int n_parameters)
+{
+    enum { EACH = 2, MANY = 256 };
+    int most = n_parameters > MANY ? n_parameters : MANY;
+    int wanted = EACH * n_parameters < most ? EACH * n_parameters : most;
+    if (summary->summary_dim > 0 && summary->summary_dim < wanted)
+        summary->summary_dim = wanted;
+}
+
+/* An image of parameters is drawn from an image, not from a few summaries. */
+static bool is_image(const amortizer_config_t *c)
+{
+    return c->inference.net.subnet == SUBNET_UNET;
+}
+
 static err_t read_observable(yaml_node_ref_t network, const char *name, network_size_t size,
                              amortizer_config_t *c, int o, bool *used)
 {
@@ -133,12 +190,19 @@ static err_t read_observable(yaml_node_ref_t network, const char *name, network_
     TRY(take_common(own, summary_type_words, &common));
     if (common.type < 0)
         common.type = (int)summary_type_for(kind, common.peer);
-    if (!applies(common.type, kind))
+    if (!applies(common.type, kind)) {
+        char networks[256];
+        name_networks(kind, sizeof networks, networks);
         return yaml_node_error(
-            yaml_node_get(own, "type"), "%s reads a %s, and observable \"%s\" is a %s",
+            yaml_node_get(own, "type"),
+            "%s reads a %s, and observable \"%s\" is a %s, which needs a summary "
+            "network of its own kind: expected %s, or leave it out",
             summary_type_words[common.type], kind_name((kind_t)summary_table[common.type]->kind),
-            name, kind_name((kind_t)kind));
+            name, kind_name((kind_t)kind), networks);
+    }
     amortizer_config_summary(c, o, (summary_type_t)common.type, common.size, common.peer);
+    if (!is_image(c))
+        widen(&c->observables[o].summary, c->n_parameters);
     *used |= take_all;
     if (take_all && (shared.type < 0 || shared.type == common.type))
         TRY(network_fields_read(all, summary_fields, common.type, summary_type_words, common_keys,
@@ -169,14 +233,40 @@ static err_t read_observables(yaml_node_ref_t network, const adapter_shape_t *sh
                                    model, first->name);
     for (int o = 0; o < shape->n_observables; o++)
         TRY(read_observable(network, shape->observables[o].name, size, c, o, &used));
-    if (!used)
-        return yaml_node_error(
-            type,
-            "%s reads none of the observables of model \"%s\": \"%s\" is a %s, for which "
-            "there is %s",
-            yaml_node_text(type), model, first->name, kind_name((kind_t)first->kind),
-            summary_type_words[summary_type_for(first->kind, false)]);
-    return OK;
+    if (used)
+        return OK;
+    char networks[256];
+    name_networks(first->kind, sizeof networks, networks);
+    return yaml_node_error(
+        type,
+        "%s reads none of the observables of model \"%s\": \"%s\" is a %s, which "
+        "needs a summary network of its own kind: expected %s, or leave it out",
+        yaml_node_text(type), model, first->name, kind_name((kind_t)first->kind), networks);
+}
+
+/* Fewer numbers than parameters can not tell their posteriors apart. What is read as it is, is not ours to change. */
+static err_t check_summaries(yaml_node_ref_t network, const adapter_shape_t *shape,
+                             const amortizer_config_t *c)
+{
+    int64_t all = 0;
+    yaml_node_ref_t said = {0};
+    for (int o = 0; o < c->n_observables; o++) {
+        const summary_config_t *summary = &c->observables[o].summary;
+        yaml_node_ref_t own =
+            yaml_node_get(yaml_node_get(network, "observables"), shape->observables[o].name);
+        bool learned = summary->type != SUMMARY_IDENTITY;
+        all += learned ? summary->summary_dim : c->observables[o].features;
+        if (learned && yaml_node_kind(said) == YAML_KIND_ABSENT)
+            said = yaml_node_get(own, "summary_dim");
+    }
+    if (yaml_node_kind(said) == YAML_KIND_ABSENT)
+        said = yaml_node_get(yaml_node_get(network, "summary"), "summary_dim");
+    if (is_image(c) || all >= c->n_parameters || yaml_node_kind(said) == YAML_KIND_ABSENT)
+        return OK;
+    return yaml_node_error(said,
+                           "%ld learned summaries in all for %d parameters, expected at least as "
+                           "many, and two a parameter are usual: leave it out",
+                           (long)all, c->n_parameters);
 }
 
 /* ---- images to be inferred ---- */
@@ -270,8 +360,10 @@ err_t study_network_read(yaml_node_ref_t network, const adapter_t *adapter, cons
     out->members = (int)section.members;
     if (image.n > 0)
         TRY(check_alone(adapter, model, &image));
-    TRY(read_observables(network, adapter_after(adapter), model->name, size, out));
-    TRY(read_inference(network, size, &image, out));
+    const adapter_shape_t *shape = adapter_after(adapter);
+    TRY(read_inference(network, size, &image, out)); // first: an image asks for no summaries
+    TRY(read_observables(network, shape, model->name, size, out));
+    TRY(check_summaries(network, shape, out));
     amortizer_config_route(out);
     return amortizer_config_check(out);
 }

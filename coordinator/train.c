@@ -5,6 +5,7 @@
 #include "cluster/log.h"
 #include "cluster/mem.h"
 #include "cluster/stop.h"
+#include "coordinator/bank_check.h"
 #include "coordinator/collect.h"
 #include "coordinator/doubt.h"
 #include "coordinator/run_folder.h"
@@ -64,6 +65,9 @@ static err_t plan_order(training_t *t)
     config.slices = (int)study->train.slices;
     config.slice_rows = study->train.batch_size / study->train.slices;
     if (err == OK)
+        err = bank_check_finished(study->bank.path, study->bank.rows, status,
+                                  study->bank.failure_limit);
+    if (err == OK)
         err = err_context(shuffle_create(&config, &t->shuffle), "%s: train", study->path);
     free(status);
     return err;
@@ -80,7 +84,9 @@ static err_t read_validation(training_t *t)
     for (int64_t i = 0; i < n && err == OK; i++)
         err = adapted_rows_check(adapted, &t->validation, i);
     adapted_rows_destroy(&adapted);
-    return err_context(err, "%s", t->job->study.path);
+    TRY(err_context(err, "%s", t->job->study.path));
+    return bank_check_varied(t->job->study.bank.path, &t->validation,
+                             amortizer_adapter(t->trained.amortizer));
 }
 
 /* Every rank reads its parts of the bank; all have the same numbers after. Collective. */
@@ -109,12 +115,17 @@ static err_t pass_over_bank(const par_t *par, const first_pass_config_t *config,
 static err_t standardise(training_t *t)
 {
     adapted_rows_t *adapted = adapted_rows_create(amortizer_adapter(t->trained.amortizer));
+    twins_t *held_back = twins_create(&t->validation);
+    guarded_rows_t guarded = {t->job->study.bank.path, adapted, held_back};
     first_pass_config_t config = {.bank = t->bank,
                                   .shuffle = t->shuffle,
-                                  .transform = adapted_rows_transform,
-                                  .user = adapted,
+                                  .transform = guarded_rows_transform,
+                                  .user = &guarded,
                                   .shape = adapted_rows_shape(adapted)};
-    err_t err = pass_over_bank(t->job->par, &config, &t->pass);
+    err_t err = twins_among(held_back, "bank rows");
+    if (err == OK)
+        err = pass_over_bank(t->job->par, &config, &t->pass);
+    twins_destroy(&held_back);
     adapted_rows_destroy(&adapted);
     TRY(err_context(err, "%s", t->job->study.path));
     scaling_t scaling = {.parameter_mean = t->pass.parameter_mean,
@@ -191,14 +202,13 @@ static err_t make_amortizer(training_t *t)
     TRY(amortizer_create(&config, (uint64_t)study->train.seed, &t->trained.amortizer));
     TRY(study_adapter(study, t->job->schema, &adapter));
     amortizer_set_adapter(t->trained.amortizer, &adapter);
-    return OK;
+    return read_validation(t);
 }
 
 static err_t prepare_here(training_t *t)
 {
     const study_t *study = &t->job->study;
     TRY(calibrate(t));
-    TRY(read_validation(t));
     trained_set_schema(&t->trained, schema_copy(t->job->schema));
     t->trained.study = mem_copy_text(study->text);
     t->trained.study_path = mem_copy_text(study->path);

@@ -265,15 +265,64 @@ static void wrong_networks_are_refused_with_the_cure(void **state)
     network_refused("{sumary: {}}", "summary");
     network_refused("{ensemble: 0}", "1 to 64");
     network_refused("{summary: {type: deepset}}", "deep_set");
-    network_refused("{summary: {type: mlp}}", "there is deep_set");
+    network_refused(
+        "{summary: {type: mlp}}",
+        "mlp reads none of the observables of model \"location_scale\": \"y\" is a set, "
+        "which needs a summary network of its own kind: expected deep_set or "
+        "set_transformer, or leave it out");
     network_refused("{summary: {heads: 3}}",
                     "deep_set has no such setting; it is of set_transformer");
     network_refused("{observables: {x: {}}}", "no such observable");
-    network_refused("{observables: {y: {type: mlp}}}", "reads a vector");
+    network_refused(
+        "{observables: {y: {type: identity}}}",
+        "network.observables.y.type: identity reads a vector, and observable \"y\" is a "
+        "set, which needs a summary network of its own kind: expected deep_set or "
+        "set_transformer, or leave it out");
     network_refused("{inference: {architecture: flowjax}}", "bayesflow");
     network_refused("{inference: {bin: 3}}", "bins");
     network_refused("{inference: {bins: [3]}}", "bins");
     network_refused("{summary: 3}", "map");
+}
+
+static void nothing_is_routed_by_hand(void **state)
+{
+    (void)state;
+    refused("study: a\nmodel: {builtin: location_scale}\nnetwork:\n  conditions: [y]\n",
+            "a.yaml:4: network.conditions: there is nothing to route, leave it out: parameters are "
+            "inferred, design variables are conditions, and a set, a series or an image is read by "
+            "a summary network of its own, never as a condition");
+    refused("study: a\nmodel: {builtin: location_scale}\nnetwork: {summary: {y: {type: mlp}}}\n",
+            "a.yaml:3: network.summary: no setting of all summary networks is a map; one of "
+            "observable y stands below network.observables: {y: {...}}");
+}
+
+static int summaries_of(const char *network, const char *model)
+{
+    study_t s;
+    simulator_t *simulator = NULL;
+    amortizer_config_t c;
+    char *all = mem_format("study: a\nmodel: {builtin: %s}\nnetwork: %s\n", model, network);
+    assert_int_equal(study_parse(all, "a.yaml", &s), OK);
+    assert_int_equal(study_simulator(&s, &simulator), OK);
+    assert_int_equal(study_network(&s, simulator_schema(simulator), &c), OK);
+    int dim = c.observables[0].summary.summary_dim;
+    simulator_close(&simulator);
+    study_free(&s);
+    free(all);
+    return dim;
+}
+
+static void there_are_summaries_for_all_parameters(void **state)
+{
+    (void)state;
+    network_refused("{summary: {summary_dim: 1}}",
+                    "network.summary.summary_dim: 1 learned summaries in all for 2 parameters, "
+                    "expected at least as many, and two a parameter are usual: leave it out");
+    network_refused("{observables: {y: {summary_dim: 1}}}",
+                    "network.observables.y.summary_dim: 1 learned summaries in all");
+    assert_int_equal(summaries_of("{summary: {summary_dim: 2}}", "location_scale"), 2);
+    assert_int_equal(summaries_of("{}", "location_scale"), 32);
+    assert_int_equal(summaries_of("{summary: {type: mlp, size: small}}", "gaussian_linear"), 20);
 }
 
 #define WITH_PRIORS                                                                                \
@@ -374,6 +423,8 @@ int main(void)
         cmocka_unit_test(the_peers_architecture_has_its_sizes),
         cmocka_unit_test(networks_are_chosen_and_set),
         cmocka_unit_test(wrong_networks_are_refused_with_the_cure),
+        cmocka_unit_test(nothing_is_routed_by_hand),
+        cmocka_unit_test(there_are_summaries_for_all_parameters),
         cmocka_unit_test(priors_of_the_study_replace_the_simulators),
         cmocka_unit_test(the_simulators_own_prior_tells_its_density),
         cmocka_unit_test(wrong_priors_name_file_and_line),

@@ -11,7 +11,7 @@ mixture() {
     printf '%s\n' 'model: {command: [python3, mixture.py]}' "adapter: [$1]" \
         'bank: {path: bank, rows: 1500, shard_rows: 512, seed: 4}' \
         "train: {epochs: $2, batch_size: 64, validation_rows: 150}" \
-        'diagnose: {datasets: 300, draws: 100, calibration_error: 1, ecdf_deviation: 1}' \
+        'diagnose: {datasets: 300, draws: 100, calibration_error: 1, ecdf_deviation: 1, rank_r2: 1}' \
         'infer: {data: people.csv, columns: {y: y, label: label, z: [a, b, c]}, draws: 200}'
 }
 list='{simplex: [w1, w2, w3]}, {ordered: [mu1, mu2, mu3]}, {correlation: {of: [r21, r31, r32]}}, {log: [sigma]}'

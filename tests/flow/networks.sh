@@ -6,7 +6,7 @@
 settings() { # settings NETWORK EPOCHS
     printf '%s\n' 'model: {builtin: location_scale}' 'bank: {path: bank, rows: 600, seed: 3, shard_rows: 512}' \
         "network: $1" "train: {epochs: $2, batch_size: 64, validation_rows: 100}" \
-        'diagnose: {datasets: 200, draws: 10, minimum_datasets: 200, calibration_error: 1, ecdf_deviation: 1}' \
+        'diagnose: {datasets: 200, draws: 10, minimum_datasets: 200, calibration_error: 1, ecdf_deviation: 1, rank_r2: 1}' \
         'infer: {data: people.csv, columns: {y: value}, draws: 50}'
 }
 people 3 >people.csv

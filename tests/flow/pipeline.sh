@@ -7,7 +7,7 @@
 settings() { # settings BANK EPOCHS
     printf '%s\n' 'model: {builtin: location_scale}' "bank: {path: $1, rows: 2000, seed: 3, shard_rows: 512}" \
         "train: {epochs: $2, batch_size: 64, validation_rows: 200}" \
-        'diagnose: {datasets: 300, draws: 100, calibration_error: 1, ecdf_deviation: 1}' \
+        'diagnose: {datasets: 300, draws: 100, calibration_error: 1, ecdf_deviation: 1, rank_r2: 1}' \
         'infer: {data: people.csv, columns: {y: value}, draws: 200}'
 }
 people 6 >people.csv

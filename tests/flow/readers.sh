@@ -11,7 +11,7 @@ people 3 >people.csv
 printf 'few,1\nfew,2\n' >>people.csv
 study small 'model: {builtin: location_scale}' 'bank: {rows: 1000, seed: 3, shard_rows: 512}' \
     'train: {epochs: 2, batch_size: 64, validation_rows: 100}' \
-    'diagnose: {datasets: 300, draws: 50, calibration_error: 1, ecdf_deviation: 1}' \
+    'diagnose: {datasets: 300, draws: 50, calibration_error: 1, ecdf_deviation: 1, rank_r2: 1}' \
     'infer: {data: people.csv, columns: {y: value}, draws: 150}'
 "$infermill" run small.yaml -j 2 -q >table
 "$infermill" infer small.yaml -j 1 -q --out again.h5 --json >table.json

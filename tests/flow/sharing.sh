@@ -120,12 +120,12 @@ same_shards live-whole live-bank
 # ---- a bank of another model ----
 cat >simulator.sh <<'END'
 # simulator.sh VERSION UPPER LENGTH: answers JSON lines
-y=$(printf ', [0.5]%.0s' $(seq "$3"))
 while read -r line; do
     case $line in
     *describe*) echo '{"name": "told", "version": "'"$1"'", "parameters": [{"name": "beta", "lower": 0, "upper": '"$2"'}],' \
         '"observables": [{"name": "y", "kind": "set", "dims": ['"$3"', 1]}]}' ;;
-    *) [[ $line =~ \"index\":\ *([0-9]+) ]]
+    *) [[ $line =~ \"index\":\ *([0-9]+).*\"seed\":\ *([0-9]+) ]]
+        y=$(printf ", [0.${BASH_REMATCH[2]}]%.0s" $(seq "$3"))
         echo "{\"parameters\": {\"beta\": 0.$((BASH_REMATCH[1] % 9 + 1))}, \"observables\": {\"y\": [${y#, }]}}" ;;
     esac
 done
