@@ -25,6 +25,7 @@ typedef struct {
     bool automatic;       // run: follow the advice
     int64_t max_rows;     // 0: not given
     const char *max_time; // NULL: not given
+    const char *install;  // skill: a folder
 } options_t;
 
 typedef struct {
@@ -49,6 +50,7 @@ err_t command_run(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_bank(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 /* Ranks that its verb is started with by default; 0: it needs none. */
 int command_bank_ranks(const options_t *options);
+err_t command_skill(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_bench(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 
 #endif

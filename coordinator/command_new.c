@@ -4,7 +4,7 @@
 #include "cluster/log.h"
 #include "cluster/mem.h"
 #include "coordinator/command.h"
-#include "coordinator/new_files.h"
+#include "coordinator/embedded.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -70,7 +70,7 @@ static void write_text(FILE *file, const char *text, const char *name)
     }
 }
 
-static err_t write_file(const char *folder, const new_file_t *from)
+static err_t write_file(const char *folder, const embedded_file_t *from)
 {
     char *path = mem_format("%s/%s", folder, from->name);
     FILE *file = fopen(path, "wxe");
@@ -91,7 +91,7 @@ err_t command_new(const par_t *par, const options_t *options)
     (void)par;
     TRY(check_name(name));
     TRY(make_folder(name));
-    for (const new_file_t *file = new_files; file->name != NULL; file++)
+    for (const embedded_file_t *file = new_files; file->name != NULL; file++)
         TRY(write_file(name, file));
     log_info("new: %s/ holds a simulator and its study; its README.md tells how to build and run "
              "them",

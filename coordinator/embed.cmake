@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# cmake -DOUT=new_files.c -DFOLDER=... "-DFILES=a|b" -P embed.cmake: the files as C texts, for coordinator/new_files.h
+# cmake -DOUT=new_files.c -DARRAY=new_files -DFOLDER=... "-DFILES=a|b" -P embed.cmake: the files as C texts, for
+# coordinator/embedded.h
 string(REPLACE "|" ";" FILES "${FILES}")
 set(rows "")
 foreach(file ${FILES})
@@ -8,4 +9,4 @@ foreach(file ${FILES})
   string(REGEX REPLACE "((\\\\x..)(\\\\x..)*)" "\"\\1\"" bytes "${bytes}")
   string(APPEND rows "    {\"${file}\", ${bytes}},\n")
 endforeach()
-file(WRITE "${OUT}" "#include \"coordinator/new_files.h\"\n\nconst new_file_t new_files[] = {\n${rows}    {0, 0}};\n")
+file(WRITE "${OUT}" "#include \"coordinator/embedded.h\"\n\nconst embedded_file_t ${ARRAY}[] = {\n${rows}    {0, 0}};\n")

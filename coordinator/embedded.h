@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The files that `infermill new` writes: those of coordinator/new, as they were when the program was built.
+ * Files that are built into the program (embed.cmake), as they were when it was built: those of coordinator/new, which
+ * `infermill new` writes, and of coordinator/skill, which `infermill skill` installs.
  */
-#ifndef COORDINATOR_NEW_FILES_H
-#define COORDINATOR_NEW_FILES_H
+#ifndef COORDINATOR_EMBEDDED_H
+#define COORDINATOR_EMBEDDED_H
 
 typedef struct {
-    const char *name, *text;
-} new_file_t;
+    const char *name, *text; // name: below its folder
+} embedded_file_t;
 
-extern const new_file_t new_files[]; // ends with a NULL name
+extern const embedded_file_t new_files[], skill_files[]; // each ends with a NULL name
 
 #endif

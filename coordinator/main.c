@@ -71,6 +71,8 @@ static const command_t commands[] = {
     {"bank", "info|verify|import|merge|export DIR ...",
      "what a bank holds and whether it is whole; banks from files and from banks", bank_more,
      "jcSfqJ", 2, INT_MAX, false, command_bank},
+    {"skill", "", "guidance for assistants (an Agent Skill): what it is; --install writes it", NULL,
+     "Iq", 0, 0, false, command_skill},
     {"bench", "", "each stage against this machine's limit, measured in the same run", NULL, "jqJ",
      0, 0, true, command_bench},
 };
@@ -127,6 +129,7 @@ static const option_row_t option_rows[] = {
     {'X', 0, "max-rows", "N", "budget of --auto: simulations of the bank, at most", WHOLE,
      AT(max_rows), 1},
     {'T', 0, "max-time", "TIME", "budget of --auto: 90s, 30m, 2h", TEXT, AT(max_time), 0},
+    {'I', 0, "install", "DIR", "write the skill to DIR/infermill", TEXT, AT(install), 0},
     {'q', 'q', "quiet", NULL, "warnings and errors only", FLAG, AT(quiet), 0},
     {'J', 'J', "json", NULL, "print the answer as JSON", FLAG, AT(json), 0},
 };
