@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char declaration[] =
-    "name: m\nversion: '1'\nparameters: [{name: a}, {name: b}]\n"
-    "observables: [{name: y, kind: set, dims: [4, 1], length: n}]\ndesign: [{name: n, lower: 1, upper: 4}]\n";
+static const char declaration[] = "name: m\nversion: '1'\nparameters: [{name: a}, {name: b}]\n"
+                                  "observables: [{name: y, kind: set, dims: [4, 1], length: "
+                                  "n}]\ndesign: [{name: n, lower: 1, upper: 4}]\n";
 
 enum { N = 1000 };
 
