@@ -52,6 +52,8 @@ static err_t open_here(const options_t *options, job_t *job)
     override(options, &job->study);
     TRY(study_simulator(&job->study, &job->simulator));
     job->schema = simulator_schema(job->simulator);
+    amortizer_config_t network; // a wrong one is told before anything is simulated for it
+    TRY(study_network(&job->study, job->schema, &network));
     TRY(job_count_rows(job));
     job->folder = run_folder_path(&job->study, options->out);
     job->again = options->again;
