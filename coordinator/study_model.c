@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "coordinator/study_model.h"
 
+#include "storage/schema_array.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -33,16 +35,27 @@ static const char *shape_words(arena_t *arena, const schema_t *schema, const sch
     return words;
 }
 
+static const char *array_words(arena_t *arena, const schema_variable_t *v)
+{
+    const char *words = v->n_dims > 0 ? "array of " : "";
+    for (int d = 0; d < v->n_dims; d++)
+        words = arena_format(arena, "%s%s%ld", words, d > 0 ? " × " : "", (long)v->dims[d]);
+    return v->n_dims > 0 ? arena_format(arena, "%s, each ", words) : words;
+}
+
+/* As they are declared: an array is one. */
 static report_variable_t *parameters_of(arena_t *arena, const schema_t *inferred)
 {
     report_variable_t *out = ARENA_NEW(arena, report_variable_t, inferred->n_parameters + 1);
-    for (int i = 0; i < inferred->n_parameters; i++) {
+    schema_variable_t v;
+    for (int i = 0, k = 0; i < inferred->n_parameters; i += v.n, k++) {
         const schema_parameter_t *p = &inferred->parameters[i];
-        out[i] =
-            (report_variable_t){p->name,
-                                arena_format(arena, "%s%s", range_words(arena, p->lower, p->upper),
-                                             unit_words(arena, p->unit)),
-                                p->prior ? p->prior : "the simulator's own"};
+        v = schema_variable_at(inferred, i);
+        out[k] = (report_variable_t){v.name,
+                                     arena_format(arena, "%s%s%s", array_words(arena, &v),
+                                                  range_words(arena, p->lower, p->upper),
+                                                  unit_words(arena, p->unit)),
+                                     p->prior ? p->prior : "the simulator's own"};
     }
     return out;
 }
@@ -81,7 +94,7 @@ study_model_t study_model(const schema_t *schema, const schema_t *inferred)
     m.model = (report_model_t){.name = schema->name,
                                .version = schema->version,
                                .description = schema->description,
-                               .n_parameters = inferred->n_parameters,
+                               .n_parameters = schema_variable_count(inferred),
                                .n_observables = schema->n_observables,
                                .n_design = schema->n_design,
                                .parameters = parameters_of(m.arena, inferred),

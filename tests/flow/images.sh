@@ -31,6 +31,7 @@ done
 [ "$(wc -l <pictures/metrics.csv)" = 31 ] || fail "metrics.csv: $(wc -l <pictures/metrics.csv) lines, expected one for each value"
 grep -q 'images.png' pictures/report.md || fail "the report does not show the images"
 grep -q 'of which 1 never vary' pictures/report.md || fail "the report says nothing of the array"
+grep -q 'array of 6 × 5, each any number' pictures/report.md || fail "the report does not say what was asked"
 grep -q '"arrays"' pictures/gate.json || fail "the gate record says nothing of the array"
 
 # the rows of a bank as if they were real
