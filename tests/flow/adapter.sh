@@ -28,7 +28,7 @@ for ranks in 1 2; do
 done
 [ "$(weights ranks-1)" = "$(weights ranks-2)" ] || fail "weights differ on 2 ranks"
 cmp table-1 table-2 || fail "metrics or posteriors differ on 2 ranks"
-grep -q 'nuisance' table-1 && fail "a dropped parameter was inferred"
+grep -v '^predictive checks' table-1 | grep -q 'nuisance' && fail "a dropped parameter was inferred"
 for who in p0 p1 p2 p4; do
     grep -q "^$who .*accepted" table-1 || fail "$who has no posterior"
 done
