@@ -9,19 +9,70 @@
 static const char FORMAT[] = "infermill checkpoint";
 enum { FORMAT_VERSION = 1 };
 
+/* "train.epochs: 40": key up to the colon, value behind it with its space. */
+typedef struct {
+    const char *at;
+    int key, all; // bytes
+} line_t;
+
+static line_t line_at(const char *text)
+{
+    int all = (int)strcspn(text, "\n"), key = (int)strcspn(text, ":\n");
+    return (line_t){text, key, all};
+}
+
+static const char *behind(line_t line)
+{
+    return line.at + line.all + (line.at[line.all] == '\n');
+}
+
+static bool same_key(line_t a, line_t b)
+{
+    return a.key == b.key && memcmp(a.at, b.at, (size_t)a.key) == 0;
+}
+
+static bool same_line(line_t a, line_t b)
+{
+    return a.all == b.all && memcmp(a.at, b.at, (size_t)a.all) == 0;
+}
+
+static bool has_key(const char *text, line_t key)
+{
+    for (; *text; text = behind(line_at(text)))
+        if (same_key(line_at(text), key))
+            return true;
+    return false;
+}
+
+static char *value_of(line_t line)
+{
+    int colon = line.key < line.all;
+    return mem_format("%.*s", line.all - line.key - colon, line.at + line.key + colon);
+}
+
+static char *against(line_t key, char *a, char *b)
+{
+    char *words = mem_format("%.*s:%s against%s", key.key, key.at, a, b);
+    free(a);
+    free(b);
+    return words;
+}
+
 char *settings_difference(const char *a, const char *b)
 {
-    while (*a && *b) {
-        size_t n = strcspn(a, "\n"), m = strcspn(b, "\n");
-        if (n != m || memcmp(a, b, n) != 0) {
-            const char *value = memchr(b, ':', m);
-            return mem_format("%.*s against%.*s", (int)n, a,
-                              value ? (int)(b + m - value - 1) : (int)m, value ? value + 1 : b);
-        }
-        a += n + (a[n] == '\n');
-        b += m + (b[m] == '\n');
+    for (; *a && *b; a = behind(line_at(a)), b = behind(line_at(b))) {
+        line_t mine = line_at(a), other = line_at(b);
+        if (same_line(mine, other))
+            continue;
+        if (same_key(mine, other))
+            return against(mine, value_of(mine), value_of(other));
+        if (has_key(b, mine))
+            return against(other, mem_copy_text(" none"), value_of(other));
+        return against(mine, value_of(mine), mem_copy_text(" none"));
     }
-    return *a || *b ? mem_format("settings of another version of infermill") : NULL;
+    if (*a)
+        return against(line_at(a), value_of(line_at(a)), mem_copy_text(" none"));
+    return *b ? against(line_at(b), mem_copy_text(" none"), value_of(line_at(b))) : NULL;
 }
 
 typedef struct {

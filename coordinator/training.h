@@ -34,7 +34,8 @@ err_t checkpoint_save(const training_t *t, const char *path) ERR_MUST_CHECK;
 /* Each rank reads. ERR_MISMATCH with the first setting that differs. */
 err_t checkpoint_load(training_t *t, const char *path) ERR_MUST_CHECK;
 
-/* The first line in which two texts of settings differ, as "train.epochs: 20 against 40"; NULL: equal. Free it. */
+/* The first setting in which two texts differ, as "train.epochs: 20 against 40", or "none" where one has no such line; NULL:
+ * equal. Free it. */
 char *settings_difference(const char *a, const char *b);
 
 #endif
