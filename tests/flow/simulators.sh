@@ -99,5 +99,5 @@ done
 study when 'model: {command: [python3, moody.py], timeout: 30}' "$(bank x)" "$small"
 expect 2 'when.yaml:2: model.timeout: got "30", expected a time with its unit' "$infermill" simulate when.yaml
 study both "model: {command: [python3, moody.py], plugin: ./x.so}" "$(bank x)" "$small"
-expect 2 'both.yaml:2: model: expected one of builtin, plugin and command' "$infermill" simulate both.yaml
+expect 2 'both.yaml:2: model: expected one of builtin, plugin, command and declaration' "$infermill" simulate both.yaml
 echo passed

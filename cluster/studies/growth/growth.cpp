@@ -11,9 +11,9 @@ namespace {
 
 constexpr int largest_n = 40;
 
-const infermill_parameter_t parameters[] = {{"rate", 0.0, INFINITY, "1/h"},
-                                            {"capacity", 0.0, INFINITY, "OD"},
-                                            {"noise", 0.0, INFINITY, nullptr}};
+const infermill_parameter_t parameters[] = {{"rate", 0.0, INFINITY, "1/h", 0, {}},
+                                            {"capacity", 0.0, INFINITY, "OD", 0, {}},
+                                            {"noise", 0.0, INFINITY, nullptr, 0, {}}};
 const infermill_design_t design[] = {{"n", 10, largest_n, 1, nullptr}};
 const infermill_observable_t observables[] = {
     {"density", INFERMILL_SET, 2, {largest_n, 2, 0}, {0, -1, -1}, -INFINITY, INFINITY, "log OD"}};
