@@ -53,7 +53,7 @@ eval cc -O2 -Wall -Wextra -Werror -shared -fPIC simulator.c -o build/simulator.s
 cd ..
 for name in my-model empty; do
     sed -i 's/rows: 20000/rows: 600, shard_rows: 256/; s/^train: .*/train: {epochs: 1, validation_rows: 100}/' $name/study.yaml
-    echo 'diagnose: {datasets: 300, draws: 50}' >>$name/study.yaml
+    echo 'diagnose: {datasets: 300, draws: 50, calibration_error: 1, ecdf_deviation: 1, rank_r2: 1}' >>$name/study.yaml
 done
 expect 0 "done, results are in" infermill run my-model/study.yaml -j 2
 [ -s my-model/my-model/report.html ] && [ -s my-model/my-model/amortizer.h5 ] || fail "no report"
