@@ -23,7 +23,7 @@ git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
 cmake -S . -B build-tests/release -DCMAKE_BUILD_TYPE=Release -DINFERMILL_WERROR=ON -DINFERMILL_LONG=$long \
     -DINFERMILL_PYTHON="$PWD/$venv/bin/python" >/dev/null
 cmake --build build-tests/release -j "$(nproc)"
-ctest --test-dir build-tests/release --output-on-failure "$@"
+ctest --test-dir build-tests/release --output-on-failure -j "$(nproc)" "$@" # what would be disturbed by others runs alone
 
 # valgrind, where there are neither ranks nor vector kernels
 for test in cluster/test_arena cluster/test_yaml cluster/test_message storage/test_schema workers/test_check workers/test_prior; do
@@ -36,7 +36,7 @@ cmake --build build-tests/sanitize -j "$(nproc)"
 # Open MPI unloads its modules before leaks are looked for, so what it keeps can not be told apart: leaks count in the
 # programs without ranks.
 export UBSAN_OPTIONS=print_stacktrace=1 LSAN_OPTIONS=suppressions="$PWD/tests/leaks.supp"
-ctest --test-dir build-tests/sanitize --output-on-failure -L unit -LE mpi "$@"
-ASAN_OPTIONS=detect_leaks=0 ctest --test-dir build-tests/sanitize --output-on-failure -L mpi "$@"
+ctest --test-dir build-tests/sanitize --output-on-failure -j "$(nproc)" -L unit -LE mpi "$@"
+ASAN_OPTIONS=detect_leaks=0 ctest --test-dir build-tests/sanitize --output-on-failure -j "$(nproc)" -L mpi "$@"
 
 bash tests/fuzz/fuzz.sh $([ $long = OFF ] || echo 120)
