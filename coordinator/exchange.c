@@ -158,21 +158,26 @@ static int64_t arrays_of(const exchange_t *x, int rank)
     return own.end - own.begin;
 }
 
-static const float *array_at(const exchange_t *x, int rank, int64_t k)
+// Floats before what a rank spreads, which lies behind its arrays.
+static int64_t spread_offset(const exchange_t *x, int rank)
 {
-    return (const float *)par_shared_of(x->shared, rank) + k * stride(x);
+    return arrays_of(x, rank) * stride(x);
 }
 
-// What a rank spreads lies behind its arrays.
-static const float *spread_at(const exchange_t *x, int rank)
+// Floats before its marks, which lie behind that.
+static int64_t marks_offset(const exchange_t *x, int rank)
 {
-    return array_at(x, rank, arrays_of(x, rank));
+    return spread_offset(x, rank) + stride(x);
 }
 
-static const mark_t *mark_at(const exchange_t *x, int rank, int array, int bucket)
+static const float *memory_of(const exchange_t *x, int rank)
 {
-    const float *marks = spread_at(x, rank) + stride(x);
-    return (const mark_t *)(const void *)marks + (int64_t)array * x->buckets + bucket;
+    return par_shared_of(x->shared, rank);
+}
+
+static int64_t mark_index(const exchange_t *x, int array, int bucket)
+{
+    return (int64_t)array * x->buckets + bucket;
 }
 
 static void share_memory(exchange_t *x, int island)
@@ -286,18 +291,20 @@ static bool message_is_through(exchange_t *x, int b, const step_t *s)
 
 static bool take(exchange_t *x, int b, const step_t *s)
 {
-    const mark_t *mark = mark_at(x, s->peer, s->from, b);
+    const float *theirs = memory_of(x, s->peer);
+    const mark_t *marks = (const mark_t *)(const void *)(theirs + marks_offset(x, s->peer));
+    const mark_t *mark = marks + mark_index(x, s->from, b);
     if (atomic_load_explicit(mark, memory_order_acquire) != x->round)
         return false;
-    add(x, b, s->into, array_at(x, s->peer, s->from));
+    add(x, b, s->into, theirs + s->from * stride(x));
     return true;
 }
 
 static void put_mark(exchange_t *x, int b, const step_t *s)
 {
-    int64_t marks = stride(x) * (arrays_of(x, x->par->rank) + 1);
-    mark_t *mark = (mark_t *)(void *)((float *)par_shared_mine(x->shared) + marks);
-    atomic_store_explicit(mark + (int64_t)s->from * x->buckets + b, x->round, memory_order_release);
+    float *mine = par_shared_mine(x->shared);
+    mark_t *marks = (mark_t *)(void *)(mine + marks_offset(x, x->par->rank));
+    atomic_store_explicit(marks + mark_index(x, s->from, b), x->round, memory_order_release);
 }
 
 // True when it is done; false: it has to wait.
@@ -393,13 +400,13 @@ static void unpack(const exchange_t *x, int rank, const float *packed, float *ar
 static void spread_here(const exchange_t *x, float *array)
 {
     int rank = x->par->rank;
-    float *mine = (float *)par_shared_mine(x->shared) + arrays_of(x, rank) * stride(x);
+    float *mine = (float *)par_shared_mine(x->shared) + spread_offset(x, rank);
     if (rank < x->owners)
         pack(x, rank, array, mine);
     par_barrier(x->par);
     for (int r = 0; r < x->owners; r++)
         if (r != rank)
-            unpack(x, r, spread_at(x, r), array);
+            unpack(x, r, memory_of(x, r) + spread_offset(x, r), array);
     par_barrier(x->par);
 }
 
