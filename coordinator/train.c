@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Training from a bank on disk: epochs over slices that a reader thread brings, a checkpoint at the end of each epoch and
-// when asked to stop, the averaged weights of the best epoch at the end.
+// when asked to stop, the averaged weights of the best epoch at the end (training_finish.c).
 #include "cluster/log.h"
 #include "cluster/mem.h"
 #include "cluster/stop.h"
 #include "coordinator/bank_check.h"
 #include "coordinator/collect.h"
-#include "coordinator/doubt.h"
 #include "coordinator/run_folder.h"
 #include "coordinator/study_adapter.h"
-#include "coordinator/study_advice.h"
-#include "coordinator/study_report.h"
 #include "coordinator/training.h"
 #include "storage/reader.h"
 
@@ -21,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { STOP_CHECK_STEPS = 8, CALIBRATION_ROWS = 10000 };
 static const double CHECKPOINT_SECONDS = 300; // within an epoch that takes long
@@ -398,82 +394,7 @@ static err_t all_epochs(training_t *t, char *checkpoint)
     return OK;
 }
 
-/* ---- the end ---- */
-
-static void fit_distance(training_t *t)
-{
-    int width = amortizer_summary_width(t->trained.amortizer);
-    int64_t n = t->validation.n, block = 32;
-    float *summaries = MEM_NEW(float, n *width);
-    const float **fields = MEM_NEW(const float *, t->job->schema->n_observables);
-    amortizer_work_t *work =
-        amortizer_work_create(t->trained.amortizer, WORK_EVALUATE, block, block);
-    for (int64_t i = 0; i < n; i += block) {
-        batch_t batch = batch_of_rows(&t->validation, i, i + block < n ? i + block : n, fields);
-        amortizer_summaries(work, &batch, summaries + i * width);
-    }
-    t->trained.distance = distance_fit(n, width, summaries);
-    amortizer_work_destroy(&work);
-    free(fields);
-    free(summaries);
-}
-
-static void keep_history(training_t *t)
-{
-    int64_t n = t->history.n;
-    t->trained.epochs = n;
-    t->trained.training_loss = MEM_NEW(double, n);
-    t->trained.validation_losses = MEM_NEW(double, n);
-    memcpy(t->trained.training_loss, t->history.column[HISTORY_TRAINING],
-           (size_t)n * sizeof(double));
-    memcpy(t->trained.validation_losses, t->history.column[HISTORY_VALIDATION],
-           (size_t)n * sizeof(double));
-}
-
-static err_t report(const training_t *t)
-{
-    const job_t *job = t->job;
-    advice_list_t advice = study_advice(&job->study, &t->trained, NULL, NULL, NULL);
-    const study_report_t what = {.par = job->par,
-                                 .folder = job->folder,
-                                 .study = &job->study,
-                                 .trained = &t->trained,
-                                 .bank = t->bank,
-                                 .advice = &advice};
-    err_t err = study_report(&what);
-    advice_free(&advice);
-    return err;
-}
-
-static void keep_held_out(training_t *t)
-{
-    int64_t n;
-    const int64_t *rows = shuffle_held_out(t->shuffle, &n);
-    t->trained.n_held_out = n;
-    t->trained.held_out = MEM_NEW(int64_t, n + 1);
-    memcpy(t->trained.held_out, rows, (size_t)n * sizeof *rows);
-}
-
-static err_t finish(training_t *t, const char *path)
-{
-    params_t *params = amortizer_params(t->trained.amortizer);
-    memcpy(params_value(params), t->best, (size_t)params_size(params) * sizeof(float));
-    t->trained.validation_loss = t->history.column[HISTORY_VALIDATION][t->history.best];
-    t->trained.training_seconds = t->seconds;
-    t->trained.training_rows = shuffle_usable(t->shuffle);
-    keep_history(t);
-    keep_held_out(t);
-    err_t mine = OK;
-    if (t->job->par->rank == 0) {
-        fit_distance(t);
-        t->trained.reach =
-            doubt_reach(t->job->schema, amortizer_adapter(t->trained.amortizer), &t->validation);
-        mine = trained_save(&t->trained, path);
-        if (mine == OK)
-            mine = report(t);
-    }
-    return par_agree(t->job->par, mine);
-}
+/* ---- anew, or from where it was ---- */
 
 static void say_what_starts(const training_t *t)
 {
@@ -542,7 +463,7 @@ static err_t train_anew(job_t *job, const char *path, char *checkpoint)
         err = all_epochs(&t, checkpoint);
     }
     if (err == OK)
-        err = finish(&t, path);
+        err = training_finish(&t, path);
     training_close(&t);
     return err;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The state of training from a bank: everything that a checkpoint holds and a resumed run needs. Used by train.c (the
- * loop) and checkpoint.c (to and from disk).
+ * loop), checkpoint.c (to and from disk) and training_finish.c (what is left behind).
  */
 #ifndef COORDINATOR_TRAINING_H
 #define COORDINATOR_TRAINING_H
@@ -33,6 +33,9 @@ typedef struct {
 err_t checkpoint_save(const training_t *t, const char *path) ERR_MUST_CHECK;
 /* Each rank reads. ERR_MISMATCH with the first setting that differs. */
 err_t checkpoint_load(training_t *t, const char *path) ERR_MUST_CHECK;
+
+/* At the end: the best weights become those of the amortizer, which rank 0 writes to `path`, and the report. Collective. */
+err_t training_finish(training_t *t, const char *path) ERR_MUST_CHECK;
 
 /* The first setting in which two texts differ, as "train.epochs: 20 against 40", or "none" where one has no such line; NULL:
  * equal. Free it. */
