@@ -141,12 +141,10 @@ static err_t held_out_here(const par_t *par, const char *folder, const char *fin
                            const twins_t *held_out)
 {
     bank_t *bank = NULL;
-    err_t err = bank_open(folder, &bank);
-    if (err_is(err, ERR_MISSING)) {
-        err_clear();
+    TRY(bank_open_if_there(folder, &bank));
+    if (bank == NULL)
         return OK;
-    }
-    TRY(err);
+    err_t err = OK;
     if (strcmp(bank_fingerprint(bank), fingerprint) == 0)
         err = look_through(par, bank, folder, held_out);
     bank_close(&bank);

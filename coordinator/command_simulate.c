@@ -46,12 +46,9 @@ static err_t is_full(const job_t *job, bool *full)
 {
     bank_t *bank = NULL;
     *full = false;
-    err_t err = bank_open(job->study.bank.path, &bank);
-    if (err_is(err, ERR_MISSING)) {
-        err_clear();
+    TRY(bank_open_if_there(job->study.bank.path, &bank));
+    if (bank == NULL)
         return OK;
-    }
-    TRY(err);
     char *fingerprint = schema_fingerprint(job->schema);
     bool same = bank_origin(bank) != NULL || // imported or merged: it has neither
                 (bank_seed(bank) == (uint64_t)job->study.bank.seed &&
@@ -118,13 +115,10 @@ static err_t is_imported(const job_t *job, bool *whole)
 {
     bank_t *bank = NULL;
     *whole = false;
-    err_t err = bank_open(job->study.bank.path, &bank);
-    if (err_is(err, ERR_MISSING)) {
-        err_clear();
+    TRY(bank_open_if_there(job->study.bank.path, &bank));
+    if (bank == NULL)
         return OK;
-    }
-    TRY(err);
-    err = check_imported(job, bank, whole);
+    err_t err = check_imported(job, bank, whole);
     bank_close(&bank);
     return err;
 }

@@ -30,12 +30,9 @@ static void override(const options_t *o, study_t *s)
 static err_t rows_of_bank(job_t *job)
 {
     bank_t *bank = NULL;
-    err_t err = bank_open(job->study.bank.path, &bank);
-    if (err_is(err, ERR_MISSING)) {
-        err_clear();
+    TRY(bank_open_if_there(job->study.bank.path, &bank));
+    if (bank == NULL)
         return OK;
-    }
-    TRY(err);
     job->study.bank.rows = bank_rows(bank);
     bank_close(&bank);
     return study_check_rows(&job->study);

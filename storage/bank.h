@@ -60,6 +60,8 @@ typedef struct bank bank_t; // opaque: an open bank, read-only
 /* Reads bank.yaml and the catalog. ERR_MISSING: no bank there (says what makes one); ERR_FORMAT: torn or newer files,
  * with the line. Not collective. */
 err_t bank_open(const char *folder, bank_t **out) ERR_MUST_CHECK;
+/* The same where a bank need not be there: OK and NULL then. */
+err_t bank_open_if_there(const char *folder, bank_t **out) ERR_MUST_CHECK;
 void bank_close(bank_t **bank);
 const schema_t *bank_schema(const bank_t *bank); // valid until bank_close
 const char *bank_fingerprint(const bank_t *bank);

@@ -61,6 +61,15 @@ done:
     return err;
 }
 
+err_t bank_open_if_there(const char *folder, bank_t **out)
+{
+    err_t err = bank_open(folder, out);
+    if (!err_is(err, ERR_MISSING))
+        return err;
+    err_clear();
+    return OK;
+}
+
 void bank_close(bank_t **bank)
 {
     bank_t *b = *bank;

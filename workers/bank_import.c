@@ -122,11 +122,9 @@ static err_t find_origin(const bank_import_plan_t *plan, const import_t *import,
 {
     origin_t files = import_origin(import);
     bank_t *there = NULL;
-    err_t err = bank_open(plan->folder, &there);
-    if (err_is(err, ERR_MISSING)) {
-        err_clear();
+    err_t err = bank_open_if_there(plan->folder, &there);
+    if (err == OK && there == NULL) {
         append(all, &files);
-        err = OK;
     } else if (err == OK) {
         *shard_rows = bank_shard_rows(there);
         err = settle_origin(plan->folder, there, &files, all);

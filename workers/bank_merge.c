@@ -68,12 +68,10 @@ static err_t join_origins(const merging_t *m, origin_t *all)
 static err_t check_target(const merging_t *m, const char *origin)
 {
     bank_t *there = NULL;
-    err_t err = bank_open(m->plan->folder, &there);
-    if (err_is(err, ERR_MISSING)) {
-        err_clear();
+    TRY(bank_open_if_there(m->plan->folder, &there));
+    if (there == NULL)
         return OK;
-    }
-    TRY(err);
+    err_t err = OK;
     const char *text = bank_origin(there);
     if (text == NULL)
         err = err_fail(ERR_MISMATCH, "%s: a bank that was simulated is there; merge into a new one",
