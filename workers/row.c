@@ -85,6 +85,18 @@ void row_begin(rows_t *rows, int64_t at, int64_t index)
     }
 }
 
+static bool values_finite(const schema_observable_t *o, const float *values, int64_t used,
+                          char why[ROW_REASON_CAP])
+{
+    for (int64_t k = 0; k < used; k++)
+        if (!isfinite(values[k]) && !(o->missing && isnan(values[k]))) {
+            snprintf(why, ROW_REASON_CAP, "observable %s: value %ld is %g", o->name, (long)k,
+                     (double)values[k]);
+            return false;
+        }
+    return true;
+}
+
 bool row_end(rows_t *rows, int64_t at, char why[ROW_REASON_CAP])
 {
     const schema_t *schema = rows->schema;
@@ -94,15 +106,70 @@ bool row_end(rows_t *rows, int64_t at, char why[ROW_REASON_CAP])
         int64_t size = schema_size(o);
         int64_t used = rows->length[at * schema->n_observables + i] * schema_stride(o);
         float *values = rows->observables[i] + at * size;
-        for (int64_t k = 0; k < used && finite; k++)
-            if (!isfinite(values[k]) && !(o->missing && isnan(values[k]))) {
-                snprintf(why, ROW_REASON_CAP, "observable %s: value %ld is %g", o->name, (long)k,
-                         (double)values[k]);
-                finite = false;
-            }
+        finite = finite && values_finite(o, values, used, why);
         memset(values + used, 0, (size_t)(size - used) * sizeof(float));
     }
     return finite;
+}
+
+static bool observable_check(const rows_t *rows, int64_t at, int i, bool done,
+                             char why[ROW_REASON_CAP])
+{
+    static const float zero = 0;
+    const schema_t *schema = rows->schema;
+    const schema_observable_t *o = &schema->observables[i];
+    int32_t length = rows->length[at * schema->n_observables + i],
+            expected = length_of(o, &rows->design[at * schema->n_design]);
+    if (length != expected) {
+        snprintf(why, ROW_REASON_CAP, "observable %s: length %d, expected %d by its design",
+                 o->name, length, expected);
+        return false;
+    }
+    int64_t size = schema_size(o), used = length * schema_stride(o);
+    const float *values = rows->observables[i] + at * size;
+    if (done && !values_finite(o, values, used, why))
+        return false;
+    for (int64_t k = used; k < size; k++)
+        if (memcmp(&values[k], &zero, sizeof zero) != 0) {
+            snprintf(why, ROW_REASON_CAP, "observable %s: value %ld is %g, beyond its length",
+                     o->name, (long)k, (double)values[k]);
+            return false;
+        }
+    return true;
+}
+
+static bool status_check(const rows_t *rows, int64_t at, int64_t index, char why[ROW_REASON_CAP])
+{
+    uint8_t status = rows->status[at];
+    double seconds = rows->seconds[at];
+    if (rows->index[at] != index)
+        snprintf(why, ROW_REASON_CAP, "its index is %ld", (long)rows->index[at]);
+    else if (status == ROW_MISSING || status >= ROW_STATUS_COUNT)
+        snprintf(why, ROW_REASON_CAP, "status %d, expected 1 to %d", status, ROW_STATUS_COUNT - 1);
+    else if (!(seconds >= 0 && isfinite(seconds)))
+        snprintf(why, ROW_REASON_CAP, "it took %g s", seconds);
+    else if (status == ROW_DONE && rows->reason[at] != NULL)
+        snprintf(why, ROW_REASON_CAP, "it is done, and yet has a reason");
+    else
+        return true;
+    return false;
+}
+
+bool row_check(const rows_t *rows, int64_t at, int64_t index, char why[ROW_REASON_CAP])
+{
+    const schema_t *schema = rows->schema;
+    const double *parameters = &rows->parameters[at * schema->n_parameters];
+    if (!status_check(rows, at, index, why))
+        return false;
+    bool done = rows->status[at] == ROW_DONE;
+    if (done && (!row_design_fits(schema, &rows->design[at * schema->n_design], why) ||
+                 !row_parameters_fit(schema, parameters, why) ||
+                 !row_parameters_inside(schema, parameters, why)))
+        return false;
+    for (int i = 0; i < schema->n_observables; i++)
+        if (!observable_check(rows, at, i, done, why))
+            return false;
+    return true;
 }
 
 // Bytes of the UTF-8 character at text (RFC 3629), 0 where there is none.

@@ -22,6 +22,9 @@ bool row_parameters_inside(const schema_t *schema, const double *parameters,
 void row_draw_design(const schema_t *schema, rng_t *rng, double *design);
 /* Sets the lengths by the design in place, and clears the observables, seconds and the reason. */
 void row_begin(rows_t *rows, int64_t at, int64_t index);
+/* Whether a row that came from elsewhere is as a simulator leaves it: a known status (not missing), the lengths that the design
+ * gives, zeros beyond them; a done one has design and parameters inside their bounds, finite values and no reason. */
+bool row_check(const rows_t *rows, int64_t at, int64_t index, char why[ROW_REASON_CAP]);
 /* Clears the observables beyond their length; tells whether all values before it are finite. */
 bool row_end(rows_t *rows, int64_t at, char why[ROW_REASON_CAP]);
 /* Somebody's text as words of a reason: on one line, cut to cap - 1 bytes between two characters, '?' for what is no UTF-8.
