@@ -17,7 +17,7 @@ set(may_coordinator ${rooms})
 set(may_tests ${rooms} tests)
 set(base_stems err mem arena log saddle rng yaml yaml_fill yaml_scalar stop)
 set(libc "<(assert|complex|ctype|errno|fenv|float|inttypes|limits|locale|math|setjmp|signal|stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|strings|tgmath|time|wchar)\\.h>")
-set(process_headers "<mpi\\.h>|<zmq\\.h>|\"cluster/(par|wire|launch|session|message|interface)[a-z_]*\\.h\"")
+set(process_headers "<mpi\\.h>|<zmq\\.h>|\"cluster/(par|wire|key|launch|session|message|interface)[a-z_]*\\.h\"")
 set(hdf5_headers "<(hdf5|H5|hdf5_hl).*>")
 
 # allowed_of(file): sets `allowed` (a quoted include must match) and `refused` (no include may match; "" for none), `why`.
