@@ -146,6 +146,12 @@ int64_t bank_writer_sealed_rows(
 int64_t bank_writer_recovered_rows(const bank_writer_t *writer); // found in journals
 const char *bank_writer_run(const bank_writer_t *writer);        // the run's id; valid until close
 
+/* Rows [begin, end) of the plan, of one shard and none of them missing, into rows[0 ...] (capacity is enough, n is set) with
+ * seconds and reasons, from shards and journals, as long as this run has not sealed their shard. ERR_FORMAT, ERR_IO;
+ * ERR_FAILED names a missing one. Not collective. */
+err_t bank_writer_read(bank_writer_t *writer, int64_t begin, int64_t end,
+                       rows_t *rows) ERR_MUST_CHECK;
+
 /* Puts rows [begin, end) of a block into this rank's journal and syncs it: whatever crashes, they need not be made again.
  * Rows that are sealed later leave the journal by themselves. ERR_IO. Not collective. */
 err_t bank_journal(bank_writer_t *writer, const rows_t *rows, int64_t begin,

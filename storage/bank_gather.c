@@ -96,3 +96,33 @@ err_t gather_kept(bank_writer_t *w, portion_t *p)
     TRY(gather_old(w, p));
     return gather_journals(w, p);
 }
+
+/* ---- for who wants to see them ---- */
+
+// A portion that borrows the block.
+static portion_t portion_over(rows_t *rows, int64_t begin, int64_t end)
+{
+    int64_t n = end - begin;
+    portion_t p = {.rows = *rows, .range = {begin, end}};
+    p.rows.n = n;
+    p.hosts = mem_zero((size_t)n, COSTS_HOST_BYTES);
+    p.seen = MEM_NEW(uint8_t, n);
+    return p;
+}
+
+err_t bank_writer_read(bank_writer_t *w, int64_t begin, int64_t end, rows_t *rows)
+{
+    CHECK(begin >= 0 && end <= w->rows && end - begin <= rows->capacity &&
+              (begin >= end || begin / w->card.shard_rows == (end - 1) / w->card.shard_rows),
+          "rows %" PRId64 " to %" PRId64 " into a block of %" PRId64, begin, end, rows->capacity);
+    rows->n = end > begin ? end - begin : 0;
+    if (rows->n == 0)
+        return OK;
+    portion_t p = portion_over(rows, begin, end);
+    err_t err = gather_kept(w, &p);
+    if (err == OK)
+        err = portion_check(&p);
+    free(p.hosts);
+    free(p.seen);
+    return err;
+}

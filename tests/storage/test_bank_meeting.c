@@ -285,6 +285,49 @@ static void journaled_rows_are_not_missing(void **state)
     par_barrier(&w->par);
 }
 
+// The first row at or beyond `row` that is missing; ROWS where none is.
+static range_t next_missing(const bank_writer_t *writer, int64_t row)
+{
+    const range_t *missing;
+    int64_t n = bank_writer_missing(writer, &missing);
+    for (int64_t k = 0; k < n; k++)
+        if (missing[k].end > row)
+            return missing[k];
+    return (range_t){ROWS, ROWS};
+}
+
+static void rows_that_are_not_missing_can_be_read(void **state)
+{
+    world_t *w = *state;
+    bank_plan_t plan = plan_of(w, w->folder);
+    bank_writer_t *writer;
+    int64_t read = 0;
+    run_and_break_off(w);
+    assert_ok(bank_writer_open(&w->par, &plan, &writer));
+    rows_t got = rows_create(&w->schema, SHARD_ROWS), want = rows_create(&w->schema, 1);
+    for (int64_t row = 0; row < ROWS;) {
+        range_t missing = next_missing(writer, row);
+        int64_t end = (row / SHARD_ROWS + 1) * SHARD_ROWS;
+        end = end < missing.begin ? end : missing.begin;
+        if (row < end)
+            assert_ok(bank_writer_read(writer, row, end, &got));
+        for (int64_t i = row; i < end; i++, read++) {
+            sample_row(SEED, i, &want, 0);
+            assert_false(sample_differs(&got, i - row, &want, 0, 1));
+            assert_true((got.reason[i - row] != NULL) == (i / w->par.size == 1));
+        }
+        row = missing.begin <= end ? missing.end : end;
+    }
+    assert_int_equal(read, bank_writer_sealed_rows(writer) + bank_writer_recovered_rows(writer));
+    range_t missing = next_missing(writer, 0);
+    assert_true(
+        err_is(bank_writer_read(writer, missing.begin, missing.begin + 1, &got), ERR_FAILED));
+    rows_destroy(&got);
+    rows_destroy(&want);
+    assert_ok(bank_writer_close(&writer));
+    par_barrier(&w->par);
+}
+
 // One byte less, and one flipped in what is then the last record: the rows before them stand.
 static void a_torn_journal_gives_what_is_whole(void **state)
 {
@@ -446,6 +489,7 @@ int main(int argc, char **argv)
         WITH_FOLDER(reasons_and_seconds_come_back),
         WITH_FOLDER(compressed_shards_hold_the_same_rows),
         WITH_FOLDER(journaled_rows_are_not_missing),
+        WITH_FOLDER(rows_that_are_not_missing_can_be_read),
         WITH_FOLDER(a_torn_journal_gives_what_is_whole),
         WITH_FOLDER(retried_rows_take_their_place),
         WITH_FOLDER(a_rewrite_without_its_line_is_entered),
