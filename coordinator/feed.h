@@ -15,10 +15,8 @@
 
 #include "cluster/err.h"
 #include "cluster/par.h"
+#include "coordinator/feed_report.h"
 #include "coordinator/study.h"
-#include "storage/rows.h"
-
-enum { FEED_NAME_CAP = 64 };
 
 /* Texts and arrays are borrowed until feed_open returns, study and schema until feed_close. The same on every rank. */
 typedef struct {
@@ -37,38 +35,6 @@ typedef struct {
 } feed_config_t;
 
 typedef struct feed feed_t; // opaque; each rank has one
-
-/* What the trainer tells those who ask how it goes. */
-typedef struct {
-    int64_t round, rounds;
-    double fresh_loss; // of the latest chunk before it was trained on; NAN: none yet
-    double waiting;    // share of the trainer's time in which it waited for rows
-} feed_trainer_t;
-
-typedef struct {
-    char name[FEED_NAME_CAP]; // "node17:4711": host and process
-    int64_t rows, twice;      // rows that were taken from it; that others had brought before
-    double rows_per_second;   // lately
-    double waiting;           // share of its time without work
-    double silent;            // seconds since it was heard
-} feed_worker_t;
-
-typedef struct {
-    int64_t rows, total;    // fresh rows that are there, of all
-    int64_t found;          // of them in the bank at the opening
-    int64_t used;           // of them handed out
-    double rows_per_second; // of all workers, lately
-    double waiting;         // share of their time in which the workers that are there had no work
-    int64_t by_status[ROW_STATUS_COUNT]; // of the rows that came
-    int64_t twice;                       // rows that came more than once and were dropped
-    int64_t bad_messages;
-    int64_t refused;          // peers: another simulator or protocol, or bad messages
-    int64_t lent_again;       // rows
-    size_t bytes, bytes_most; // of rows in memory, now and at most
-    int n_workers;
-    const feed_worker_t
-        *workers; // (n_workers) that are there; valid until the next feed_report or feed_close
-} feed_report_t;
 
 /* Takes the bank's lock, starts the hub. ERR_USAGE: the bank lacks rows before `first`, or the endpoint is not for us;
  * ERR_LOCKED, ERR_IO, ERR_MISMATCH: of the bank. Collective; the same code on every rank. */
@@ -90,7 +56,7 @@ err_t feed_keep(feed_t *feed) ERR_MUST_CHECK;
  * valid until the next call that changes the feed). Not collective; the same on every rank. */
 int64_t feed_position(const feed_t *feed, int64_t *n, const int64_t **consumed);
 
-/* Rank 0 alone. */
+/* Rank 0 alone. Its workers are valid until the next one, or feed_close. */
 feed_report_t feed_report(feed_t *feed);
 /* What `infermill status` shows of the trainer. Rank 0's counts; any rank may call. */
 void feed_note(feed_t *feed, const feed_trainer_t *trainer);

@@ -111,8 +111,7 @@ static int64_t most(int64_t a, int64_t b)
 
 static void find_head(hub_policy_t *p)
 {
-    int64_t top = least(p->low + p->plan.capacity, p->plan.end);
-    while (p->head < top && *state_of(p, p->head) == CAME)
+    while (p->head < p->limit && *state_of(p, p->head) == CAME)
         p->head++;
 }
 
@@ -420,7 +419,7 @@ static void leases_shrink(hub_policy_t *p, int64_t begin, int64_t end, const boo
 
 int64_t hub_policy_take(hub_policy_t *p, int worker, int64_t begin, int64_t end, bool *fresh)
 {
-    int64_t n = 0, twice = 0, top = p->low + p->plan.capacity;
+    int64_t n = 0, twice = 0, top = worker >= 0 ? p->limit : p->low + p->plan.capacity;
     CHECK(begin >= p->plan.first && begin <= end && end <= p->plan.end,
           "rows %ld to %ld came of %ld to %ld", (long)begin, (long)end, (long)p->plan.first,
           (long)p->plan.end);

@@ -78,8 +78,8 @@ bool hub_policy_ask(hub_policy_t *policy, double now, int worker, const hub_ask_
 /* Open asks that can be answered by now, one a call; false: none is left. After anything that may have brought work back. */
 bool hub_policy_serve(hub_policy_t *policy, double now, hub_lease_t *out);
 
-/* Rows [begin, end) have come from a worker (-1: from elsewhere). fresh[k] says whether row begin + k is the first of its
- * index, and has a place below low + capacity; such a row has come from now on. Returns how many. */
+/* Rows [begin, end) have come from a worker, or (-1) from elsewhere. fresh[k] says whether row begin + k is the first of its
+ * index and lies in the window, or (-1) below low + capacity; such a row has come from now on. Returns how many. */
 int64_t hub_policy_take(hub_policy_t *policy, int worker, int64_t begin, int64_t end, bool *fresh);
 
 hub_worker_t hub_policy_worker(const hub_policy_t *policy, int worker);
