@@ -20,7 +20,7 @@ expect 1 'skill: folder bin/infermill/infermill can not be made: Not a directory
 [ "$(wc -l <"$SKILL/SKILL.md")" -lt 150 ] || fail "SKILL.md is too long"
 [ "$(sed -n '1p;4p' "$SKILL/SKILL.md" | tr '\n' ' ')" = "--- --- " ] || fail "no front matter"
 sed -n 2p "$SKILL/SKILL.md" | grep -qx 'name: infermill' || fail "no name"
-sed -n 3p "$SKILL/SKILL.md" | grep -qE '^description: .{100,1024}$' || fail "no description of 100 to 1024 letters"
+sed -n 3p "$SKILL/SKILL.md" | awk '/^description: / && length >= 113 && length <= 1037 { found = 1 } END { exit !found }' || fail "no description of 100 to 1024 letters"
 for page in "$SKILL"/references/*.md; do
     grep -q "references/$(basename "$page")" "$SKILL/SKILL.md" || fail "SKILL.md does not lead to $page"
 done
