@@ -14,4 +14,13 @@ typedef struct {
 /* Of this process, now. */
 provenance_t provenance_now(void);
 
+/* What decides the last bits of exp, log and sin: the architecture, the vector extensions that the C library looks at, and
+ * the library itself. */
+typedef struct {
+    char cpu[64];  // "x86_64 avx2 fma"
+    char libm[64]; // "glibc 2.36"
+} provenance_machine_t;
+
+provenance_machine_t provenance_machine(void);
+
 #endif

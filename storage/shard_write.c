@@ -6,6 +6,7 @@
 #include "storage/shard_write.h"
 
 #include "cluster/mem.h"
+#include "cluster/provenance.h"
 #include "storage/h5.h"
 #include "storage/schema_array.h"
 #include "storage/shard_fields.h"
@@ -13,27 +14,17 @@
 #include "storage/sync.h"
 
 #include <fcntl.h>
-#include <gnu/libc-version.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
-// What decides the last bits of exp, log and sin: the architecture, the vector extensions the C library looks at, and
-// the library itself.
 shard_origin_t shard_origin(const schema_t *schema)
 {
     shard_origin_t origin = {.model = schema_text(schema)};
-    struct utsname machine = {0};
-    uname(&machine);
-    const char *extensions = "";
-#if defined(__x86_64__)
-    extensions = __builtin_cpu_supports("fma") ? " avx2 fma" : "";
-#endif
-    snprintf(origin.cpu, sizeof origin.cpu, "%.40s%s", machine.machine, extensions);
-    snprintf(origin.libm, sizeof origin.libm, "glibc %s", gnu_get_libc_version());
+    provenance_machine_t machine = provenance_machine();
+    memcpy(origin.cpu, machine.cpu, sizeof origin.cpu);
+    memcpy(origin.libm, machine.libm, sizeof origin.libm);
     return origin;
 }
 

@@ -9,6 +9,7 @@
  *                   ROWS     run u64, first i64, count u32, hash u64      data: see stream_rows.h
  *                   BEAT     run u64, rows i64, simulating f64, waiting f64
  *                   BYE      run u64                        data: why, or none
+ *                   (the hub answers each BEAT by the same head, so that a worker hears whether it lives)
  *   hub -> worker   WELCOME  protocol u32, run u64, seed u64, beat_ms u32, row_bytes u32, block_bytes u32, study_bytes u32
  *                                                           data: the study's text, then the model's declaration
  *                   LEASE    run u64, number i64, begin i64, end i64
@@ -128,7 +129,7 @@ stream_message_t stream_write_kept(const stream_kept_t *kept);
 err_t stream_read_kept(message_t *head, size_t n, const void *data,
                        stream_kept_t *out) ERR_MUST_CHECK;
 
-/* The worker lives. Since it was started: rows simulated, seconds spent simulating and spent without work. */
+/* The worker lives; the hub answers by the same. Since the worker was started: rows simulated, seconds spent simulating and spent without work. */
 typedef struct {
     uint64_t run;
     int64_t rows;

@@ -1,0 +1,606 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+//              HELLO again and again            the simulator is made             asks, rows, KEPT
+//   SEEKING ------------- WELCOME ------> PREPARING --- stream_link_ready ---> WORKING
+//      ^                     (the same study: at once) -------------------------> |
+//      +------ hub silent for three beats, or WHO --------------------------------+
+//
+// Frames that were on their way when a connection broke are lost, so after each WELCOME all rows that are not durable are
+// sent again; the hub drops what it has.
+#include "workers/stream_link.h"
+
+#include "cluster/log.h"
+#include "cluster/mem.h"
+#include "cluster/provenance.h"
+#include "cluster/stop.h"
+#include "workers/stream_blocks.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    WAKE = 1,
+    TICK_MS = 20,
+    BURST = 64,             // messages between two looks at the rest
+    HIGH_WATER = 64,        // messages that wait in the socket
+    LEASE_BYTES = 16 << 20, // of rows that are asked for at once
+    SILENT_BEATS = 3,
+    DEFAULT_BEAT_MS = 1000,
+    LINGER_MS = 1000,
+    BAD_LOGGED = 5,
+    FAREWELL_US = 200000
+};
+static const double hello_seconds = 2; // between two HELLOs
+static const double fresh_seconds =
+    15; // of HELLOs without an answer before the connection is made anew
+static const double repeat_seconds = 5; // before an ask is told again
+static const double line_seconds = 60;  // between two lines that say that there is no hub
+
+typedef enum { SEEKING, PREPARING, WORKING } state_t;
+
+struct stream_link {
+    stream_link_config_t config;
+    wire_t *wire;
+    wire_socket_t *socket, *wake, *waker; // the last is the other thread's end
+    pthread_t thread;
+    pthread_mutex_t lock; // over all below
+    pthread_cond_t changed;
+    bool closing;
+    char *why; // of the good-bye
+    stream_hello_t self;
+
+    state_t state;
+    stream_welcome_t welcome; // the latest; run 0: none yet
+    int model;                // its number
+    bool told;                // the other thread has it
+    char fingerprint[STREAM_WORDS_CAP];
+    double grace;
+    stream_task_t lease[STREAM_LEASES];
+    int leases;                 // waiting in `lease`
+    bool busy;                  // one is being simulated
+    int64_t number, asked_rows; // of the ask
+    bool open;                  // it has no answer yet
+    stream_blocks_t *blocks;
+    stream_beat_t so_far;
+    double row_seconds;
+    bool drawing, abandoned;
+
+    double began, heard, said_hello, made, beat, asked, lined; // times of log_clock
+    int bad;
+    bool over;
+    err_t err;
+    char *err_words;
+};
+
+/* ---- sending ---- */
+
+static bool say(stream_link_t *l, stream_message_t m)
+{
+    bool sent = wire_send_data(l->socket, NULL, &m.head, m.n, m.data, NULL, NULL);
+    free(m.data);
+    return sent;
+}
+
+static void say_hello(stream_link_t *l, double now)
+{
+    l->said_hello = now;
+    say(l, stream_write_hello(&l->self));
+}
+
+static void say_beat(stream_link_t *l, double now)
+{
+    l->beat = now;
+    l->so_far.run = l->welcome.run;
+    say(l, stream_write_beat(&l->so_far));
+}
+
+static void say_ready(stream_link_t *l)
+{
+    stream_ready_t ready = {.run = l->welcome.run};
+    snprintf(ready.fingerprint, sizeof ready.fingerprint, "%s", l->fingerprint);
+    say(l, stream_write_ready(&ready));
+}
+
+static void say_ask(stream_link_t *l, double now)
+{
+    int64_t rows = LEASE_BYTES / (int64_t)l->welcome.row_bytes;
+    l->asked = now;
+    l->asked_rows = rows > 0 ? rows : 1;
+    say(l, stream_write_ask(
+               &(stream_ask_t){l->welcome.run, l->number, l->asked_rows, l->row_seconds}));
+}
+
+/* ---- states ---- */
+
+static void end_with(stream_link_t *l, err_t err)
+{
+    if (l->over)
+        return;
+    l->over = true;
+    l->err = err;
+    l->err_words = err != OK ? mem_copy_text(err_text()) : NULL;
+    pthread_cond_signal(&l->changed);
+}
+
+static void seek(stream_link_t *l, double now)
+{
+    l->state = SEEKING;
+    l->made = l->lined = l->began = now;
+    say_hello(l, now);
+}
+
+// All that was lent or asked before is void; an ask is made anew, by another number.
+static void begin_work(stream_link_t *l)
+{
+    l->state = WORKING;
+    l->open = false;
+    say_ready(l);
+    stream_blocks_again(l->blocks);
+}
+
+static bool same_study(const stream_welcome_t *a, const stream_welcome_t *b)
+{
+    return a->run != 0 && a->seed == b->seed && a->row_bytes == b->row_bytes &&
+           a->block_bytes == b->block_bytes && strcmp(a->study, b->study) == 0 &&
+           strcmp(a->model, b->model) == 0;
+}
+
+static void greet(stream_link_t *l, const stream_welcome_t *w, bool same)
+{
+    if (l->welcome.run == 0)
+        log_info("worker: connected to the hub at %s", l->config.endpoint);
+    else if (w->run != l->welcome.run)
+        log_info("worker: the hub at %s was started anew%s", l->config.endpoint,
+                 same ? "; rows that it may not have are sent again" : ", with another study");
+    else
+        log_info("worker: the hub at %s is back", l->config.endpoint);
+}
+
+static void take_welcome(stream_link_t *l, stream_welcome_t *w)
+{
+    if (l->state != SEEKING) { // a HELLO was told twice
+        stream_welcome_free(w);
+        return;
+    }
+    bool same = same_study(&l->welcome, w);
+    greet(l, w, same);
+    if (!same || w->run != l->welcome.run)
+        l->leases = 0;
+    if (!same) {
+        stream_blocks_clear(l->blocks);
+        l->model++;
+        l->told = false;
+        l->fingerprint[0] = '\0';
+        l->row_seconds = 0;
+    }
+    stream_welcome_free(&l->welcome);
+    l->welcome = *w;
+    l->state = PREPARING;
+    pthread_cond_signal(&l->changed);
+}
+
+/* ---- receiving ---- */
+
+static err_t on_welcome(stream_link_t *l, message_t *head, const wire_data_t *data)
+{
+    stream_welcome_t w;
+    err_t err = stream_read_welcome(head, data->n, data->bytes, &w);
+    if (err_is(err, ERR_MISMATCH)) {
+        end_with(l, err);
+        return OK;
+    }
+    TRY(err);
+    take_welcome(l, &w);
+    return OK;
+}
+
+static err_t on_lease(stream_link_t *l, message_t *head, const wire_data_t *data)
+{
+    stream_lease_t lease;
+    TRY(stream_read_lease(head, data->n, data->bytes, &lease));
+    if (lease.run != l->welcome.run || l->state != WORKING || !l->open ||
+        lease.number != l->number || l->leases == STREAM_LEASES)
+        return OK; // an answer to an earlier telling
+    if (lease.end - lease.begin > l->asked_rows)
+        return err_fail(ERR_FORMAT, "LEASE: %" PRId64 " rows, expected at most %" PRId64,
+                        lease.end - lease.begin, l->asked_rows);
+    l->open = false;
+    l->lease[l->leases++] = (stream_task_t){l->model, lease.begin, lease.end};
+    pthread_cond_signal(&l->changed);
+    return OK;
+}
+
+static err_t on_kept(stream_link_t *l, message_t *head, const wire_data_t *data)
+{
+    stream_kept_t kept;
+    TRY(stream_read_kept(head, data->n, data->bytes, &kept));
+    if (kept.run == l->welcome.run)
+        stream_blocks_kept(l->blocks, kept.begin, kept.end);
+    return OK;
+}
+
+static err_t on_run(stream_link_t *l, message_t *head, const wire_data_t *data)
+{
+    uint64_t run;
+    TRY(stream_read_run(head, data->n, data->bytes, &run));
+    if (message_type(head) == STREAM_WHO) {
+        if (l->state != SEEKING)
+            seek(l, log_clock());
+    } else if (run == l->welcome.run) {
+        end_with(l, OK);
+    }
+    return OK;
+}
+
+static err_t on_refused(stream_link_t *l, message_t *head, const wire_data_t *data)
+{
+    char why[STREAM_WORDS_CAP];
+    TRY(stream_read_refused(head, data->n, data->bytes, why));
+    end_with(l, err_fail(ERR_MISMATCH, "the hub at %s refuses this worker: %s", l->config.endpoint,
+                         why));
+    return OK;
+}
+
+static err_t on_message(stream_link_t *l, message_t *head, const wire_data_t *data)
+{
+    switch (message_type(head)) {
+    case STREAM_WELCOME:
+        return on_welcome(l, head, data);
+    case STREAM_LEASE:
+        return on_lease(l, head, data);
+    case STREAM_KEPT:
+        return on_kept(l, head, data);
+    case STREAM_DONE:
+    case STREAM_WHO:
+        return on_run(l, head, data);
+    case STREAM_REFUSED:
+        return on_refused(l, head, data);
+    case STREAM_BEAT: // it lives, which is all
+        return OK;
+    default:
+        return err_fail(ERR_FORMAT, "message %s: none that a hub says",
+                        stream_name(message_type(head)));
+    }
+}
+
+static void receive(stream_link_t *l)
+{
+    message_t head;
+    wire_data_t data;
+    for (int i = 0; i < BURST && !l->over; i++) {
+        wire_got_t got = wire_receive_data(l->socket, 0, NULL, &head, &data);
+        if (got == WIRE_NOTHING)
+            return;
+        err_t err = got == WIRE_MESSAGE ? on_message(l, &head, &data) : -ERR_FORMAT;
+        if (got == WIRE_MESSAGE)
+            wire_data_free(&data);
+        if (err == OK)
+            l->heard = log_clock();
+        else if (l->bad++ < BAD_LOGGED)
+            log_warning("worker: from the hub at %s: %s", l->config.endpoint, err_text());
+    }
+}
+
+/* ---- what time brings ---- */
+
+static void give_up(stream_link_t *l)
+{
+    end_with(l,
+             err_fail(ERR_FAILED, "no hub at %s for %g s", l->config.endpoint, l->config.patience));
+}
+
+static void make_anew(stream_link_t *l, double now)
+{
+    l->made = now;
+    if (wire_reconnect(l->socket) != OK)
+        end_with(l, -ERR_IO);
+}
+
+static void tick_seeking(stream_link_t *l, double now)
+{
+    if (now - l->began > l->config.patience) {
+        give_up(l);
+        return;
+    }
+    if (now - l->made > fresh_seconds)
+        make_anew(l, now);
+    if (now - l->said_hello > hello_seconds && !l->over)
+        say_hello(l, now);
+    if (now - l->lined > line_seconds) {
+        l->lined = now;
+        log_info("worker: still waiting for a hub at %s", l->config.endpoint);
+    }
+}
+
+static void tick_connected(stream_link_t *l, double now)
+{
+    double beat = 1e-3 * l->welcome.beat_ms;
+    if (now - l->heard > SILENT_BEATS * beat) {
+        log_info("worker: the hub at %s is silent for %.1f s; looking for it", l->config.endpoint,
+                 now - l->heard);
+        seek(l, now);
+    } else if (now - l->beat > beat) {
+        say_beat(l, now);
+    }
+}
+
+// Rows go before the ask: the hub takes an ask for its next as the end of the one before.
+static void tick_working(stream_link_t *l, double now)
+{
+    if (!stream_blocks_send(l->blocks, l->welcome.run, l->socket))
+        return;
+    if (l->open && now - l->asked > repeat_seconds) {
+        say_ask(l, now);
+    } else if (!l->open && l->leases + l->busy < STREAM_LEASES) {
+        l->open = true;
+        l->number++;
+        say_ask(l, now);
+    }
+}
+
+static void watch_stop(stream_link_t *l)
+{
+    if (l->config.abandon == NULL || l->abandoned || !l->drawing || !stop_requested() ||
+        stop_seconds_ago() <= l->grace)
+        return;
+    l->abandoned = true;
+    log_warning("worker: a draw still runs %g s after the request to stop; it is abandoned",
+                l->grace);
+    if (l->welcome.run != 0)
+        say(l, stream_write_bye(&(stream_bye_t){.run = l->welcome.run}));
+    usleep(FAREWELL_US);
+    l->config.abandon(l->config.user);
+}
+
+static void tick(stream_link_t *l)
+{
+    double now = log_clock();
+    if (l->over)
+        return;
+    if (l->state == SEEKING)
+        tick_seeking(l, now);
+    else
+        tick_connected(l, now);
+    if (l->state == PREPARING && l->fingerprint[0] != '\0')
+        begin_work(l);
+    if (l->state == WORKING)
+        tick_working(l, now);
+}
+
+static void say_bye(stream_link_t *l)
+{
+    stream_bye_t bye = {.run = l->welcome.run};
+    if (l->state == SEEKING)
+        return;
+    if (l->state == WORKING && !l->over)
+        stream_blocks_send(l->blocks, l->welcome.run, l->socket);
+    if (l->why != NULL)
+        snprintf(bye.why, sizeof bye.why, "%s", l->why);
+    say(l, stream_write_bye(&bye));
+}
+
+static void drain(wire_socket_t *wake)
+{
+    message_t m;
+    while (wire_receive(wake, 0, NULL, &m) == WIRE_MESSAGE)
+        continue;
+}
+
+static void *run(void *argument)
+{
+    stream_link_t *l = argument;
+    pthread_mutex_lock(&l->lock);
+    log_info("worker: looking for a hub at %s", l->config.endpoint);
+    seek(l, log_clock());
+    while (!l->closing) {
+        wire_socket_t *both[] = {l->socket, l->wake};
+        pthread_mutex_unlock(&l->lock);
+        wire_wait(2, both, TICK_MS);
+        pthread_mutex_lock(&l->lock);
+        drain(l->wake);
+        receive(l);
+        tick(l);
+        watch_stop(l);
+    }
+    say_bye(l);
+    pthread_mutex_unlock(&l->lock);
+    return NULL;
+}
+
+/* ---- the handle ---- */
+
+static void wake(stream_link_t *l)
+{
+    message_t m;
+    message_start(&m, WAKE);
+    wire_send(l->waker, NULL, &m);
+}
+
+static stream_hello_t who_we_are(void)
+{
+    stream_hello_t self = {.pid = getpid(), .software = "infermill " INFERMILL_VERSION};
+    provenance_t here = provenance_now();
+    provenance_machine_t machine = provenance_machine();
+    snprintf(self.host, sizeof self.host, "%.*s", (int)sizeof self.host - 1, here.host);
+    memcpy(self.cpu, machine.cpu, sizeof self.cpu);
+    memcpy(self.libm, machine.libm, sizeof self.libm);
+    return self;
+}
+
+static err_t link_connect(stream_link_t *l)
+{
+    wire_options_t options = {.keys = l->config.keys,
+                              .data_cap = STREAM_JSON_MOST,
+                              .high_water = HIGH_WATER,
+                              .linger_ms = LINGER_MS};
+    TRY(wire_start(&l->wire));
+    TRY(wire_pair(l->wire, &l->waker, &l->wake));
+    return wire_connect_with(l->wire, l->config.endpoint, &options, l->config.hub_key, &l->socket);
+}
+
+// Signals are for the main thread.
+static err_t start_thread(stream_link_t *l)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&l->thread, NULL, run, l);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed ? err_fail(ERR_FAILED, "can not start the worker's thread: %s", strerror(failed))
+                  : OK;
+}
+
+static void link_free(stream_link_t *l)
+{
+    wire_close(&l->socket);
+    wire_close(&l->wake);
+    wire_close(&l->waker);
+    wire_stop(&l->wire);
+    stream_blocks_destroy(&l->blocks);
+    stream_welcome_free(&l->welcome);
+    pthread_cond_destroy(&l->changed);
+    pthread_mutex_destroy(&l->lock);
+    free(l->why);
+    free(l->err_words);
+    free(l);
+}
+
+err_t stream_link_open(const stream_link_config_t *config, stream_link_t **out)
+{
+    pthread_condattr_t attributes;
+    stream_link_t *l = MEM_NEW(stream_link_t, 1);
+    *out = NULL;
+    l->config = *config;
+    l->self = who_we_are();
+    l->blocks = stream_blocks_create(config->kept_bytes);
+    l->welcome.beat_ms = DEFAULT_BEAT_MS;
+    l->began = log_clock();
+    pthread_mutex_init(&l->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&l->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    err_t err = link_connect(l);
+    if (err == OK)
+        err = start_thread(l);
+    if (err != OK) {
+        link_free(l);
+        return err;
+    }
+    *out = l;
+    return OK;
+}
+
+// Under the lock: whether there is something to do.
+static stream_event_t next(stream_link_t *l, stream_task_t *task, stream_welcome_t *welcome,
+                           err_t *err)
+{
+    if (l->over) {
+        *err = l->err;
+        if (l->err_words != NULL)
+            err_set_text(l->err_words);
+        return STREAM_OVER;
+    }
+    if (l->state == PREPARING && !l->told) {
+        l->told = true;
+        *task = (stream_task_t){.model = l->model};
+        *welcome = l->welcome;
+        welcome->study = mem_copy_text(l->welcome.study);
+        welcome->model = mem_copy_text(l->welcome.model);
+        return STREAM_MODEL;
+    }
+    if (l->leases == 0)
+        return STREAM_NOTHING;
+    *task = l->lease[0];
+    memmove(l->lease, l->lease + 1, (size_t)(--l->leases) * sizeof *l->lease);
+    l->busy = true;
+    return STREAM_LEASED;
+}
+
+stream_event_t stream_link_wait(stream_link_t *l, int timeout_ms, stream_task_t *task,
+                                stream_welcome_t *welcome, err_t *err)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+    until.tv_sec += timeout_ms / 1000 + until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&l->lock);
+    stream_event_t event = next(l, task, welcome, err);
+    while (event == STREAM_NOTHING &&
+           pthread_cond_timedwait(&l->changed, &l->lock, &until) != ETIMEDOUT)
+        event = next(l, task, welcome, err);
+    pthread_mutex_unlock(&l->lock);
+    return event;
+}
+
+void stream_link_ready(stream_link_t *l, int model, const char *fingerprint, double grace)
+{
+    pthread_mutex_lock(&l->lock);
+    l->grace = grace;
+    if (model == l->model)
+        snprintf(l->fingerprint, sizeof l->fingerprint, "%s", fingerprint);
+    pthread_mutex_unlock(&l->lock);
+    wake(l);
+}
+
+bool stream_link_wants(stream_link_t *l, int model)
+{
+    pthread_mutex_lock(&l->lock);
+    bool wants = !l->over && model == l->model;
+    pthread_mutex_unlock(&l->lock);
+    return wants;
+}
+
+void stream_link_put(stream_link_t *l, int model, const stream_rows_t *rows)
+{
+    pthread_mutex_lock(&l->lock);
+    bool wanted = !l->over && model == l->model;
+    if (wanted)
+        stream_blocks_put(l->blocks, rows);
+    pthread_mutex_unlock(&l->lock);
+    if (!wanted)
+        free((char *)rows->data);
+    wake(l);
+}
+
+void stream_link_finish(stream_link_t *l)
+{
+    pthread_mutex_lock(&l->lock);
+    l->busy = false;
+    pthread_mutex_unlock(&l->lock);
+    wake(l);
+}
+
+void stream_link_note(stream_link_t *l, const stream_beat_t *so_far, double row_seconds,
+                      bool drawing)
+{
+    pthread_mutex_lock(&l->lock);
+    l->so_far = *so_far;
+    l->row_seconds = row_seconds;
+    l->drawing = drawing;
+    pthread_mutex_unlock(&l->lock);
+}
+
+void stream_link_close(stream_link_t **link, const char *why)
+{
+    stream_link_t *l = *link;
+    if (l == NULL)
+        return;
+    pthread_mutex_lock(&l->lock);
+    l->closing = true;
+    l->why = mem_copy_text(why);
+    pthread_mutex_unlock(&l->lock);
+    wake(l);
+    pthread_join(l->thread, NULL);
+    link_free(l);
+    *link = NULL;
+}
