@@ -22,10 +22,15 @@ typedef struct {
     int64_t ranks;                               // 0: all cores
     int64_t shard_rows, check;                   // 0: not given
     bool json, again, quiet, done, retry;
-    bool automatic;       // run: follow the advice
-    int64_t max_rows;     // 0: not given
-    const char *max_time; // NULL: not given
-    const char *install;  // skill: a folder
+    bool automatic;            // run: follow the advice
+    int64_t max_rows;          // 0: not given
+    const char *max_time;      // NULL: not given
+    const char *install;       // skill: a folder
+    const char *keys;          // a folder of keys; NULL: keyring_folder() finds it
+    const char *key, *hub_key; // names in it
+    const char *connect;       // endpoint of a hub
+    int64_t patience;          // seconds; 0: not given
+    bool simulator_log;
 } options_t;
 
 typedef struct {
@@ -50,6 +55,7 @@ err_t command_run(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_bank(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 /* Ranks that its verb is started with by default; 0: it needs none. */
 int command_bank_ranks(const options_t *options);
+err_t command_worker(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_skill(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_bench(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 

@@ -49,6 +49,15 @@ static const char bank_more[] =
     "(one by default). Columns of a CSV are named as parameters, design variables and observables "
     "are: y.0, y.1 ... of a vector, y.3.1 of a matrix; an export shows it.";
 
+static const char worker_more[] =
+    "Simulates for a hub (`infermill refine`): looks for it as long as it takes, works, and ends "
+    "when "
+    "the hub has no more work. It may be started and killed at any time.\v"
+    "A study with a built-in model comes from the hub. For another simulator bring the study file "
+    "and name it: its `model:` and `parameters:` are used, and must be the hub's.\n\n"
+    "-j N starts N processes here (default: this one alone); one that is killed by a signal is "
+    "started again. A hub on another machine wants keys (`infermill keys`).";
+
 static const command_t commands[] = {
     {"new", "NAME",
      "a study folder that builds and runs: simulator in C, CMake file, study, README", NULL, "q", 1,
@@ -71,6 +80,8 @@ static const command_t commands[] = {
     {"bank", "info|verify|import|merge|export DIR ...",
      "what a bank holds and whether it is whole; banks from files and from banks", bank_more,
      "jcSfqJ", 2, INT_MAX, false, command_bank},
+    {"worker", "[STUDY]", "simulate for a hub; comes and goes at any time", worker_more, "jCYHkPLq",
+     0, 1, false, command_worker},
     {"skill", "", "guidance for assistants (an Agent Skill): what it is; --install writes it", NULL,
      "Iq", 0, 0, false, command_skill},
     {"bench", "", "each stage against this machine's limit, measured in the same run", NULL, "jqJ",
@@ -130,6 +141,18 @@ static const option_row_t option_rows[] = {
      AT(max_rows), 1},
     {'T', 0, "max-time", "TIME", "budget of --auto: 90s, 30m, 2h", TEXT, AT(max_time), 0},
     {'I', 0, "install", "DIR", "write the skill to DIR/infermill", TEXT, AT(install), 0},
+    {'C', 0, "connect", "ENDPOINT", "the hub, such as tcp://127.0.0.1:5555", TEXT, AT(connect), 0},
+    {'Y', 0, "key", "NAME", "own key for it (default: the only secret there is)", TEXT, AT(key), 0},
+    {'H', 0, "hub-key", "NAME", "the hub's key, as it is admitted here", TEXT, AT(hub_key), 0},
+    {'k', 0, "keys", "DIR",
+     "folder of keys (default: $INFERMILL_KEYS, else infermill/keys in $XDG_CONFIG_HOME or "
+     "~/.config)",
+     TEXT, AT(keys), 0},
+    {'P', 0, "patience", "SECONDS", "without a hub, then fail (default: wait for ever)", WHOLE,
+     AT(patience), 1},
+    {'L', 0, "simulator-log", NULL,
+     "keep what a command simulator says on stderr in ./simulator-worker-PID.log", FLAG,
+     AT(simulator_log), 0},
     {'q', 'q', "quiet", NULL, "warnings and errors only", FLAG, AT(quiet), 0},
     {'J', 'J', "json", NULL, "print the answer as JSON", FLAG, AT(json), 0},
 };

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEED = 9 };
+enum { SEED = 9, LINGER_MS = 50 };
 
-void small_hub_open(small_hub_t *h, const char *endpoint, const schema_t *schema, uint64_t run,
-                    const char *study, const char *model)
+static void open_with(small_hub_t *h, const char *endpoint, const schema_t *schema, uint64_t run,
+                      const char *study, const char *model, wire_options_t options)
 {
     *h = (small_hub_t){.schema = schema, .end = SMALL_HUB_ROWS, .lease = 16, .keeps = true};
     h->welcome = (stream_welcome_t){.run = run,
@@ -21,11 +21,25 @@ void small_hub_open(small_hub_t *h, const char *endpoint, const schema_t *schema
                                     .model = mem_copy_text(model)};
     CHECK(stream_block_bytes(schema, &h->welcome.block_bytes) == OK, "%s", err_text());
     h->rows = rows_create(schema, SMALL_HUB_ROWS);
-    wire_options_t options = {.data_cap = h->welcome.block_bytes, .linger_ms = 50};
+    options.data_cap = h->welcome.block_bytes;
+    options.linger_ms = LINGER_MS;
     CHECK(wire_start(&h->wire) == OK &&
-              wire_listen_with(h->wire, endpoint != NULL ? endpoint : "tcp://127.0.0.1:*", &options,
-                               &h->socket) == OK,
+              wire_listen_with(h->wire, endpoint, &options, &h->socket) == OK,
           "%s", err_text());
+}
+
+void small_hub_open(small_hub_t *h, const char *endpoint, const schema_t *schema, uint64_t run,
+                    const char *study, const char *model)
+{
+    open_with(h, endpoint != NULL ? endpoint : "tcp://127.0.0.1:*", schema, run, study, model,
+              (wire_options_t){0});
+}
+
+void small_hub_open_with(small_hub_t *h, const schema_t *schema, const char *study,
+                         const char *model, const wire_keys_t *keys, keyring_t *admitted)
+{
+    open_with(h, "tcp://127.0.0.1:*", schema, 1, study, model,
+              (wire_options_t){.keys = keys, .admitted = admitted});
 }
 
 void small_hub_close(small_hub_t *h)
@@ -115,6 +129,7 @@ static void on_message(small_hub_t *h, const wire_peer_t *peer, message_t *head,
     if (type == STREAM_HELLO) {
         CHECK(stream_read_hello(head, data->n, data->bytes, &hello) == OK, "%s", err_text());
         h->hellos++;
+        h->pid = hello.pid;
         h->known = true;
         say(h, peer, stream_write_welcome(&h->welcome));
     } else if (!h->known) {

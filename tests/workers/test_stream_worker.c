@@ -91,6 +91,12 @@ static void serve_until_it_ends(small_hub_t *hub, run_t *r)
         continue;
 }
 
+static void step(small_hub_t *hub, run_t *r)
+{
+    assert_false(atomic_load(&r->ended));
+    small_hub_step(hub, 100);
+}
+
 static void open_hub(small_hub_t *hub, const fixture_t *f, const char *endpoint, uint64_t run)
 {
     small_hub_open(hub, endpoint, simulator_schema(f->simulator), run, "study: test\n", f->model);
@@ -174,13 +180,13 @@ static void a_hub_that_was_restarted_gets_rows_again(void **state)
     snprintf(endpoint, sizeof endpoint, "%s", wire_endpoint(first.socket));
     start(&r, f, endpoint, 30);
     while (first.came < 64)
-        small_hub_step(&first, 100);
+        step(&first, &r);
     small_hub_close(&first);
     open_hub(&second, f, endpoint, RUN + 1);
     second.next = 100; // it lends nothing of what the first one had lent
     second.end = 120;
-    while (second.came < 64 + 20 && !atomic_load(&r.ended))
-        small_hub_step(&second, 100);
+    while (second.came < 64 + 20)
+        step(&second, &r);
     for (int i = 0; i < 64; i++)
         assert_true(second.have[i]);
     assert_true(second.hellos >= 1);
@@ -206,7 +212,7 @@ static void what_is_durable_is_not_sent_again(void **state)
     snprintf(endpoint, sizeof endpoint, "%s", wire_endpoint(first.socket));
     start(&r, f, endpoint, 30);
     while (first.came < 48)
-        small_hub_step(&first, 100);
+        step(&first, &r);
     first.silent = true; // KEPT is on its way; DONE is not said
     usleep(200000);
     small_hub_close(&first);
@@ -317,15 +323,15 @@ static void a_silent_hub_is_asked_until_it_speaks(void **state)
     hub.silent = true;
     start(&r, f, wire_endpoint(hub.socket), 60);
     while (hub.hellos < 2)
-        small_hub_step(&hub, 100);
+        step(&hub, &r);
     assert_int_equal(hub.asks, 0);
     hub.silent = false;
     while (hub.came < 32)
-        small_hub_step(&hub, 100);
+        step(&hub, &r);
     hub.silent = true; // for three beats
     int before = hub.hellos;
     while (hub.hellos == before)
-        small_hub_step(&hub, 100);
+        step(&hub, &r);
     hub.silent = false;
     hub.next = 0; // what was lent in vain
     serve_until_it_ends(&hub, &r);
@@ -354,10 +360,10 @@ static void a_stop_in_a_long_draw_is_told(void **state)
     open_hub(&hub, f, NULL, RUN);
     start(&r, f, wire_endpoint(hub.socket), 30);
     while (hub.asks < 2)
-        small_hub_step(&hub, 100);
+        step(&hub, &r);
     int beats = hub.beats;
     while (hub.beats < beats + 3)
-        small_hub_step(&hub, 100);
+        step(&hub, &r);
     assert_int_equal(hub.came, 0);
     stop_request();
     serve_until_it_ends(&hub, &r);
