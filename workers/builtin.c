@@ -7,8 +7,10 @@
 #include <stddef.h>
 
 static const infermill_simulator_t *const builtin[] = {
-    &ddm_simulator,  &gaussian_linear_simulator, &location_scale_simulator, &sir_simulator,
-    &slcp_simulator, &two_moons_simulator,
+    &ddm_simulator,       &gaussian_linear_simulator,
+    &iat_ddm_simulator,   &location_scale_simulator,
+    &sir_simulator,       &slcp_simulator,
+    &two_moons_simulator,
 };
 
 int simulator_builtin_count(void)

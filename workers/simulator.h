@@ -6,8 +6,9 @@
  *     cc -O2 -shared -fPIC my_model.c -o my_model.so           # study.yaml:  model: {plugin: ./my_model.so}
  *
  * Interface 2 added `unit` to what is declared, and `simulate_batch`; a study may give the prior, then `prior` may be NULL.
- * Interface 3 added parameters that are arrays (`n_dims`, `dims`). A plugin that is built against another interface is
- * refused: build it anew against this header; what is left out of an initialiser is 0 and means what it meant before.
+ * Interface 3 added parameters that are arrays (`n_dims`, `dims`). Interface 4 added gradients. A plugin
+ * that is built against another interface is refused: build it anew against this header; what is left out of an initialiser
+ * is 0 and means what it meant before.
  *
  * A simulator calls no MPI, prints nothing, never exits, and takes all its randomness from the host: what it returns is
  * then a function of (seed, row) alone, and a bank is the same for any number of ranks and any crash.
@@ -21,7 +22,7 @@
 extern "C" {
 #endif
 
-#define INFERMILL_ABI      3u
+#define INFERMILL_ABI      4u
 #define INFERMILL_MAX_DIMS 3
 
 /* What the fields mean to the networks. */
@@ -123,6 +124,13 @@ typedef struct {
     int (*simulate_batch)(void *state, const infermill_host_t *, int n,
                           infermill_random_t *const *random, const double *parameters,
                           const double *design, float *const *observables, int *code);
+
+    /* Optional (NULL): the same as log_prior and log_likelihood, and their derivatives by each value of the parameters. Where
+     * the result is -INFINITY the derivatives are not looked at. */
+    double (*log_prior_gradient)(void *state, const double *parameters, const double *design,
+                                 double *gradient);
+    double (*log_likelihood_gradient)(void *state, const double *parameters, const double *design,
+                                      const float *const *observables, double *gradient);
 } infermill_simulator_t;
 
 /* The one symbol of a plugin. */
