@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cluster/keyring.h"
+#include "cluster/keyring_inside.h"
 
 #include "cluster/key_file.h"
 #include "cluster/mem.h"
@@ -190,12 +190,7 @@ err_t keyring_peer(const char *folder, const char *name, char public_key[WIRE_KE
 
 /* ---- the folder ---- */
 
-typedef struct {
-    int n, cap;
-    keyring_entry_t *entry;
-} entries_t;
-
-static keyring_entry_t *entries_add(entries_t *all, const char *name)
+static keyring_entry_t *entries_add(keyring_entries_t *all, const char *name)
 {
     if (all->n == all->cap) {
         all->cap = 2 * all->cap + 8;
@@ -208,7 +203,7 @@ static keyring_entry_t *entries_add(entries_t *all, const char *name)
 }
 
 // Names of the files "NAME<end>" of a folder, of which there may be none.
-static err_t scan(const char *folder, const char *end, entries_t *out)
+static err_t scan(const char *folder, const char *end, keyring_entries_t *out)
 {
     char name[WIRE_NAME_CAP];
     DIR *open = opendir(folder);
@@ -221,7 +216,7 @@ static err_t scan(const char *folder, const char *end, entries_t *out)
     return OK;
 }
 
-static err_t scan_own(const char *folder, entries_t *all)
+static err_t scan_own(const char *folder, keyring_entries_t *all)
 {
     TRY(scan(folder, secret_end, all));
     for (int i = 0; i < all->n; i++) {
@@ -236,22 +231,30 @@ static bool same_entry(const keyring_entry_t *a, const keyring_entry_t *b)
     return strcmp(a->name, b->name) == 0 && strcmp(a->public_key, b->public_key) == 0;
 }
 
-static err_t scan_admitted(const char *folder, entries_t *all)
+err_t keyring_scan_admitted(const char *folder, char skipped[KEYRING_TEXT_CAP],
+                            keyring_entries_t *all)
 {
-    int own = all->n;
+    int kept = all->n;
     char *inside = mem_format("%s/%s", folder, admitted_folder);
     err_t err = scan(inside, public_end, all);
     free(inside);
-    for (int i = own; i < all->n && err == OK; i++) {
-        keyring_entry_t *e = &all->entry[i];
-        err = read_public(admitted_path(folder, e->name), e->public_key);
-        e->admitted = true;
+    for (int i = kept; i < all->n && err == OK; i++) {
+        keyring_entry_t e = all->entry[i];
+        e.admitted = true;
+        err = read_public(admitted_path(folder, e.name), e.public_key);
+        if (err == OK)
+            all->entry[kept++] = e;
+        else if (skipped != NULL && !err_is(err, ERR_MISSING))
+            snprintf(skipped, KEYRING_TEXT_CAP, "%s", err_text());
+        if (skipped != NULL || err_is(err, ERR_MISSING))
+            err = OK;
     }
+    all->n = kept;
     return err;
 }
 
 // What is both own and admitted becomes one entry.
-static void merge_own(int own, entries_t *all)
+static void merge_own(int own, keyring_entries_t *all)
 {
     for (int i = 0; i < own; i++)
         for (int k = own; k < all->n; k++)
@@ -271,17 +274,17 @@ static int by_name(const void *a, const void *b)
 
 err_t keyring_list(const char *folder, int *n, keyring_entry_t **out)
 {
-    entries_t all = {.n = 0};
+    keyring_entries_t all = {.n = 0};
     err_t err = scan_own(folder, &all);
     int own = all.n;
     if (err == OK)
-        err = scan_admitted(folder, &all);
+        err = keyring_scan_admitted(folder, NULL, &all);
     merge_own(own, &all);
     if (err == OK && all.n > 0)
         qsort(all.entry, (size_t)all.n, sizeof *all.entry, by_name);
     if (err != OK) {
         free(all.entry);
-        all = (entries_t){.n = 0};
+        all = (keyring_entries_t){.n = 0};
     }
     *n = all.n;
     *out = all.entry;
@@ -292,7 +295,7 @@ err_t keyring_list(const char *folder, int *n, keyring_entry_t **out)
 
 static err_t only_name(const char *folder, char name[WIRE_NAME_CAP])
 {
-    entries_t all = {.n = 0};
+    keyring_entries_t all = {.n = 0};
     err_t err = scan(folder, secret_end, &all);
     if (err == OK && all.n == 0)
         err = err_fail(ERR_MISSING, "no keys in %s: make some with `infermill keys new NAME`",

@@ -2,7 +2,7 @@
 //
 // What is admitted, as it stands in memory. The folder's time of change tells when to read it again. Two changes within one
 // tick of the file system's clock have one time; so while that time is fresh the folder is read again at each question.
-#include "cluster/keyring.h"
+#include "cluster/keyring_inside.h"
 
 #include "cluster/log.h"
 #include "cluster/mem.h"
@@ -43,27 +43,31 @@ static struct timespec change_time(const keyring_t *k)
     return stat(k->inside, &is) == 0 ? is.st_mtim : (struct timespec){0};
 }
 
-// Only what is admitted stays, sorted by key.
+// What can not be read is not admitted; it is told once, by the reading that stays.
 static err_t keyring_read(keyring_t *k)
 {
-    int n, kept = 0;
-    keyring_entry_t *all;
-    TRY(keyring_list(k->folder, &n, &all));
-    for (int i = 0; i < n; i++)
-        if (all[i].admitted)
-            all[kept++] = all[i];
-    if (kept > 0)
-        qsort(all, (size_t)kept, sizeof *all, by_key);
+    char skipped[KEYRING_TEXT_CAP] = "";
+    keyring_entries_t all = {.n = 0};
+    err_t err = keyring_scan_admitted(k->folder, skipped, &all);
+    if (skipped[0] != '\0' && !k->fresh)
+        log_warning("a key is not admitted: %s", skipped);
+    if (all.n > 0)
+        qsort(all.entry, (size_t)all.n, sizeof *all.entry, by_key);
     free(k->entry);
-    k->entry = all;
-    k->n = kept;
-    return OK;
+    k->entry = all.entry;
+    k->n = all.n;
+    return err;
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
 static err_t keyring_refresh(keyring_t *k)
 {
     struct timespec changed = change_time(k);
-    if (!k->fresh && changed.tv_sec == k->changed.tv_sec && changed.tv_nsec == k->changed.tv_nsec)
+    if (!k->fresh && same_time(&changed, &k->changed))
         return OK;
     k->changed = changed;
     k->fresh = seconds_since(&changed) < fresh_seconds;
@@ -83,12 +87,13 @@ err_t keyring_open(const char *folder, keyring_t **out)
     return err;
 }
 
-// What can not be read admits nobody.
+// A folder that can not be read admits nobody.
 static void refresh_or_empty(keyring_t *k)
 {
+    int before = k->n;
     if (keyring_refresh(k) == OK)
         return;
-    if (k->n > 0)
+    if (before > 0)
         log_warning("no key is admitted until this is mended: %s", err_text());
     k->n = 0;
     k->fresh = true;

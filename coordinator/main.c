@@ -58,6 +58,16 @@ static const char worker_more[] =
     "-j N starts N processes here (default: this one alone); one that is killed by a signal is "
     "started again. A hub on another machine wants keys (`infermill keys`).";
 
+static const char keys_more[] =
+    "new NAME            makes NAME.secret, which stays here, and NAME.public\n"
+    "admit FILE.public   lets the holder of that key in\n"
+    "list                keys of one's own and admitted ones\n"
+    "revoke NAME         shuts an admitted key out, at once and where it is connected already\v"
+    "Keys let workers on other machines in; on one machine none are needed. Each side makes its "
+    "own "
+    "and admits the other's .public file: the hub knows its workers, and they know the hub. "
+    "Secrets are files of mode 0600 and are never printed.";
+
 static const command_t commands[] = {
     {"new", "NAME",
      "a study folder that builds and runs: simulator in C, CMake file, study, README", NULL, "q", 1,
@@ -82,6 +92,8 @@ static const command_t commands[] = {
      "jcSfqJ", 2, INT_MAX, false, command_bank},
     {"worker", "[STUDY]", "simulate for a hub; comes and goes at any time", worker_more, "jCYHkPLq",
      0, 1, false, command_worker},
+    {"keys", "new|admit|list|revoke ...", "who may connect from other machines (CURVE keys)",
+     keys_more, "kqJ", 1, 2, false, command_keys},
     {"skill", "", "guidance for assistants (an Agent Skill): what it is; --install writes it", NULL,
      "Iq", 0, 0, false, command_skill},
     {"bench", "", "each stage against this machine's limit, measured in the same run", NULL, "jqJ",

@@ -38,6 +38,10 @@ plain() {
     echo '.SH EXIT STATUS'
     echo '0 done, 1 failed, 2 wrong use or wrong study, 3 the gate refuses, 4 stopped on request and resumable.'
     echo '.SH ENVIRONMENT'
+    echo '.TP'
+    echo '.B INFERMILL_KEYS'
+    echo 'the folder of keys, where --keys does not say it.'
+    echo '.TP'
     echo '.B INFERMILL_TRACE'
     echo 'set to anything: an error also tells the places in the source that it passed.'
 } >"$2.part"
