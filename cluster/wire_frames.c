@@ -59,20 +59,19 @@ static void frame_fill(zmq_msg_t *frame, size_t n, void *bytes,
         memcpy(zmq_msg_data(frame), bytes, n);
 }
 
+// The head first: where it can not go, nothing is copied.
 bool wire_send_data(wire_socket_t *s, const wire_peer_t *to, const message_t *head, size_t n,
                     void *bytes, void (*release)(void *bytes, void *hint), void *hint)
 {
     zmq_msg_t frame;
-    if (n == 0) {
-        if (release != NULL)
-            release(bytes, hint);
-        return wire_send(s, to, head);
-    }
-    frame_fill(&frame, n, bytes, release, hint);
-    if (send_head(s, to, head, ZMQ_SNDMORE))
+    bool sent = send_head(s, to, head, n > 0 ? ZMQ_SNDMORE : 0);
+    if (sent && n > 0) {
+        frame_fill(&frame, n, bytes, release, hint);
         return send_frame(s, &frame);
-    zmq_msg_close(&frame);
-    return false;
+    }
+    if (release != NULL)
+        release(bytes, hint);
+    return sent;
 }
 
 /* ---- receiving ---- */

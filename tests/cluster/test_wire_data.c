@@ -362,8 +362,11 @@ static void a_silent_connection_is_given_up(void **state)
     assert_int_equal(wire_connect_with(s->wire, endpoint, &impatient, NULL, &caller), OK);
     int first = accept_one(listener);
     ssize_t heard = 0, n;
+    struct timeval soon = {.tv_sec = SOON_MS / 1000};
+    assert_int_equal(setsockopt(first, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof soon), 0);
     while ((n = read(first, bytes, sizeof bytes)) > 0) // ends when the caller closes it
         heard += n;
+    assert_int_equal(n, 0);
     assert_true(heard > 64);     // greeting and a heartbeat
     close(accept_one(listener)); // it came again
     close(first);
