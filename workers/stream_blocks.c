@@ -6,8 +6,15 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+// Sendings that have ended; outlives the list where some are still going on.
+typedef struct {
+    atomic_long ended;
+    atomic_int users; // the list, and its blocks
+} count_t;
+
 typedef struct block {
     struct block *next;
+    count_t *count;
     stream_rows_t rows;
     int64_t begin, end; // of its rows, those that are not durable yet
     bool sent;
@@ -17,20 +24,31 @@ typedef struct block {
 struct stream_blocks {
     block_t *first, *last;
     size_t most, bytes, sent; // limit of what was sent; held; of that sent
+    count_t *count;
+    long seen; // of it
 };
+
+static void count_release(count_t *count)
+{
+    if (atomic_fetch_sub(&count->users, 1) == 1)
+        free(count);
+}
 
 static void block_release(block_t *block)
 {
     if (atomic_fetch_sub(&block->users, 1) > 1)
         return;
+    count_release(block->count);
     free((char *)block->rows.data);
     free(block);
 }
 
 // By ZeroMQ, on a thread of its own.
-static void block_was_sent(void *bytes, void *block)
+static void block_was_sent(void *bytes, void *hint)
 {
     (void)bytes;
+    block_t *block = hint;
+    atomic_fetch_add(&block->count->ended, 1);
     block_release(block);
 }
 
@@ -38,6 +56,8 @@ stream_blocks_t *stream_blocks_create(size_t most)
 {
     stream_blocks_t *b = MEM_NEW(stream_blocks_t, 1);
     b->most = most;
+    b->count = MEM_NEW(count_t, 1);
+    atomic_init(&b->count->users, 1);
     return b;
 }
 
@@ -46,6 +66,7 @@ void stream_blocks_destroy(stream_blocks_t **blocks)
     if (*blocks == NULL)
         return;
     stream_blocks_clear(*blocks);
+    count_release((*blocks)->count);
     free(*blocks);
     *blocks = NULL;
 }
@@ -81,6 +102,8 @@ void stream_blocks_put(stream_blocks_t *b, const stream_rows_t *rows)
     block->begin = rows->first;
     block->end = rows->first + (int64_t)rows->count;
     atomic_init(&block->users, 1);
+    block->count = b->count;
+    atomic_fetch_add(&b->count->users, 1);
     if (b->last != NULL)
         b->last->next = block;
     else
@@ -94,8 +117,11 @@ static bool send_one(block_t *block, uint64_t run, wire_socket_t *socket)
     block->rows.run = run;
     message_t head = stream_rows_head(&block->rows);
     atomic_fetch_add(&block->users, 1);
-    return wire_send_data(socket, NULL, &head, block->rows.n, (char *)block->rows.data,
-                          block_was_sent, block);
+    bool sent = wire_send_data(socket, NULL, &head, block->rows.n, (char *)block->rows.data,
+                               block_was_sent, block);
+    if (!sent) // its end was none
+        atomic_fetch_sub(&block->count->ended, 1);
+    return sent;
 }
 
 static void forget_oldest(stream_blocks_t *b)
@@ -121,6 +147,14 @@ bool stream_blocks_send(stream_blocks_t *b, uint64_t run, wire_socket_t *socket)
     }
     forget_oldest(b);
     return all;
+}
+
+bool stream_blocks_move(stream_blocks_t *b)
+{
+    long ended = atomic_load(&b->count->ended);
+    bool moved = ended != b->seen;
+    b->seen = ended;
+    return moved;
 }
 
 void stream_blocks_again(stream_blocks_t *b)

@@ -23,6 +23,8 @@ void stream_blocks_destroy(stream_blocks_t **blocks);
 void stream_blocks_put(stream_blocks_t *blocks, const stream_rows_t *rows); // takes its data over
 /* Sends what was not sent yet, in order, without waiting, as rows of this run. True: nothing is left unsent. */
 bool stream_blocks_send(stream_blocks_t *blocks, uint64_t run, wire_socket_t *socket);
+/* Whether the socket has finished with a block since the last call of this: then the other end takes what is sent. */
+bool stream_blocks_move(stream_blocks_t *blocks);
 void stream_blocks_again(stream_blocks_t *blocks); // all are to be sent again
 /* Rows [begin, end) are durable. A block is forgotten once all its rows are. */
 void stream_blocks_kept(stream_blocks_t *blocks, int64_t begin, int64_t end);

@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-//              HELLO again and again            the simulator is made             asks, rows, KEPT
-//   SEEKING ------------- WELCOME ------> PREPARING --- stream_link_ready ---> WORKING
-//      ^                     (the same study: at once) -------------------------> |
-//      +------ hub silent for three beats, or WHO --------------------------------+
-//
 // Frames that were on their way when a connection broke are lost, so after each WELCOME all rows that are not durable are
 // sent again; the hub drops what it has.
-#include "workers/stream_link.h"
-
 #include "cluster/log.h"
 #include "cluster/mem.h"
 #include "cluster/provenance.h"
 #include "cluster/stop.h"
-#include "workers/stream_blocks.h"
+#include "workers/stream_link_inside.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -29,13 +22,11 @@
 enum {
     WAKE = 1,
     TICK_MS = 20,
-    BURST = 64,             // messages between two looks at the rest
-    HIGH_WATER = 64,        // messages that wait in the socket
+    HIGH_WATER = 16,        // messages that wait in the socket
     LEASE_BYTES = 16 << 20, // of rows that are asked for at once
     SILENT_BEATS = 3,
     DEFAULT_BEAT_MS = 1000,
     LINGER_MS = 1000,
-    BAD_LOGGED = 5,
     FAREWELL_US = 200000
 };
 static const double hello_seconds = 2; // between two HELLOs
@@ -43,42 +34,6 @@ static const double fresh_seconds =
     15; // of HELLOs without an answer before the connection is made anew
 static const double repeat_seconds = 5; // before an ask is told again
 static const double line_seconds = 60;  // between two lines that say that there is no hub
-
-typedef enum { SEEKING, PREPARING, WORKING } state_t;
-
-struct stream_link {
-    stream_link_config_t config;
-    wire_t *wire;
-    wire_socket_t *socket, *wake, *waker; // the last is the other thread's end
-    pthread_t thread;
-    pthread_mutex_t lock; // over all below
-    pthread_cond_t changed;
-    bool closing;
-    char *why; // of the good-bye
-    stream_hello_t self;
-
-    state_t state;
-    stream_welcome_t welcome; // the latest; run 0: none yet
-    int model;                // its number
-    bool told;                // the other thread has it
-    char fingerprint[STREAM_WORDS_CAP];
-    double grace;
-    stream_task_t lease[STREAM_LEASES];
-    int leases;                 // waiting in `lease`
-    bool busy;                  // one is being simulated
-    int64_t number, asked_rows; // of the ask
-    bool open;                  // it has no answer yet
-    stream_blocks_t *blocks;
-    stream_beat_t so_far;
-    double row_seconds;
-    bool drawing, abandoned;
-
-    double began, heard, said_hello, made, beat, asked, lined; // times of log_clock
-    int bad;
-    bool over;
-    err_t err;
-    char *err_words;
-};
 
 /* ---- sending ---- */
 
@@ -120,7 +75,7 @@ static void say_ask(stream_link_t *l, double now)
 
 /* ---- states ---- */
 
-static void end_with(stream_link_t *l, err_t err)
+void link_end(stream_link_t *l, err_t err)
 {
     if (l->over)
         return;
@@ -130,7 +85,7 @@ static void end_with(stream_link_t *l, err_t err)
     pthread_cond_signal(&l->changed);
 }
 
-static void seek(stream_link_t *l, double now)
+void link_seek(stream_link_t *l, double now)
 {
     l->state = SEEKING;
     l->made = l->lined = l->began = now;
@@ -146,154 +101,11 @@ static void begin_work(stream_link_t *l)
     stream_blocks_again(l->blocks);
 }
 
-static bool same_study(const stream_welcome_t *a, const stream_welcome_t *b)
-{
-    return a->run != 0 && a->seed == b->seed && a->row_bytes == b->row_bytes &&
-           a->block_bytes == b->block_bytes && strcmp(a->study, b->study) == 0 &&
-           strcmp(a->model, b->model) == 0;
-}
-
-static void greet(stream_link_t *l, const stream_welcome_t *w, bool same)
-{
-    if (l->welcome.run == 0)
-        log_info("worker: connected to the hub at %s", l->config.endpoint);
-    else if (w->run != l->welcome.run)
-        log_info("worker: the hub at %s was started anew%s", l->config.endpoint,
-                 same ? "; rows that it may not have are sent again" : ", with another study");
-    else
-        log_info("worker: the hub at %s is back", l->config.endpoint);
-}
-
-static void take_welcome(stream_link_t *l, stream_welcome_t *w)
-{
-    if (l->state != SEEKING) { // a HELLO was told twice
-        stream_welcome_free(w);
-        return;
-    }
-    bool same = same_study(&l->welcome, w);
-    greet(l, w, same);
-    if (!same || w->run != l->welcome.run)
-        l->leases = 0;
-    if (!same) {
-        stream_blocks_clear(l->blocks);
-        l->model++;
-        l->told = false;
-        l->fingerprint[0] = '\0';
-        l->row_seconds = 0;
-    }
-    stream_welcome_free(&l->welcome);
-    l->welcome = *w;
-    l->state = PREPARING;
-    pthread_cond_signal(&l->changed);
-}
-
-/* ---- receiving ---- */
-
-static err_t on_welcome(stream_link_t *l, message_t *head, const wire_data_t *data)
-{
-    stream_welcome_t w;
-    err_t err = stream_read_welcome(head, data->n, data->bytes, &w);
-    if (err_is(err, ERR_MISMATCH)) {
-        end_with(l, err);
-        return OK;
-    }
-    TRY(err);
-    take_welcome(l, &w);
-    return OK;
-}
-
-static err_t on_lease(stream_link_t *l, message_t *head, const wire_data_t *data)
-{
-    stream_lease_t lease;
-    TRY(stream_read_lease(head, data->n, data->bytes, &lease));
-    if (lease.run != l->welcome.run || l->state != WORKING || !l->open ||
-        lease.number != l->number || l->leases == STREAM_LEASES)
-        return OK; // an answer to an earlier telling
-    if (lease.end - lease.begin > l->asked_rows)
-        return err_fail(ERR_FORMAT, "LEASE: %" PRId64 " rows, expected at most %" PRId64,
-                        lease.end - lease.begin, l->asked_rows);
-    l->open = false;
-    l->lease[l->leases++] = (stream_task_t){l->model, lease.begin, lease.end};
-    pthread_cond_signal(&l->changed);
-    return OK;
-}
-
-static err_t on_kept(stream_link_t *l, message_t *head, const wire_data_t *data)
-{
-    stream_kept_t kept;
-    TRY(stream_read_kept(head, data->n, data->bytes, &kept));
-    if (kept.run == l->welcome.run)
-        stream_blocks_kept(l->blocks, kept.begin, kept.end);
-    return OK;
-}
-
-static err_t on_run(stream_link_t *l, message_t *head, const wire_data_t *data)
-{
-    uint64_t run;
-    TRY(stream_read_run(head, data->n, data->bytes, &run));
-    if (message_type(head) == STREAM_WHO) {
-        if (l->state != SEEKING)
-            seek(l, log_clock());
-    } else if (run == l->welcome.run) {
-        end_with(l, OK);
-    }
-    return OK;
-}
-
-static err_t on_refused(stream_link_t *l, message_t *head, const wire_data_t *data)
-{
-    char why[STREAM_WORDS_CAP];
-    TRY(stream_read_refused(head, data->n, data->bytes, why));
-    end_with(l, err_fail(ERR_MISMATCH, "the hub at %s refuses this worker: %s", l->config.endpoint,
-                         why));
-    return OK;
-}
-
-static err_t on_message(stream_link_t *l, message_t *head, const wire_data_t *data)
-{
-    switch (message_type(head)) {
-    case STREAM_WELCOME:
-        return on_welcome(l, head, data);
-    case STREAM_LEASE:
-        return on_lease(l, head, data);
-    case STREAM_KEPT:
-        return on_kept(l, head, data);
-    case STREAM_DONE:
-    case STREAM_WHO:
-        return on_run(l, head, data);
-    case STREAM_REFUSED:
-        return on_refused(l, head, data);
-    case STREAM_BEAT: // it lives, which is all
-        return OK;
-    default:
-        return err_fail(ERR_FORMAT, "message %s: none that a hub says",
-                        stream_name(message_type(head)));
-    }
-}
-
-static void receive(stream_link_t *l)
-{
-    message_t head;
-    wire_data_t data;
-    for (int i = 0; i < BURST && !l->over; i++) {
-        wire_got_t got = wire_receive_data(l->socket, 0, NULL, &head, &data);
-        if (got == WIRE_NOTHING)
-            return;
-        err_t err = got == WIRE_MESSAGE ? on_message(l, &head, &data) : -ERR_FORMAT;
-        if (got == WIRE_MESSAGE)
-            wire_data_free(&data);
-        if (err == OK)
-            l->heard = log_clock();
-        else if (l->bad++ < BAD_LOGGED)
-            log_warning("worker: from the hub at %s: %s", l->config.endpoint, err_text());
-    }
-}
-
 /* ---- what time brings ---- */
 
 static void give_up(stream_link_t *l)
 {
-    end_with(l,
+    link_end(l,
              err_fail(ERR_FAILED, "no hub at %s for %g s", l->config.endpoint, l->config.patience));
 }
 
@@ -301,7 +113,7 @@ static void make_anew(stream_link_t *l, double now)
 {
     l->made = now;
     if (wire_reconnect(l->socket) != OK)
-        end_with(l, -ERR_IO);
+        link_end(l, -ERR_IO);
 }
 
 static void tick_seeking(stream_link_t *l, double now)
@@ -310,6 +122,8 @@ static void tick_seeking(stream_link_t *l, double now)
         give_up(l);
         return;
     }
+    if (stream_blocks_move(l->blocks))
+        l->made = now;
     if (now - l->made > fresh_seconds)
         make_anew(l, now);
     if (now - l->said_hello > hello_seconds && !l->over)
@@ -323,10 +137,12 @@ static void tick_seeking(stream_link_t *l, double now)
 static void tick_connected(stream_link_t *l, double now)
 {
     double beat = 1e-3 * l->welcome.beat_ms;
+    if (stream_blocks_move(l->blocks)) // a slow line that is full of rows
+        l->heard = now;
     if (now - l->heard > SILENT_BEATS * beat) {
         log_info("worker: the hub at %s is silent for %.1f s; looking for it", l->config.endpoint,
                  now - l->heard);
-        seek(l, now);
+        link_seek(l, now);
     } else if (now - l->beat > beat) {
         say_beat(l, now);
     }
@@ -399,14 +215,14 @@ static void *run(void *argument)
     stream_link_t *l = argument;
     pthread_mutex_lock(&l->lock);
     log_info("worker: looking for a hub at %s", l->config.endpoint);
-    seek(l, log_clock());
+    link_seek(l, log_clock());
     while (!l->closing) {
         wire_socket_t *both[] = {l->socket, l->wake};
         pthread_mutex_unlock(&l->lock);
         wire_wait(2, both, TICK_MS);
         pthread_mutex_lock(&l->lock);
         drain(l->wake);
-        receive(l);
+        link_hear(l);
         tick(l);
         watch_stop(l);
     }
