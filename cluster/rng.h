@@ -30,6 +30,9 @@ typedef enum {
     RNG_VALIDATE = 8,    // index: block of validation rows (noise and times of their loss)
     RNG_ADAPTER = 9,     // index: length of a set, or which observable; subsets and noise
     RNG_PREDICTIVE = 10, // index: replicate of a real data set
+    RNG_REPLAY =
+        11, // index: chunk of fresh rows and slice (which rows of the reservoir, and the order)
+    RNG_REFINE = 12,     // index: step and slice of refinement, as RNG_TRAIN
     RNG_MISFIT = 20,     // index: which test of observed against simulated data sets
     RNG_CLASSIFIER = 21, // index: fold (its order of rows), 0: the folds themselves
     RNG_CLASSIFIED = 22, // index: data set (the draws that the classifier sees)

@@ -164,6 +164,7 @@ static err_t study_fill(study_t *study, yaml_node_ref_t root)
     study->model.declaration = path_in(study, study->model.declaration);
     for (int i = 0; i < study->bank.import.n; i++)
         study->bank.import.at[i] = import_path(study, study->bank.import.at[i]);
+    study->refine.keys = path_in(study, study->refine.keys);
     study->infer.data = path_in(study, study->infer.data);
     study->infer.out = path_in(study, study->infer.out);
     return study_check(study, root);

@@ -22,6 +22,9 @@
 /* What becomes of a row that fails by itself (error, timeout, crash). */
 typedef enum { FAILURE_MARK, FAILURE_STOP } failure_t;
 
+/* In which order fresh rows are trained on: by index (the result is a function of the settings), or as they come. */
+typedef enum { ORDER_INDEX, ORDER_ARRIVAL } row_order_t;
+
 /* Where an observable's values stand in a CSV of real data. */
 typedef struct {
     char *observable;
@@ -65,6 +68,13 @@ typedef struct {
         double learning_rate, weight_decay, clip_norm, warmup, average, subsets;
     } train;
     struct {
+        int64_t rows; // fresh ones; 0: the study does not refine
+        int64_t rounds, uses, chunk_rows, reservoir_rows, look_ahead_rows, workers, seed;
+        double bank_share, learning_rate;
+        int order;           // row_order_t
+        char *listen, *keys; // keys: full path, or NULL
+    } refine;
+    struct {
         int64_t datasets, draws, seed, recheck_rows;
         double calibration_error, ecdf_deviation, rank_r2, band_level;
         int64_t minimum_datasets;
@@ -103,6 +113,10 @@ err_t study_network(const study_t *study, const schema_t *schema,
 err_t study_check_prior(const study_t *study, const schema_t *trained) ERR_MUST_CHECK;
 /* What training depends on, a line each ("train.epochs: 40"): equal texts mean equal weights. The caller frees it. */
 char *study_training_text(const study_t *study, const amortizer_config_t *network);
+
+/* The same of refinement: its settings alone, those of training stand in the amortizer it starts from. Where it listens and
+ * by how many workers it is fed are not among them. The caller frees it. */
+char *study_refining_text(const study_t *study);
 
 /* The settings with type, default and help, for --help. */
 void study_print_settings(FILE *out);

@@ -165,6 +165,77 @@ err_t study_check_rows(const study_t *s)
                     s->path, held, apart, s->bank.rows);
 }
 
+/* ---- refinement ---- */
+
+static err_t no_simulator(yaml_node_ref_t refine)
+{
+    return yaml_node_error(refine,
+                           "the model is only declared, so nothing can be simulated: leave "
+                           "the section out, or give the simulator (model: {plugin: FILE})");
+}
+
+/* Auto: of 16 batches, or of a round where that is less. */
+static err_t check_chunk(study_t *s, yaml_node_ref_t root)
+{
+    int64_t round = s->refine.rows / s->refine.rounds, least = s->train.batch_size;
+    if (round < least)
+        return wrong(root, "refine", "rows",
+                     "got %" PRId64 ", expected %" PRId64
+                     " or more: each of refine.rounds (%" PRId64
+                     ") has one train.batch_size (%" PRId64
+                     ") at least. Simulate more rows, or take fewer rounds",
+                     s->refine.rows, s->refine.rounds * least, s->refine.rounds, least);
+    if (s->refine.chunk_rows == 0)
+        s->refine.chunk_rows = round < 16 * least ? round : 16 * least;
+    if (s->refine.chunk_rows < least || s->refine.chunk_rows > round)
+        return wrong(root, "refine", "chunk_rows",
+                     "got %" PRId64 ", expected %" PRId64 " to %" PRId64
+                     ": one batch at least, and at most the rows of a round. Leave it out",
+                     s->refine.chunk_rows, least, round);
+    return OK;
+}
+
+static err_t check_windows(study_t *s, yaml_node_ref_t root)
+{
+    int64_t chunk = s->refine.chunk_rows;
+    if (s->refine.look_ahead_rows == 0)
+        s->refine.look_ahead_rows = 8 * chunk;
+    if (s->refine.look_ahead_rows < chunk)
+        return wrong(root, "refine", "look_ahead_rows",
+                     "got %" PRId64 ", expected at least one chunk (%" PRId64
+                     " rows), or training would wait for ever. Leave it out: 8 are the default",
+                     s->refine.look_ahead_rows, chunk);
+    if (s->refine.reservoir_rows < chunk)
+        return wrong(root, "refine", "reservoir_rows",
+                     "got %" PRId64 ", expected at least one chunk (%" PRId64
+                     " rows). Leave it out: 16384 are the default",
+                     s->refine.reservoir_rows, chunk);
+    return OK;
+}
+
+static err_t check_refine(study_t *s, yaml_node_ref_t root)
+{
+    yaml_node_ref_t refine = yaml_node_get(root, "refine");
+    if (yaml_node_kind(refine) == YAML_KIND_ABSENT)
+        return OK;
+    if (s->model.declaration != NULL)
+        return no_simulator(refine);
+    if (s->refine.rows == 0)
+        return wrong(root, "refine", "rows",
+                     "got 0, expected how many fresh simulations to train on: rows: %" PRId64
+                     " doubles what the offline training has. Without refinement leave `refine` "
+                     "out",
+                     s->bank.rows);
+    if (s->refine.bank_share >= 1)
+        return wrong(root, "refine", "bank_share",
+                     "got %g, expected less than 1: with 1 no fresh row would be trained on",
+                     s->refine.bank_share);
+    if (s->refine.learning_rate == 0)
+        s->refine.learning_rate = s->train.learning_rate / 5;
+    TRY(check_chunk(s, root));
+    return check_windows(s, root);
+}
+
 /* ---- the gate ---- */
 
 static err_t few_datasets(yaml_node_ref_t root, const char *key, int64_t got)
@@ -237,6 +308,7 @@ err_t study_check(study_t *s, yaml_node_ref_t root)
     TRY(check_bank(s, root));
     TRY(check_slices(s, root));
     TRY(check_split(s, root));
+    TRY(check_refine(s, root));
     TRY(check_gate(s, root));
     return check_predictive(s, root);
 }

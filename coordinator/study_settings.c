@@ -56,6 +56,24 @@ static const yaml_field_t train_fields[] = {
     {.key = "seed", .type = YAML_INTEGER, .offset = AT(train.seed), .fallback = "1", .low = 0, .high = 9e15, .help = "of weights, order and dropout"},
     {0}};
 
+static const char *const order_words[] = {"index", "arrival", NULL}; // as row_order_t
+
+static const yaml_field_t refine_fields[] = {
+    {.key = "rows", .type = YAML_INTEGER, .offset = AT(refine.rows), .fallback = "0", .low = 0, .high = 1e12, .help = "fresh simulations, which follow those of bank.rows in the bank; 0: no refinement"},
+    {.key = "rounds", .type = YAML_INTEGER, .offset = AT(refine.rounds), .fallback = "10", .low = 1, .high = 1e6, .help = "parts of the rows; after each the networks are judged, the best are kept"},
+    {.key = "bank_share", .type = YAML_REAL, .offset = AT(refine.bank_share), .fallback = "0.5", .low = 0, .high = 1, .help = "of each batch that comes from the bank of the offline training, below 1"},
+    {.key = "uses", .type = YAML_INTEGER, .offset = AT(refine.uses), .fallback = "2", .low = 1, .high = 1000, .help = "how often a fresh row is trained on, on average"},
+    {.key = "chunk_rows", .type = YAML_INTEGER, .offset = AT(refine.chunk_rows), .fallback = "0", .low = 0, .high = 1e9, .help = "fresh rows that are judged, then trained on, at once; 0: of 16 batches, or of a round where that is less"},
+    {.key = "reservoir_rows", .type = YAML_INTEGER, .offset = AT(refine.reservoir_rows), .fallback = "16384", .low = 1, .high = 1e9, .help = "newest fresh rows kept in memory, for their further uses"},
+    {.key = "look_ahead_rows", .type = YAML_INTEGER, .offset = AT(refine.look_ahead_rows), .fallback = "0", .low = 0, .high = 1e9, .help = "how far simulating may be ahead of training; 0: 8 chunks"},
+    {.key = "learning_rate", .type = YAML_REAL, .offset = AT(refine.learning_rate), .fallback = "0", .low = 0, .high = 10, .help = "its peak; warm-up and cosine are as in train; 0: a fifth of train.learning_rate"},
+    {.key = "order", .type = YAML_WORD, .offset = AT(refine.order), .fallback = "index", .words = order_words, .help = "of fresh rows: by index, so that the result does not depend on the workers; or as they arrive, which waits for none"},
+    {.key = "listen", .type = YAML_TEXT, .offset = AT(refine.listen), .fallback = "tcp://127.0.0.1:*", .help = "where workers connect to `infermill refine`; beyond this machine only with keys"},
+    {.key = "keys", .type = YAML_TEXT, .offset = AT(refine.keys), .help = "folder of keys (`infermill keys`): workers need one that is admitted"},
+    {.key = "workers", .type = YAML_INTEGER, .offset = AT(refine.workers), .fallback = "0", .low = 0, .high = 4096, .help = "local ones that `infermill run` starts; 0: one for each core"},
+    {.key = "seed", .type = YAML_INTEGER, .offset = AT(refine.seed), .fallback = "1", .low = 0, .high = 9e15, .help = "of the order of fresh rows, and of dropout"},
+    {0}};
+
 static const yaml_field_t rating_fields[] = {
     {.key = "calibration_excellent", .type = YAML_REAL, .offset = AT(diagnose.ratings.calibration_excellent), .fallback = "0.05", .low = 0, .high = 1, .help = "largest calibration error that is called so"},
     {.key = "calibration_fair", .type = YAML_REAL, .offset = AT(diagnose.ratings.calibration_fair), .fallback = "0.10", .low = 0, .high = 1, .help = "and fair; above it: poor"},
@@ -107,6 +125,7 @@ const yaml_field_t study_fields[] = {
     {.key = "adapter", .type = YAML_NODE, .offset = offsetof(study_target_t, adapter), .help = "transforms between the simulator and the networks, in order"},
     {.key = "network", .type = YAML_NODE, .offset = offsetof(study_target_t, network), .help = "what is trained"},
     {.key = "train", .type = YAML_MAP, .fields = train_fields, .help = "how it is trained"},
+    {.key = "refine", .type = YAML_MAP, .fields = refine_fields, .help = "how it goes on with fresh simulations once its gate has passed"},
     {.key = "diagnose", .type = YAML_MAP, .fields = diagnose_fields, .help = "how it is checked"},
     {.key = "infer", .type = YAML_MAP, .fields = infer_fields, .help = "real data"},
     {.key = "auto", .type = YAML_MAP, .fields = auto_fields, .help = "budget of `infermill run --auto`, which follows the report's advice"},
@@ -190,6 +209,31 @@ char *study_training_text(const study_t *s, const amortizer_config_t *network)
     print_adapter(out, &s->adapter);
     print_networks(out, network);
     print_values(out, "train", train_fields, (const char *)s);
+    fclose(out);
+    return text;
+}
+
+/* What the weights do not depend on. */
+static bool only_feeds(const char *key)
+{
+    static const char *const keys[] = {"listen", "keys", "workers", "look_ahead_rows"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strcmp(key, keys[i]) == 0)
+            return true;
+    return false;
+}
+
+char *study_refining_text(const study_t *s)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    CHECK(out != NULL, "out of memory");
+    for (const yaml_field_t *f = refine_fields; f->key != NULL; f++)
+        if (!only_feeds(f->key)) {
+            fprintf(out, "refine.%s: ", f->key);
+            print_value(out, f, (const char *)s);
+        }
     fclose(out);
     return text;
 }

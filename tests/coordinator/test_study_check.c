@@ -155,9 +155,72 @@ static void the_study_that_was_meant_is_named(void **state)
     assert_int_equal(rmdir(folder), 0);
 }
 
+static void refinement_has_rows_and_a_simulator(void **state)
+{
+    (void)state;
+    refused("refine: {rounds: 4}",
+            "a.yaml:3: refine: rows: got 0, expected how many fresh simulations to train on: rows: "
+            "20000 "
+            "doubles what the offline training has. Without refinement leave `refine` out");
+    study_t study;
+    assert_int_equal(study_parse("study: a\nmodel: {declaration: m.yaml}\nrefine: {rows: 1000}\n",
+                                 "a.yaml", &study),
+                     -ERR_USAGE);
+    assert_string_equal(err_text(), "a.yaml:3: refine: the model is only declared, so nothing can "
+                                    "be simulated: leave the section out, or give the simulator "
+                                    "(model: {plugin: FILE})");
+}
+
+static void wrong_numbers_of_refinement_are_refused(void **state)
+{
+    (void)state;
+    refused("refine: {rows: 1000, bank_share: 1}",
+            "a.yaml:3: refine.bank_share: got 1, expected less than 1: with 1 no fresh row would "
+            "be trained on");
+    refused("refine: {rows: 600, rounds: 10}",
+            "a.yaml:3: refine.rows: got 600, expected 640 or more: each of refine.rounds (10) has "
+            "one train.batch_size (64) at least. Simulate more rows, or take fewer rounds");
+    refused("refine: {rows: 10000, chunk_rows: 32}",
+            "a.yaml:3: refine.chunk_rows: got 32, expected 64 to 1000: one batch at least, and at "
+            "most the rows of a round. Leave it out");
+    refused("refine: {rows: 10000, chunk_rows: 1001}",
+            "a.yaml:3: refine.chunk_rows: got 1001, expected 64 to 1000: one batch at least, and "
+            "at most the rows of a round. Leave it out");
+    refused("refine: {rows: 20000, look_ahead_rows: 1000}",
+            "a.yaml:3: refine.look_ahead_rows: got 1000, expected at least one chunk (1024 rows), "
+            "or training would wait for ever. Leave it out: 8 are the default");
+    refused("refine: {rows: 20000, reservoir_rows: 1000}",
+            "a.yaml:3: refine.reservoir_rows: got 1000, expected at least one chunk (1024 rows). "
+            "Leave it out: 16384 are the default");
+}
+
+static void refinement_has_defaults_that_fit(void **state)
+{
+    (void)state;
+    study_t none = read_study(""), large = read_study("refine: {rows: 50000}"),
+            small = read_study("refine: {rows: 5000, workers: 3}\ntrain: {learning_rate: 0.002}");
+    assert_int_equal(none.refine.rows, 0);
+    assert_int_equal(large.refine.chunk_rows, 16 * 64);
+    assert_int_equal(large.refine.look_ahead_rows, 8 * 16 * 64);
+    assert_int_equal(small.refine.chunk_rows, 500);
+    assert_float_equal(small.refine.learning_rate, 0.0004, 1e-12);
+    char *text = study_refining_text(&small);
+    assert_string_equal(text, "refine.rows: 5000\nrefine.rounds: 10\nrefine.bank_share: 0.5\n"
+                              "refine.uses: 2\nrefine.chunk_rows: 500\n"
+                              "refine.reservoir_rows: 16384\nrefine.learning_rate: 0.0004\n"
+                              "refine.order: index\nrefine.seed: 1\n");
+    free(text);
+    study_free(&none);
+    study_free(&large);
+    study_free(&small);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refinement_has_rows_and_a_simulator),
+        cmocka_unit_test(wrong_numbers_of_refinement_are_refused),
+        cmocka_unit_test(refinement_has_defaults_that_fit),
         cmocka_unit_test(too_few_held_out_data_sets_are_refused),
         cmocka_unit_test(ratings_out_of_order_are_refused),
         cmocka_unit_test(training_without_held_out_rows_is_refused),
