@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster/mem.h"
+#include "coordinator/trainer_state.h"
 #include "coordinator/training.h"
 #include "storage/named_arrays.h"
 
@@ -75,21 +76,9 @@ char *settings_difference(const char *a, const char *b)
     return *b ? against(line_at(b), mem_copy_text(" none"), value_of(line_at(b))) : NULL;
 }
 
-typedef struct {
-    const char *name;
-    float *data;
-} block_t;
-
-/* The flat blocks of floats that make the state of the optimizer. */
-enum { BLOCKS = 5 };
-static void blocks_of(const training_t *t, block_t out[BLOCKS])
+static trainer_state_t state_of(const training_t *t)
 {
-    adamw_t *o = trainer_optimizer(t->trainer);
-    out[0] = (block_t){"weights", params_value(amortizer_params(t->trained.amortizer))};
-    out[1] = (block_t){"moment1", adamw_moment1(o)};
-    out[2] = (block_t){"moment2", adamw_moment2(o)};
-    out[3] = (block_t){"average", adamw_average(o)};
-    out[4] = (block_t){"best", t->best};
+    return (trainer_state_t){t->trainer, t->trained.amortizer, t->best};
 }
 
 static const char *const column_names[HISTORY_COLUMNS] = {
@@ -101,19 +90,14 @@ static const char *const column_names[HISTORY_COLUMNS] = {
 
 static err_t put_all(arrays_writer_t *w, const training_t *t)
 {
-    block_t blocks[BLOCKS];
-    int64_t n = params_size(amortizer_params(t->trained.amortizer));
-    blocks_of(t, blocks);
-    for (int i = 0; i < BLOCKS; i++)
-        if (blocks[i].data != NULL)
-            TRY(arrays_put_f32(w, blocks[i].name, 1, &n, blocks[i].data));
+    trainer_state_t state = state_of(t);
+    TRY(trainer_state_put(&state, w));
     for (int c = 0; c < HISTORY_COLUMNS && t->history.n > 0; c++)
         TRY(arrays_put_f64(w, column_names[c], 1, &t->history.n, t->history.column[c]));
     TRY(arrays_put_integer(w, "epochs_done", t->history.n));
     TRY(arrays_put_integer(w, "best_epoch", t->history.best));
     TRY(arrays_put_integer(w, "epoch", t->epoch));
     TRY(arrays_put_integer(w, "step", t->step));
-    TRY(arrays_put_integer(w, "optimizer_steps", adamw_steps(trainer_optimizer(t->trainer))));
     TRY(arrays_put_real(w, "loss_sum", t->loss_sum));
     TRY(arrays_put_real(w, "seconds", t->seconds));
     TRY(arrays_put_text(w, "training", t->trained.training));
@@ -159,17 +143,11 @@ static err_t get_history(arrays_t *a, history_t *h)
 
 static err_t get_all(arrays_t *a, training_t *t)
 {
-    block_t blocks[BLOCKS];
-    int64_t n = params_size(amortizer_params(t->trained.amortizer)), steps;
-    blocks_of(t, blocks);
-    for (int i = 0; i < BLOCKS; i++)
-        if (blocks[i].data != NULL)
-            TRY(arrays_get_f32(a, blocks[i].name, 1, &n, blocks[i].data));
+    trainer_state_t state = state_of(t);
+    TRY(trainer_state_get(&state, a));
     TRY(get_history(a, &t->history));
     TRY(arrays_get_integer(a, "epoch", &t->epoch));
     TRY(arrays_get_integer(a, "step", &t->step));
-    TRY(arrays_get_integer(a, "optimizer_steps", &steps));
-    adamw_set_steps(trainer_optimizer(t->trainer), steps);
     TRY(arrays_get_real(a, "loss_sum", &t->loss_sum));
     return arrays_get_real(a, "seconds", &t->seconds);
 }

@@ -12,7 +12,6 @@
 #include "coordinator/training.h"
 #include "storage/reader.h"
 
-#include <cblas.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -23,67 +22,6 @@ enum { STOP_CHECK_STEPS = 8, CALIBRATION_ROWS = 10000 };
 static const double CHECKPOINT_SECONDS = 300; // within an epoch that takes long
 
 /* ---- what training starts from ---- */
-
-static err_t bank_of_study(training_t *t)
-{
-    const study_t *study = &t->job->study;
-    TRY(bank_open(study->bank.path, &t->bank));
-    char *mine = schema_fingerprint(t->job->schema);
-    char *difference = schema_difference(bank_schema(t->bank), t->job->schema);
-    err_t err = OK;
-    if (strcmp(mine, bank_fingerprint(t->bank)) != 0)
-        err = err_fail(ERR_MISMATCH, "bank %s holds another model: %s, the study's model is %s%s%s",
-                       study->bank.path, bank_fingerprint(t->bank), mine, difference ? ": " : "",
-                       difference ? difference : "");
-    else if (bank_rows(t->bank) < study->bank.rows)
-        err = err_fail(ERR_USAGE,
-                       "bank %s has %" PRId64 " of the study's %" PRId64
-                       " rows: run `infermill simulate %s`",
-                       study->bank.path, bank_rows(t->bank), study->bank.rows, study->path);
-    t->trained.bank = mem_copy_text(bank_fingerprint(t->bank));
-    free(difference);
-    free(mine);
-    return err;
-}
-
-static err_t plan_order(training_t *t)
-{
-    const study_t *study = &t->job->study;
-    uint8_t *status = MEM_NEW(uint8_t, bank_rows(t->bank));
-    err_t err = bank_read_status(t->bank, status);
-    shuffle_config_t config = shuffle_config_default();
-    config.seed = (uint64_t)study->train.seed;
-    config.rows = study->bank.rows;
-    config.status = status;
-    config.validation_rows = study->train.validation_rows;
-    config.held_out_rows = study->train.held_out_rows;
-    config.window_rows = study->train.window_rows;
-    config.slices = (int)study->train.slices;
-    config.slice_rows = study->train.batch_size / study->train.slices;
-    if (err == OK)
-        err = bank_check_finished(study->bank.path, study->bank.rows, status,
-                                  study->bank.failure_limit);
-    if (err == OK)
-        err = err_context(shuffle_create(&config, &t->shuffle), "%s: train", study->path);
-    free(status);
-    return err;
-}
-
-static err_t read_validation(training_t *t)
-{
-    int64_t n;
-    const int64_t *row = shuffle_validation(t->shuffle, &n);
-    t->validation = rows_create(t->job->schema, n);
-    TRY(reader_gather(t->bank, t->shuffle, n, row, &t->validation));
-    adapted_rows_t *adapted = adapted_rows_create(amortizer_adapter(t->trained.amortizer));
-    err_t err = OK;
-    for (int64_t i = 0; i < n && err == OK; i++)
-        err = adapted_rows_check(adapted, &t->validation, i);
-    adapted_rows_destroy(&adapted);
-    TRY(err_context(err, "%s", t->job->study.path));
-    return bank_check_varied(t->job->study.bank.path, &t->validation,
-                             amortizer_adapter(t->trained.amortizer));
-}
 
 /* Every rank reads its parts of the bank; all have the same numbers after. Collective. */
 static err_t pass_over_bank(const par_t *par, const first_pass_config_t *config, first_pass_t *out)
@@ -137,20 +75,8 @@ static err_t standardise(training_t *t)
 static void make_trainer(training_t *t)
 {
     const study_t *study = &t->job->study;
-    int64_t total = study->train.epochs * shuffle_steps(t->shuffle);
-    trainer_config_t config = {
-        .slices = (int)study->train.slices,
-        .slice_rows = study->train.batch_size / study->train.slices,
-        .seed = (uint64_t)study->train.seed,
-        .subsets = study->train.subsets,
-        .adamw = adamw_config_default(),
-        .schedule = {.peak = study->train.learning_rate,
-                     .floor = 0,
-                     .warmup = (int64_t)(study->train.warmup * (double)total),
-                     .total = total}};
-    config.adamw.weight_decay = study->train.weight_decay;
-    config.adamw.clip_norm = study->train.clip_norm;
-    config.adamw.average_decay = study->train.average;
+    trainer_config_t config = training_config(study, study->train.learning_rate,
+                                              study->train.epochs * shuffle_steps(t->shuffle));
     t->trainer = trainer_create(t->job->par, &config, t->job->schema, t->trained.amortizer);
     t->best = MEM_NEW(float, params_size(amortizer_params(t->trained.amortizer)));
 }
@@ -175,30 +101,22 @@ static err_t calibrate(training_t *t)
     return err;
 }
 
-/* OpenBLAS waits for ever where it gets no memory for its buffer, so it takes it (and keeps it) before the windows take
- * theirs: a product that is too large for its kernels without a buffer. */
-static void take_blas_buffer(void)
-{
-    enum { N = 256 };
-    float *a = MEM_NEW(float, N *N), *b = MEM_NEW(float, N *N);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, N, N, N, 1, a, N, a, N, 0, b, N);
-    free(b);
-    free(a);
-}
-
 static err_t make_amortizer(training_t *t)
 {
     study_t *study = &t->job->study;
     amortizer_config_t config;
-    take_blas_buffer();
-    TRY(bank_of_study(t));
-    TRY(plan_order(t));
+    training_take_blas_buffer();
+    TRY(training_bank(t->job, &t->bank));
+    t->trained.bank = mem_copy_text(bank_fingerprint(t->bank));
+    TRY(training_order(t->job, t->bank, study->train.batch_size / study->train.slices,
+                       &t->shuffle));
     adapter_t *adapter = NULL;
     TRY(study_network(study, t->job->schema, &config));
     TRY(amortizer_create(&config, (uint64_t)study->train.seed, &t->trained.amortizer));
     TRY(study_adapter(study, t->job->schema, &adapter));
     amortizer_set_adapter(t->trained.amortizer, &adapter);
-    return read_validation(t);
+    return training_validation(t->job, t->bank, t->shuffle, amortizer_adapter(t->trained.amortizer),
+                               &t->validation);
 }
 
 static err_t prepare_here(training_t *t)

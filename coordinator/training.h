@@ -29,11 +29,29 @@ typedef struct {
     double seconds;      // of training before this start
 } training_t;
 
+/* The study's bank, which must be of its model and hold its rows: ERR_MISMATCH, ERR_USAGE. Not collective. */
+err_t training_bank(const job_t *job, bank_t **out) ERR_MUST_CHECK;
+/* The order of its rows, so many of a slice in one step; validation and held-out rows do not depend on how many. ERR_FORMAT
+ * where too many rows failed. Not collective. */
+err_t training_order(const job_t *job, bank_t *bank, int64_t slice_rows,
+                     shuffle_t **out) ERR_MUST_CHECK;
+/* The validation rows, checked; to be destroyed after an error too. Not collective. */
+err_t training_validation(const job_t *job, bank_t *bank, const shuffle_t *shuffle,
+                          const adapter_t *adapter, rows_t *out) ERR_MUST_CHECK;
+/* Of a trainer that takes so many steps, by `train:` of the study. */
+trainer_config_t training_config(const study_t *study, double learning_rate, int64_t steps);
+/* OpenBLAS waits for ever where it gets no memory for its buffer, so it takes it (and keeps it) before the windows take
+ * theirs: a product that is too large for its kernels without a buffer. */
+void training_take_blas_buffer(void);
+
 /* checkpoint.h5: weights, moments, average, best weights, history, place, settings. Not collective: one rank writes. */
 err_t checkpoint_save(const training_t *t, const char *path) ERR_MUST_CHECK;
 /* Each rank reads. ERR_MISMATCH with the first setting that differs. */
 err_t checkpoint_load(training_t *t, const char *path) ERR_MUST_CHECK;
 
+/* What inference asks of an amortizer beside its weights, from rows that it was not trained on: distances of summaries, reach
+ * of the prior. Not collective. */
+void training_fit(trained_t *trained, const rows_t *validation);
 /* At the end: the best weights become those of the amortizer, which rank 0 writes to `path`, and the report. Collective. */
 err_t training_finish(training_t *t, const char *path) ERR_MUST_CHECK;
 

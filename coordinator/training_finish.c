@@ -10,22 +10,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void fit_distance(training_t *t)
+static void fit_distance(trained_t *trained, const rows_t *validation)
 {
-    int width = amortizer_summary_width(t->trained.amortizer);
-    int64_t n = t->validation.n, block = 32;
+    int width = amortizer_summary_width(trained->amortizer);
+    int64_t n = validation->n, block = 32;
     float *summaries = MEM_NEW(float, n *width);
-    const float **fields = MEM_NEW(const float *, t->job->schema->n_observables);
-    amortizer_work_t *work =
-        amortizer_work_create(t->trained.amortizer, WORK_EVALUATE, block, block);
+    const float **fields = MEM_NEW(const float *, validation->schema->n_observables);
+    amortizer_work_t *work = amortizer_work_create(trained->amortizer, WORK_EVALUATE, block, block);
     for (int64_t i = 0; i < n; i += block) {
-        batch_t batch = batch_of_rows(&t->validation, i, i + block < n ? i + block : n, fields);
+        batch_t batch = batch_of_rows(validation, i, i + block < n ? i + block : n, fields);
         amortizer_summaries(work, &batch, summaries + i * width);
     }
-    t->trained.distance = distance_fit(n, width, summaries);
+    distance_free(&trained->distance);
+    trained->distance = distance_fit(n, width, summaries);
     amortizer_work_destroy(&work);
     free(fields);
     free(summaries);
+}
+
+void training_fit(trained_t *trained, const rows_t *validation)
+{
+    fit_distance(trained, validation);
+    prior_reach_free(&trained->reach);
+    trained->reach =
+        doubt_reach(&trained->schema, amortizer_adapter(trained->amortizer), validation);
 }
 
 static void keep_history(training_t *t)
@@ -75,9 +83,7 @@ err_t training_finish(training_t *t, const char *path)
     keep_held_out(t);
     err_t mine = OK;
     if (t->job->par->rank == 0) {
-        fit_distance(t);
-        t->trained.reach =
-            doubt_reach(t->job->schema, amortizer_adapter(t->trained.amortizer), &t->validation);
+        training_fit(&t->trained, &t->validation);
         mine = trained_save(&t->trained, path);
         if (mine == OK)
             mine = report(t);
