@@ -143,23 +143,27 @@ int trainer_slice(const trainer_t *t, int k)
     return t->mine[k];
 }
 
+static double progress_at(const trainer_config_t *c, int64_t step)
+{
+    if (c->refining)
+        return 1;
+    return c->schedule.total > 0 ? fmin(1.0, (double)step / (double)c->schedule.total) : 0.0;
+}
+
 void trainer_add(trainer_t *t, int64_t step, int k, const rows_t *rows)
 {
     uint64_t place = (uint64_t)step * (uint64_t)t->config.slices + (uint64_t)t->mine[k];
-    rng_t noise = rng_at(t->config.seed, RNG_TRAIN, place);
+    rng_t noise = rng_at(t->config.seed, t->config.refining ? RNG_REFINE : RNG_TRAIN, place);
     const rows_t *used = rows;
     if (t->config.subsets > 0) {
         subset_rows(rows, t->config.subsets, &noise, &t->cut);
         used = &t->cut;
     }
     batch_t batch = batch_of_rows(used, 0, used->n, t->fields);
-    double progress = t->config.schedule.total > 0
-                          ? fmin(1.0, (double)step / (double)t->config.schedule.total)
-                          : 0.0;
     t->last = k == t->n_mine - 1;
     memcpy(t->open, t->total, (size_t)exchange_buckets(t->exchange) * sizeof *t->open);
-    t->numbers[t->mine[k]] =
-        amortizer_loss(t->train, &batch, progress, &noise, exchange_array(t->exchange, k));
+    t->numbers[t->mine[k]] = amortizer_loss(t->train, &batch, progress_at(&t->config, step), &noise,
+                                            exchange_array(t->exchange, k));
 }
 
 // Along the tree of par.h, which every rank walks alone: all have all numbers.

@@ -12,11 +12,15 @@
 #include "nn/amortizer.h"
 #include "storage/rows.h"
 
+#include <stdbool.h>
+
 typedef struct {
     int slices; // of a batch, over all ranks
     int64_t slice_rows;
     uint64_t seed;
     double subsets; // share of data sets cut to a random smaller set
+    bool
+        refining; // weights are trained already: noise of a stream of its own, progress 1 throughout
     schedule_t schedule;
     adamw_config_t adamw;
 } trainer_config_t;
