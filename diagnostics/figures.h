@@ -25,6 +25,14 @@ typedef struct {
 /* loss.png: losses of n epochs, the best validation epoch marked. Losses that are not finite are left out. */
 err_t figure_loss(const char *path, const stamp_t *stamp, int64_t n, const double *training,
                   const double *validation) ERR_MUST_CHECK;
+/* refine.png: losses of n rounds of refinement; `best` (from 0, -1: none) is marked. */
+typedef struct {
+    int64_t n, best;
+    const double *fresh, *offline,
+        *validation; // (n): of fresh simulations under the network and under the offline one
+} refine_losses_t;
+err_t figure_refine(const char *path, const stamp_t *stamp,
+                    const refine_losses_t *losses) ERR_MUST_CHECK;
 /* recovery.png: posterior median and central 95 % interval against the truth. */
 err_t figure_recovery(const char *path, const stamp_t *stamp, const samples_t *samples,
                       const metrics_t *metrics) ERR_MUST_CHECK;

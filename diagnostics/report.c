@@ -20,6 +20,7 @@ static const report_section_t *const report_sections[] = {
     &report_predictive,
     &report_budget,
     &report_training,
+    &report_refine,
     &report_checks,
     &report_arrays,
     &report_told,

@@ -103,6 +103,7 @@ typedef struct {
     const gate_record_t *gate;   // verdict and metrics; NULL: trained, not checked yet
     ratings_t ratings;           // where one rating ends and the next begins
     const advice_list_t *advice; // what to do next; NULL: what an earlier report says stays
+    const json_t *refine;        // refine.json: what refinement gave; NULL: there was none
     const json_t *automatic;     // auto.json: what `run --auto` did; NULL: it was not used
     const report_told_t *told;
     int n_pictures;

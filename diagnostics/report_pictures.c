@@ -13,6 +13,8 @@ static const struct {
 } report_readings[] = {
     {"loss.png", "Both curves should fall and then run level and close together; a validation "
                  "curve that rises while the training curve falls is overfitting."},
+    {"refine.png", "Red below grey is what fresh simulations have taught: the same rows, seen by "
+                   "neither network. Red moves up and down with its rows, and grey with it."},
     {"recovery.png",
      "Dots near the dashed line mean that the parameter is found again; about 95 of 100 vertical "
      "lines should cross it. A flat cloud means that the data say little about the parameter."},

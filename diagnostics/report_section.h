@@ -27,6 +27,6 @@ typedef struct {
 extern const report_section_t report_summary, report_arrays, report_next, report_auto, report_model,
     report_inferences, report_misfit, report_budget, report_training, report_checks,
     report_pictures, report_failures, report_reproduce, report_predictive;
-extern const report_section_t report_told;
+extern const report_section_t report_told, report_refine;
 
 #endif

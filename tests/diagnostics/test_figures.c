@@ -157,6 +157,17 @@ static void loss_stands_for_short_and_broken_histories(void **state)
     check_picture();
 }
 
+static void refinement_stands_for_any_number_of_rounds(void **state)
+{
+    (void)state;
+    const double fresh[] = {3, 2.6, NAN}, offline[] = {3, 3.1, 2.9}, valid[] = {2.9, 2.8, 2.7};
+    for (int64_t n = 0; n <= 3; n++) {
+        const refine_losses_t losses = {n, n > 1 ? 1 : n - 1, fresh, offline, valid};
+        assert_int_equal(figure_refine(PATH, &STAMP, &losses), OK);
+        check_picture();
+    }
+}
+
 static void distances_stand_for_any_number_of_data_sets(void **state)
 {
     (void)state;
@@ -294,6 +305,7 @@ int main(void)
         cmocka_unit_test(every_figure_stands_for_any_number_of_parameters),
         cmocka_unit_test(pairs_stand_with_and_without_truth),
         cmocka_unit_test(loss_stands_for_short_and_broken_histories),
+        cmocka_unit_test(refinement_stands_for_any_number_of_rounds),
         cmocka_unit_test(distances_stand_for_any_number_of_data_sets),
         cmocka_unit_test(constant_parameters_are_drawn),
         cmocka_unit_test(chunks_say_where_a_picture_comes_from),

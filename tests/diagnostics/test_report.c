@@ -301,6 +301,69 @@ static void what_to_do_next_and_what_was_tried_are_told(void **state)
     written_free(&w);
 }
 
+/* refine.json as the program writes it, with the refined network or the offline one as the result. */
+static json_t *refinement(const char *kept, bool passed, double gain)
+{
+    return json_pack("{s:s,s:b,s:{s:i,s:f,s:f,s:f,s:f},s:[{s:s,s:f,s:f}],s:i,s:i,s:i,s:s,s:f,s:f,s:"
+                     "f,s:i,s:f,s:i,"
+                     "s:{s:i,s:i,s:f,s:i,s:f,s:f,s:i},s:{s:i,s:f,s:f},s:{s:i}}",
+                     "kept", kept, "gate_passed", passed, "held_out", "data_sets", 300,
+                     "offline_loss", 1.5, "refined_loss", 1.5 - gain, "gain", gain, "error", 0.02,
+                     "calibration", "parameter", "<b>drift</b>", "offline", 0.04, "refined", 0.015,
+                     "rows", 20000, "rows_done", 19990, "rounds", 10, "order", "index", "seconds",
+                     90.0, "trainer_waiting", 0.25, "workers_waiting", 0.5, "workers", 4,
+                     "rows_per_second", 250.0, "bytes_most", 12000000, "reservoir", "taken", 19990,
+                     "held", 16384, "uses_mean", 2.0, "uses_most", 9, "once", 0.3, "age_mean",
+                     4000.0, "age_most", 17000, "rank_test", "parameters", 2, "p", 0.4, "p_least",
+                     0.0001, "history", "best_round", 10);
+}
+
+static void what_refinement_gave_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kept;
+        bool passed;
+        double gain;
+        const char *words, *number;
+    } cases[] = {{"refined", true, 0.25,
+                  "The amortizer is the refined network: it passes the gate, and its loss on "
+                  "300 held-out data sets is 0.250 nats below that of the offline network.",
+                  "0.250 nats, standard error 0.020, on 300 held-out data sets: loss 1.500 "
+                  "offline, 1.250 refined |"},
+                 {"offline", false, 0.25,
+                  "The amortizer is the offline network: the refined one does not pass the gate.",
+                  "1.250 refined |"},
+                 {"offline", true, -0.03,
+                  "The amortizer is the offline network: on 300 held-out data sets its loss is "
+                  "not above that of the refined one (gain −0.030 nats).",
+                  "1.530 refined; it may be chance |"}};
+    assert_int_equal(file_replace("refine.png", sizeof PIXEL - 1, PIXEL), OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        json_t *record = refinement(cases[i].kept, cases[i].passed, cases[i].gain);
+        report_t report = a_report(NULL, NULL);
+        report.n_pictures = 0;
+        report.refine = record;
+        written_t w = {0};
+        assert_int_equal(report_write(".", &report), OK);
+        written_read(&w);
+        assert_non_null(strstr(w.markdown.data, "## Refinement with fresh simulations"));
+        assert_non_null(strstr(w.markdown.data, cases[i].words));
+        assert_non_null(strstr(w.html.data, cases[i].words));
+        assert_non_null(strstr(w.markdown.data, cases[i].number));
+        assert_non_null(strstr(w.html.data, "&lt;b&gt;drift&lt;/b&gt;"));
+        assert_non_null(strstr(w.markdown.data, "0.040 | 0.015 | 0.025"));
+        assert_non_null(strstr(w.markdown.data, "20,000 in 10 rounds, 19,990 of them done"));
+        assert_non_null(strstr(w.markdown.data, "does not follow the prior"));
+        json_t *root = json_loadb(w.json.data, w.json.length, 0, NULL);
+        assert_true(json_equal(json_object_get(root, "refinement"), record));
+        json_decref(root);
+        json_decref(record);
+        written_free(&w);
+    }
+    unlink("refine.png");
+}
+
 static void a_report_before_the_gate_says_so(void **state)
 {
     (void)state;
@@ -421,6 +484,7 @@ int main(void)
         cmocka_unit_test(a_picture_that_is_not_there_is_named),
         cmocka_unit_test(everything_is_told_in_all_three),
         cmocka_unit_test(what_to_do_next_and_what_was_tried_are_told),
+        cmocka_unit_test(what_refinement_gave_is_told),
         cmocka_unit_test(a_report_before_the_gate_says_so),
         cmocka_unit_test(what_was_said_of_the_same_weights_stays),
         cmocka_unit_test(a_long_ledger_counts_and_shows_the_first_and_the_most_unusual),
