@@ -34,6 +34,11 @@ static void on_signal(int number)
     stop_request();
 }
 
+void stop_clear(void)
+{
+    atomic_store(&stop_time, 0);
+}
+
 void stop_install(void)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1};

@@ -13,6 +13,7 @@ bool stop_requested(void);     // this process was asked
 double stop_seconds_ago(void); // since the request; negative when there was none
 /* A request comes by itself after so many seconds from now; INFINITY: it does not. A later call replaces it. */
 void stop_after(double seconds);
+void stop_clear(void);   // as if none had come (tests)
 void stop_request(void); // as if a signal had come (tests; another rank's request)
 
 #endif

@@ -109,6 +109,15 @@ static err_t pass_texts(file_t *f, trained_t *t)
     return pass_real(f, "training_seconds", &t->training_seconds);
 }
 
+/* Of one that was refined. */
+static err_t pass_refining(file_t *f, trained_t *t)
+{
+    if (f->w ? t->refining == NULL : !arrays_has(f->a, "refining"))
+        return OK;
+    TRY(pass_text(f, "refining", &t->refining));
+    return pass_text(f, "offline", &t->offline);
+}
+
 static err_t pass_history(file_t *f, trained_t *t)
 {
     TRY(pass_vector(f, "history/training_loss", t->epochs, t->training_loss));
@@ -144,6 +153,7 @@ static err_t save_all(file_t *f, trained_t *t)
     TRY_TO(done, pass_text(f, "adapter", &adapter));
     TRY_TO(done, pass_text(f, "network", &network));
     TRY_TO(done, pass_texts(f, t));
+    TRY_TO(done, pass_refining(f, t));
     TRY_TO(done, pass_history(f, t));
     TRY_TO(done, pass_held_out(f, t));
     TRY_TO(done, pass_scaling(f, adapter_after(amortizer_adapter(t->amortizer)),
@@ -335,6 +345,7 @@ static err_t load_all(file_t *f, const char *path, trained_t *t)
 {
     TRY(load_network(f, t, path));
     TRY(pass_texts(f, t));
+    TRY(pass_refining(f, t));
     TRY(load_scaling(f, t));
     TRY(load_history(f, t));
     TRY(load_held_out(f, t));
@@ -382,6 +393,8 @@ void trained_free(trained_t *t)
     free(t->bank);
     free(t->software);
     free(t->hash);
+    free(t->refining);
+    free(t->offline);
     free(t->training_loss);
     free(t->validation_losses);
     free(t->held_out);

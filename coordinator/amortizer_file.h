@@ -8,6 +8,7 @@
  *     reach/least, most          of each statistic of their data, both with reach/simulations (not in files made before)
  *     history/training_loss, validation_loss          of each epoch
  *     held_out_rows              rows of the bank that were set aside for diagnosis, where there are any
+ *     texts: refining, offline   of a refined one: by which settings, from which weights
  *     texts: model (declaration), study (the whole study file), adapter, network, training (settings), software, weights_hash
  */
 #ifndef COORDINATOR_AMORTIZER_FILE_H
@@ -30,6 +31,8 @@ typedef struct {
     char *bank;               // fingerprint of the bank's model
     char *software;
     char *hash;             // of the weights: 16 hex digits
+    char *refining;         // study_refining_text of what refined it; NULL: it was not
+    char *offline;          // hash of the weights it was refined from, or NULL
     double validation_loss; // nats, standardised unbounded scale
     double training_seconds;
     int64_t training_rows;

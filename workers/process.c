@@ -200,6 +200,12 @@ bool process_running(const process_t *p)
     return p->child > 0;
 }
 
+bool process_gone(process_t *p)
+{
+    read_errors(p);
+    return p->child > 0 && is_gone(p->child);
+}
+
 void process_end(process_t *p)
 {
     if (p->child == 0)

@@ -27,6 +27,9 @@ void process_log_to(process_t *process, const char *path);
 /* ERR_MISSING when the program can not be started, ERR_IO without pipes or processes. It must not be running. */
 err_t process_start(process_t *process) ERR_MUST_CHECK;
 bool process_running(const process_t *process); // started, and not ended by us
+/* Whether it has ended by itself since it was started; then process_end. Takes in what it has said on stderr, so that one that
+ * is not asked anything does not wait for a reader. */
+bool process_gone(process_t *process);
 /* Ends it with all of its group: SIGTERM, half a second, SIGKILL. Nothing where it does not run. */
 void process_end(process_t *process);
 
