@@ -298,26 +298,8 @@ static err_t follow(auto_t *a, bool diverged, bool *more)
 /* The report once more, with how it ended. Rank 0. */
 static err_t tell(auto_t *a)
 {
-    trained_t trained = {0};
-    gate_record_t gate = {0};
-    job_t *job = a->job;
-    char *amortizer = job_file(job, "amortizer.h5"), *record = job_file(job, "gate.json");
-    err_t err;
-    TRY_TO(done, save(a));
-    TRY_TO(done, trained_load(amortizer, &trained));
-    TRY_TO(done, gate_read(record, &gate));
-    const study_report_t report = {.par = job->par,
-                                   .folder = job->folder,
-                                   .study = &job->study,
-                                   .trained = &trained,
-                                   .gate = &gate};
-    err = study_report(&report);
-done:
-    gate_free(&gate);
-    trained_free(&trained);
-    free(record);
-    free(amortizer);
-    return err;
+    TRY(save(a));
+    return study_report_again(a->job->par, a->job->folder, &a->job->study);
 }
 
 /* Rank 0. A second call that found all done writes nothing. */

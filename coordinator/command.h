@@ -29,6 +29,7 @@ typedef struct {
     const char *keys;          // a folder of keys; NULL: keyring_folder() finds it
     const char *key, *hub_key; // names in it
     const char *connect;       // endpoint of a hub
+    const char *listen;        // endpoint to be one
     int64_t patience;          // seconds; 0: not given
     bool simulator_log;
 } options_t;
@@ -51,6 +52,7 @@ err_t command_train(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_diagnose(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_infer(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_compare(const par_t *par, const options_t *options) ERR_MUST_CHECK;
+err_t command_refine(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_run(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_bank(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 /* Ranks that its verb is started with by default; 0: it needs none. */

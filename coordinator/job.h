@@ -41,6 +41,19 @@ err_t job_train(job_t *job, bool *did) ERR_MUST_CHECK;
 /* A gate that does not pass is not an error of this stage: `passed` tells. */
 err_t job_diagnose(job_t *job, bool *did, bool *passed) ERR_MUST_CHECK;
 
+/* Where fresh rows come from; texts are borrowed. */
+typedef struct {
+    const char *listen;    // endpoint of the hub
+    const char *keys;      // folder of keys, NULL: none
+    const char *hub_key;   // the hub's name in it, NULL without keys
+    int64_t local_workers; // started on this machine, where there are no keys
+} refine_request_t;
+/* The amortizer, whose gate has passed (else ERR_GATE), goes on with `refine.rows` fresh simulations; the better of the two is
+ * amortizer.h5 then, diagnosed. The study has `refine:`. */
+err_t job_refine(job_t *job, const refine_request_t *request, bool *did) ERR_MUST_CHECK;
+/* Where a run ended while it was putting a refined amortizer in place, undecided: the offline one is put back. */
+err_t job_refine_settle(job_t *job) ERR_MUST_CHECK;
+
 /* What `infer` works on; texts are borrowed. */
 typedef struct {
     const char *model, *data, *out;

@@ -5,11 +5,13 @@
 #include "coordinator/auto_log.h"
 #include "coordinator/run_folder.h"
 #include "coordinator/study_model.h"
+#include "diagnostics/json.h"
 #include "diagnostics/predictive_record.h"
 #include "workers/failures.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -142,6 +144,18 @@ static json_t *predictive_of(const study_report_t *what)
     return root;
 }
 
+/* The refinement whose result these weights are; else NULL. */
+static json_t *refine_of(const study_report_t *what)
+{
+    char *path = run_folder_file(what->folder, "refine.json");
+    json_t *record = json_load_file(path, 0, NULL);
+    free(path);
+    if (strcmp(json_text(record, json_text(record, "kept")), what->trained->hash) == 0)
+        return record;
+    json_decref(record);
+    return NULL;
+}
+
 err_t study_report(const study_report_t *what)
 {
     report_picture_t pictures[ALL_PICTURES];
@@ -154,7 +168,7 @@ err_t study_report(const study_report_t *what)
     training.network = network;
     json_t *log = auto_log_of(what->folder, what->study->text);
     date_text(sizeof date, date);
-    json_t *predictive = predictive_of(what);
+    json_t *predictive = predictive_of(what), *refine = refine_of(what);
     err_t err;
     if (what->bank != NULL)
         TRY_TO(done, simulations_of(what, &simulations, &failures));
@@ -172,6 +186,7 @@ err_t study_report(const study_report_t *what)
                        .pictures = pictures,
                        .advice = what->advice,
                        .automatic = log,
+                       .refine = refine,
                        .told = what->told,
                        .inferred = what->inferred,
                        .predictive = predictive,
@@ -182,9 +197,30 @@ err_t study_report(const study_report_t *what)
 done:
     json_decref(log);
     json_decref(predictive);
+    json_decref(refine);
     study_model_free(&model);
     free(network);
     free(failures);
     free(hosts);
+    return err;
+}
+
+err_t study_report_again(const par_t *par, const char *folder, const study_t *study)
+{
+    trained_t trained = {0};
+    gate_record_t gate = {0};
+    char *amortizer = run_folder_file(folder, "amortizer.h5"),
+         *record = run_folder_file(folder, "gate.json");
+    err_t err;
+    TRY_TO(done, trained_load(amortizer, &trained));
+    TRY_TO(done, gate_read(record, &gate));
+    const study_report_t report = {
+        .par = par, .folder = folder, .study = study, .trained = &trained, .gate = &gate};
+    err = study_report(&report);
+done:
+    gate_free(&gate);
+    trained_free(&trained);
+    free(record);
+    free(amortizer);
     return err;
 }

@@ -27,5 +27,7 @@ typedef struct {
 
 /* One rank. ERR_IO; ERR_FORMAT where the bank can not be read. */
 err_t study_report(const study_report_t *what) ERR_MUST_CHECK;
+/* The report of what lies in the folder, once more: what was added to it is told, what earlier reports knew stays. One rank. */
+err_t study_report_again(const par_t *par, const char *folder, const study_t *study) ERR_MUST_CHECK;
 
 #endif

@@ -217,8 +217,8 @@ err_t trainer_finish_step(trainer_t *t, int64_t step, double *loss, double *norm
     if (!isfinite(*loss) || !isfinite(*norm))
         return err_fail(ERR_DIVERGED,
                         "step %ld: loss %g, gradient norm %g: the last good checkpoint is kept; "
-                        "try a smaller train.learning_rate or train.clip_norm",
-                        (long)step, *loss, *norm);
+                        "try a smaller %s.learning_rate or train.clip_norm",
+                        (long)step, *loss, *norm, t->config.refining ? "refine" : "train");
     adamw_begin(t->optimizer, schedule_rate(&t->config.schedule, step), *norm);
     step_share(t, 1.0f / (float)rows);
     return OK;
