@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cluster/keyring.h"
 #include "cluster/log.h"
 #include "cluster/mem.h"
 #include "coordinator/job.h"
@@ -79,7 +80,9 @@ err_t job_refine(job_t *job, const refine_request_t *request, bool *did)
 
 /* ---- the command ---- */
 
-static err_t request_of(const options_t *o, const study_t *study, refine_request_t *out)
+/* `folder` is what request->keys points at; the caller frees it. */
+static err_t request_of(const options_t *o, const study_t *study, char **folder,
+                        refine_request_t *out)
 {
     const char *keys = o->keys ? o->keys : study->refine.keys;
     if (study->refine.rows == 0)
@@ -87,15 +90,11 @@ static err_t request_of(const options_t *o, const study_t *study, refine_request
                         "%s: it has no `refine:`: say how many fresh simulations to train on: "
                         "refine: {rows: %ld}",
                         study->path, (long)study->bank.rows);
-    if (keys == NULL && o->hub_key != NULL)
-        return err_fail(ERR_USAGE,
-                        "--hub-key: got \"%s\" without a folder of keys: give --keys DIR",
-                        o->hub_key);
+    if (keys != NULL || o->hub_key != NULL)
+        *folder = keyring_folder(keys);
     *out = (refine_request_t){.listen = o->listen ? o->listen : study->refine.listen,
-                              .keys = keys,
-                              .hub_key = keys == NULL ? NULL
-                                         : o->hub_key ? o->hub_key
-                                                      : "hub"};
+                              .keys = *folder,
+                              .hub_key = o->hub_key};
     return OK;
 }
 
@@ -103,15 +102,17 @@ err_t command_refine(const par_t *par, const options_t *options)
 {
     job_t job;
     refine_request_t request;
+    char *folder = NULL;
     bool did = false;
     TRY(job_open(par, options, &job));
-    err_t err = par_agree(par, request_of(options, &job.study, &request));
+    err_t err = par_agree(par, request_of(options, &job.study, &folder, &request));
     if (err == OK)
         err = job_refine(&job, &request, &did);
     if (err == OK && par->rank == 0)
         log_info(did ? "refine: done, %s/report.html"
                      : "refine: nothing to do, %s/refine.json is of this amortizer and settings",
                  job.folder);
+    free(folder);
     job_close(&job);
     return err;
 }

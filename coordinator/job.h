@@ -45,7 +45,7 @@ err_t job_diagnose(job_t *job, bool *did, bool *passed) ERR_MUST_CHECK;
 typedef struct {
     const char *listen;    // endpoint of the hub
     const char *keys;      // folder of keys, NULL: none
-    const char *hub_key;   // the hub's name in it, NULL without keys
+    const char *hub_key;   // the hub's own in it, NULL: the only one there is
     int64_t local_workers; // started on this machine, where there are no keys
 } refine_request_t;
 /* The amortizer, whose gate has passed (else ERR_GATE), goes on with `refine.rows` fresh simulations; the better of the two is
