@@ -32,6 +32,7 @@ typedef struct {
     int64_t position;   // rows [first, position) were used before; `first` at the beginning
     int64_t n_consumed; // rows at or beyond position that were used too (arrival), ...
     const int64_t *consumed; // (n_consumed) ... ascending
+    int beat_ms;             // between two words of a worker, three of which it may miss; 0: 2,000
 } feed_config_t;
 
 typedef struct feed feed_t; // opaque; each rank has one
@@ -42,8 +43,8 @@ err_t feed_open(const par_t *par, const feed_config_t *config, feed_t **out) ERR
 /* Where workers connect, with the port it got; valid until feed_close. Rank 0 alone; elsewhere NULL. */
 const char *feed_endpoint(const feed_t *feed);
 
-/* The next chunk into `rows` (capacity of chunk_rows; n is set; the last one may be shorter), the same on every rank. Rows
- * that failed are among them; reasons are not told. *got is false where it is not there within timeout_ms, or a stop was
+/* The next chunk into `rows` (capacity of chunk_rows; n is set; the last one may be shorter, and by arrival any one after a
+ * row that was long in coming), the same on every rank. Rows that failed are among them; reasons are not told. *got is false where it is not there within timeout_ms, or a stop was
  * asked for. Journals and seals meanwhile, so call it often, with a timeout of 0 where there is other work. ERR_IO (the
  * disk is full), ERR_LOCKED, ERR_SIMULATOR (more rows fail than bank.failure_limit allows): nothing that is on disk is
  * lost, and the same command goes on; then only feed_close. Collective; the same code on every rank. */

@@ -26,7 +26,7 @@ struct row_ring {
     int64_t n_loose;
     double loose_seconds;
     int64_t *of_shard; // rows put of each shard, from that of `first` on
-    int64_t put, count, most;
+    row_ring_tally_t tally;
 };
 
 row_ring_t *row_ring_create(const row_ring_plan_t *plan)
@@ -130,9 +130,10 @@ void row_ring_put(row_ring_t *r, int64_t row, ring_source_t source, int giver)
         r->loose_seconds += r->rows.seconds[at];
     }
     ++*shard_count(r, row / r->plan.shard_rows);
-    r->put++;
-    r->count++;
-    r->most = r->count > r->most ? r->count : r->most;
+    r->tally.put++;
+    r->tally.found += stored;
+    r->tally.held++;
+    r->tally.held_most = r->tally.held > r->tally.held_most ? r->tally.held : r->tally.held_most;
     extend_ready(r);
 }
 
@@ -145,7 +146,7 @@ int64_t row_ring_ready(const row_ring_t *r)
 
 bool row_ring_whole(const row_ring_t *r)
 {
-    return r->put == r->plan.end - r->plan.first;
+    return r->tally.put == r->plan.end - r->plan.first;
 }
 
 static int64_t next_to_use(row_ring_t *r, int64_t from)
@@ -252,7 +253,7 @@ int64_t row_ring_advance(row_ring_t *r)
          row_ring_has(r, r->low) && (*mark_of(r, r->low) & USED) && (*mark_of(r, r->low) & STORED);
          r->low++) {
         *mark_of(r, r->low) = 0;
-        r->count--;
+        r->tally.held--;
     }
     extend_ready(r);
     return r->low;
@@ -263,8 +264,9 @@ int64_t row_ring_low(const row_ring_t *r)
     return r->low;
 }
 
-int64_t row_ring_count(const row_ring_t *r, int64_t *most)
+row_ring_tally_t row_ring_tally(const row_ring_t *r)
 {
-    *most = r->most;
-    return r->count;
+    row_ring_tally_t tally = r->tally;
+    tally.used = r->used.position - r->plan.first + r->used.n;
+    return tally;
 }

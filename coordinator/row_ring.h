@@ -73,6 +73,11 @@ void row_ring_stored(row_ring_t *ring, int64_t shard);
 /* Gives up the places of rows that are used and stored. Returns the new `low`. */
 int64_t row_ring_advance(row_ring_t *ring);
 int64_t row_ring_low(const row_ring_t *ring);
-int64_t row_ring_count(const row_ring_t *ring, int64_t *most); // rows in it, now and at most
+typedef struct {
+    int64_t put, found;      // rows so far; of them from the bank
+    int64_t used;            // by this run and earlier ones
+    int64_t held, held_most; // in it, now and at most
+} row_ring_tally_t;
+row_ring_tally_t row_ring_tally(const row_ring_t *ring);
 
 #endif

@@ -89,7 +89,7 @@ static void rows_are_used_as_they_came(void **state)
 static void a_place_is_free_when_its_row_is_used_and_stored(void **state)
 {
     row_ring_t *r = make(*state, 0, 100, 20, false);
-    int64_t rows[20], most;
+    int64_t rows[20];
     put_all(r, 0, 20);
     assert_false(row_ring_has_place(r, 20));
     row_ring_use(r, 5, rows);
@@ -103,8 +103,10 @@ static void a_place_is_free_when_its_row_is_used_and_stored(void **state)
     assert_false(row_ring_has_place(r, 30));
     assert_false(row_ring_has(r, 25));
     put_all(r, 20, 25);
-    assert_int_equal(row_ring_count(r, &most), 15);
-    assert_int_equal(most, 20);
+    assert_int_equal(row_ring_tally(r).held, 15);
+    assert_int_equal(row_ring_tally(r).held_most, 20);
+    assert_int_equal(row_ring_tally(r).put, 25);
+    assert_int_equal(row_ring_tally(r).used, 15);
     row_ring_destroy(&r);
 }
 
@@ -218,9 +220,8 @@ static void every_row_passes(void **state)
         for (int64_t row = first; row < end; row++)
             assert_int_equal(times[row], 1);
         const int64_t *loose;
-        int64_t most;
         assert_int_equal(row_ring_loose(r, &loose), 0);
-        assert_int_equal(row_ring_count(r, &most), 0);
+        assert_int_equal(row_ring_tally(r).held, 0);
         free(times);
         row_ring_destroy(&r);
     }
