@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { TEXT_CAP = 2048, PIECE_BYTES = 1 << 30 };
 
@@ -107,6 +108,20 @@ bool par_one_host(const par_t *par)
 void par_barrier(const par_t *par)
 {
     TRY_MPI(MPI_Barrier(par->comm));
+}
+
+void par_await(const par_t *par, int root)
+{
+    const struct timespec nap = {.tv_nsec = 200000};
+    char token = 0;
+    int done = 0;
+    MPI_Request request;
+    TRY_MPI(MPI_Ibcast(&token, 1, MPI_BYTE, root, par->comm, &request));
+    TRY_MPI(MPI_Test(&request, &done, MPI_STATUS_IGNORE));
+    while (!done) {
+        nanosleep(&nap, NULL);
+        TRY_MPI(MPI_Test(&request, &done, MPI_STATUS_IGNORE));
+    }
 }
 
 void par_broadcast(const par_t *par, int root, size_t bytes, void *data)

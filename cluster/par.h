@@ -41,6 +41,9 @@ bool par_one_host(const par_t *par);
 
 /* Collective. */
 void par_barrier(const par_t *par);
+/* Waits asleep until root calls it too: for ranks that may have to wait for long, on cores that others could use. Root does
+ * not wait. Collective. */
+void par_await(const par_t *par, int root);
 void par_broadcast(const par_t *par, int root, size_t bytes, void *data);
 int64_t par_sum_i64(const par_t *par, int64_t mine);
 double par_max_f64(const par_t *par, double mine);

@@ -233,7 +233,9 @@ err_t feed_next(feed_t *f, int timeout_ms, rows_t *rows, bool *got)
     CHECK(rows->capacity >= f->chunk_rows, "a chunk of %ld rows into %ld", (long)f->chunk_rows,
           (long)rows->capacity);
     *got = false;
-    err_t err = par_agree(f->par, f->par->rank == 0 ? lead_next(f, timeout_ms, rows) : OK);
+    err_t err = f->par->rank == 0 ? lead_next(f, timeout_ms, rows) : OK;
+    par_await(f->par, 0);
+    err = par_agree(f->par, err);
     f->failed = f->failed || err != OK;
     TRY(err);
     share_chunk(f, rows);

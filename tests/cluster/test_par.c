@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -86,6 +87,33 @@ static void text_reaches_every_rank(void **state)
     assert_string_equal(text, "tcp://127.0.0.1:5000");
     free(text);
     assert_null(par_broadcast_text(par, par->size - 1, NULL));
+}
+
+static void nobody_goes_on_before_root(void **state)
+{
+    const par_t *par = ranks(state);
+    const char *base = getenv("TMPDIR");
+    char *mine =
+        par->rank == 0 ? mem_format("%s/infermill-await-XXXXXX", base ? base : "/tmp") : NULL;
+    int fd = par->rank == 0 ? mkstemp(mine) : -1; // makes a name
+    char *path = par_broadcast_text(par, 0, mine);
+    if (par->rank == 0)
+        unlink(path);
+    par_barrier(par);
+    if (par->rank == 0) {
+        usleep(20000);
+        assert_int_equal(symlink("here", path), 0);
+    }
+    par_await(par, 0);
+    char words[8];
+    assert_int_equal(readlink(path, words, sizeof words), 4);
+    par_barrier(par);
+    if (par->rank == 0) {
+        unlink(path);
+        close(fd);
+    }
+    free(path);
+    free(mine);
 }
 
 static void shares_cover_everything_once(void **state)
@@ -179,6 +207,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_prestate(ranks_of_this_test_share_a_host, &par),
         cmocka_unit_test_prestate(sums_and_maxima_are_over_all_ranks, &par),
         cmocka_unit_test_prestate(text_reaches_every_rank, &par),
+        cmocka_unit_test_prestate(nobody_goes_on_before_root, &par),
         cmocka_unit_test_prestate(shares_cover_everything_once, &par),
         cmocka_unit_test_prestate(tree_shares_agree_with_owners, &par),
         cmocka_unit_test_prestate(ranks_beyond_the_leaves_own_none, &par),
