@@ -1,10 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cluster/launch.h"
 #include "cluster/log.h"
 #include "cluster/mem.h"
 #include "coordinator/auto.h"
 #include "coordinator/job.h"
 
 #include <stdlib.h>
+
+/* With workers of this machine; those of others come to `infermill refine`. */
+static err_t refine_stage(job_t *job, bool *did)
+{
+    const study_t *s = &job->study;
+    *did = false;
+    if (s->refine.rows == 0)
+        return OK;
+    const refine_request_t request = {.listen = "tcp://127.0.0.1:*",
+                                      .local_workers = s->refine.workers > 0 ? s->refine.workers
+                                                                             : launch_cores()};
+    return job_refine(job, &request, did);
+}
 
 static err_t infer_stage(job_t *job, bool *did)
 {
@@ -50,7 +64,10 @@ static err_t by_itself(job_t *job, const options_t *options, bool *anything)
 static err_t stages(job_t *job, const options_t *options, bool *anything)
 {
     bool did = false;
+    TRY(job_refine_settle(job));
     TRY(options->automatic ? by_itself(job, options, anything) : until_gate(job, anything));
+    TRY(refine_stage(job, &did));
+    *anything |= did;
     TRY(infer_stage(job, &did));
     *anything |= did;
     return OK;

@@ -22,6 +22,10 @@ static const char run_more[] =
     "Simulates, trains, diagnoses and infers: whatever is missing, in this order. A second call "
     "does nothing.\v"
     "Results lie in the folder named by the study, beside the study file.\n\n"
+    "Where the study has `refine:`, an amortizer that passes the gate goes on with fresh "
+    "simulations "
+    "by workers on this machine (refine.workers), as `infermill refine` does with workers "
+    "anywhere.\n\n"
     "--auto: where the gate does not pass, the report's first advice that is a setting is taken "
     "(more "
     "simulations, more epochs, another network ...) and all begins again with it, within "
@@ -29,6 +33,19 @@ static const char run_more[] =
     "and --max-time (or `auto:` of the study). What was decided is in auto.json and in the report; "
     "the "
     "settings reached are in study-auto.yaml, the study file stays as it is.";
+
+static const char refine_more[] =
+    "The amortizer, whose gate has passed, goes on learning from fresh simulations (`refine:` of "
+    "the "
+    "study), which workers send: start `infermill worker --connect ENDPOINT` wherever there are "
+    "cores, at any time, and end them at any time.\v"
+    "Every fresh row is kept in the bank. The better of the two networks by loss on held-out data, "
+    "if "
+    "it passes the gate, is amortizer.h5 afterwards; the other stays beside it, and the report "
+    "tells "
+    "the gain. -j N: ranks that train. To listen beyond this machine needs keys (`infermill "
+    "keys`). "
+    "The result does not depend on ranks, workers or interruptions (order: index).";
 
 static const char compare_more[] =
     "C2ST: 0.5 when draws and reference can not be told apart, 1 when always. A file holds "
@@ -77,6 +94,8 @@ static const command_t commands[] = {
      command_simulate},
     {"train", "STUDY", "train the amortizer from the bank (resumes)", NULL, "jobeaqJ", 1, 1, true,
      command_train},
+    {"refine", "STUDY", "go on training with fresh simulations that workers send (resumes)",
+     refine_more, "joaEkHqJ", 1, 1, true, command_refine},
     {"diagnose", "STUDY",
      "check the amortizer on held-out simulations; write report and gate record", NULL, "jondqJ", 1,
      1, true, command_diagnose},
@@ -85,8 +104,8 @@ static const command_t commands[] = {
     {"compare", "POSTERIOR.h5 REFERENCE.h5",
      "how well a classifier tells posterior draws from reference draws of the same data sets",
      compare_more, "dqJ", 2, 2, false, command_compare},
-    {"run", "STUDY", "simulate, train, diagnose, infer: what is missing", run_more, "joaAXTqJ", 1,
-     1, true, command_run},
+    {"run", "STUDY", "simulate, train, diagnose, refine, infer: what is missing", run_more,
+     "joaAXTqJ", 1, 1, true, command_run},
     {"bank", "info|verify|import|merge|export DIR ...",
      "what a bank holds and whether it is whole; banks from files and from banks", bank_more,
      "jcSfqJ", 2, INT_MAX, false, command_bank},
@@ -152,10 +171,13 @@ static const option_row_t option_rows[] = {
     {'X', 0, "max-rows", "N", "budget of --auto: simulations of the bank, at most", WHOLE,
      AT(max_rows), 1},
     {'T', 0, "max-time", "TIME", "budget of --auto: 90s, 30m, 2h", TEXT, AT(max_time), 0},
+    {'E', 0, "listen", "ENDPOINT", "where workers connect, instead of the study's refine.listen",
+     TEXT, AT(listen), 0},
     {'I', 0, "install", "DIR", "write the skill to DIR/infermill", TEXT, AT(install), 0},
     {'C', 0, "connect", "ENDPOINT", "the hub, such as tcp://127.0.0.1:5555", TEXT, AT(connect), 0},
     {'Y', 0, "key", "NAME", "own key for it (default: the only secret there is)", TEXT, AT(key), 0},
-    {'H', 0, "hub-key", "NAME", "the hub's key, as it is admitted here", TEXT, AT(hub_key), 0},
+    {'H', 0, "hub-key", "NAME", "the hub's key, as it is admitted here; of refine: its own", TEXT,
+     AT(hub_key), 0},
     {'k', 0, "keys", "DIR",
      "folder of keys (default: $INFERMILL_KEYS, else infermill/keys in $XDG_CONFIG_HOME or "
      "~/.config)",
