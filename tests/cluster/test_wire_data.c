@@ -20,6 +20,7 @@ enum { SOON_MS = 20000, SHORT_MS = 300, ROWS = 4, MIB = 1 << 20, CAP = 64 * MIB 
 typedef struct {
     wire_t *wire;
     wire_socket_t *listener, *caller;
+    wire_socket_t *other[2]; // of one test; closed when it fails, too
 } scene_t;
 
 static const wire_options_t plain = {.data_cap = CAP};
@@ -39,6 +40,8 @@ static int tear_down(void **state)
     scene_t *s = *state;
     wire_close(&s->caller);
     wire_close(&s->listener);
+    wire_close(&s->other[0]);
+    wire_close(&s->other[1]);
     wire_stop(&s->wire);
     return 0;
 }
@@ -149,18 +152,17 @@ static void lent_bytes_that_are_not_sent_are_released_too(void **state)
 static void beyond_the_high_water_mark_nothing_is_taken(void **state)
 {
     scene_t *s = *state;
-    wire_socket_t *lonely;
     wire_options_t few = {.data_cap = MIB, .high_water = 3, .linger_ms = 1};
     released_t r = {0};
     message_t m = numbered(1);
     char bytes[100] = "";
     int taken = 0;
-    assert_int_equal(wire_connect_with(s->wire, "tcp://127.0.0.1:1", &few, NULL, &lonely), OK);
-    while (taken < 10 && wire_send_data(lonely, NULL, &m, sizeof bytes, bytes, note_release, &r))
+    assert_int_equal(wire_connect_with(s->wire, "tcp://127.0.0.1:1", &few, NULL, &s->other[0]), OK);
+    while (taken < 10 &&
+           wire_send_data(s->other[0], NULL, &m, sizeof bytes, bytes, note_release, &r))
         taken++;
     assert_int_equal(taken, 3);
     assert_int_equal(atomic_load(&r.calls), 1); // of the fourth
-    wire_close(&lonely);
 }
 
 /* ---- what is not ours ---- */
@@ -208,19 +210,17 @@ static void data_where_none_is_expected_is_bad(void **state)
 static void a_frame_beyond_the_cap_is_not_let_in(void **state)
 {
     scene_t *s = *state;
-    wire_socket_t *strict, *caller;
     wire_options_t small = {.data_cap = MIB};
     message_t m = numbered(1), got;
     wire_data_t data;
     uint8_t *bytes = pattern(MIB + 1);
-    assert_int_equal(wire_listen_with(s->wire, "tcp://127.0.0.1:*", &small, &strict), OK);
-    assert_int_equal(wire_connect_with(s->wire, wire_endpoint(strict), &plain, NULL, &caller), OK);
-    assert_true(wire_send_data(caller, NULL, &m, MIB + 1, bytes, NULL, NULL));
-    assert_int_equal(wire_receive_data(strict, SHORT_MS, NULL, &got, &data), WIRE_NOTHING);
+    assert_int_equal(wire_listen_with(s->wire, "tcp://127.0.0.1:*", &small, &s->other[0]), OK);
+    assert_int_equal(
+        wire_connect_with(s->wire, wire_endpoint(s->other[0]), &plain, NULL, &s->other[1]), OK);
+    assert_true(wire_send_data(s->other[1], NULL, &m, MIB + 1, bytes, NULL, NULL));
+    assert_int_equal(wire_receive_data(s->other[0], SHORT_MS, NULL, &got, &data), WIRE_NOTHING);
     free(bytes);
-    passes(caller, strict, MIB);
-    wire_close(&caller);
-    wire_close(&strict);
+    passes(s->other[1], s->other[0], MIB);
 }
 
 static int raw_tcp(const scene_t *s)
@@ -264,23 +264,23 @@ static void garbage_at_the_port_does_no_harm(void **state)
 static void without_keys_only_this_machine_is_reached(void **state)
 {
     scene_t *s = *state;
-    wire_socket_t *socket;
     static const char *const open[] = {
         "tcp://*:*",       "tcp://0.0.0.0:5555", "tcp://[::]:5555", "tcp://10.0.0.5:80",
         "tcp://eth0:5555", "tcp://1270.0.0.1:1", "tcp://host:5555", "ipc:///tmp/socket",
         "127.0.0.1:5555",  "tcp://127.0.0.1"};
     for (size_t i = 0; i < sizeof open / sizeof *open; i++) {
-        assert_true(err_is(wire_listen_with(s->wire, open[i], &plain, &socket), ERR_USAGE));
-        assert_null(socket);
+        assert_true(err_is(wire_listen_with(s->wire, open[i], &plain, &s->other[0]), ERR_USAGE));
+        assert_null(s->other[0]);
         assert_non_null(strstr(err_text(), "infermill keys new"));
-        assert_true(err_is(wire_connect_with(s->wire, open[i], &plain, NULL, &socket), ERR_USAGE));
-        assert_null(socket);
+        assert_true(
+            err_is(wire_connect_with(s->wire, open[i], &plain, NULL, &s->other[0]), ERR_USAGE));
+        assert_null(s->other[0]);
     }
     static const char *const local[] = {"tcp://127.0.0.1:*", "tcp://127.3.2.1:*",
                                         "tcp://localhost:*"};
     for (size_t i = 0; i < sizeof local / sizeof *local; i++) {
-        assert_int_equal(wire_listen_with(s->wire, local[i], &plain, &socket), OK);
-        wire_close(&socket);
+        assert_int_equal(wire_listen_with(s->wire, local[i], &plain, &s->other[0]), OK);
+        wire_close(&s->other[0]);
     }
 }
 
@@ -348,7 +348,6 @@ static int accept_one(int listener)
 static void a_silent_connection_is_given_up(void **state)
 {
     scene_t *s = *state;
-    wire_socket_t *caller;
     char endpoint[WIRE_ENDPOINT_CAP], bytes[4096];
     struct sockaddr_in at = {.sin_family = AF_INET};
     socklen_t length = sizeof at;
@@ -359,7 +358,7 @@ static void a_silent_connection_is_given_up(void **state)
     assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &length), 0);
     snprintf(endpoint, sizeof endpoint, "tcp://127.0.0.1:%d", ntohs(at.sin_port));
     wire_options_t impatient = {.data_cap = MIB, .silence_ms = 300};
-    assert_int_equal(wire_connect_with(s->wire, endpoint, &impatient, NULL, &caller), OK);
+    assert_int_equal(wire_connect_with(s->wire, endpoint, &impatient, NULL, &s->other[0]), OK);
     int first = accept_one(listener);
     ssize_t heard = 0, n;
     struct timeval soon = {.tv_sec = SOON_MS / 1000};
@@ -371,7 +370,6 @@ static void a_silent_connection_is_given_up(void **state)
     close(accept_one(listener)); // it came again
     close(first);
     close(listener);
-    wire_close(&caller);
 }
 
 /* ---- waiting, and waking ---- */
@@ -388,21 +386,18 @@ static void *wake_later(void *argument)
 static void a_thread_wakes_one_that_waits_for_several(void **state)
 {
     scene_t *s = *state;
-    wire_socket_t *mine, *other;
     message_t got;
     pthread_t thread;
-    assert_int_equal(wire_pair(s->wire, &mine, &other), OK);
-    wire_socket_t *both[] = {s->listener, mine};
+    assert_int_equal(wire_pair(s->wire, &s->other[0], &s->other[1]), OK);
+    wire_socket_t *both[] = {s->listener, s->other[0]};
     assert_false(wire_wait(2, both, 1));
-    assert_int_equal(pthread_create(&thread, NULL, wake_later, other), 0);
+    assert_int_equal(pthread_create(&thread, NULL, wake_later, s->other[1]), 0);
     assert_true(wire_wait(2, both, SOON_MS));
     assert_int_equal(wire_receive(s->listener, 0, NULL, &got), WIRE_NOTHING);
-    assert_int_equal(wire_receive(mine, 0, NULL, &got), WIRE_MESSAGE);
+    assert_int_equal(wire_receive(s->other[0], 0, NULL, &got), WIRE_MESSAGE);
     assert_int_equal(message_get_i64(&got), 5);
     pthread_join(thread, NULL);
-    passes(mine, other, MIB);
-    wire_close(&mine);
-    wire_close(&other);
+    passes(s->other[0], s->other[1], MIB);
 }
 
 int main(void)

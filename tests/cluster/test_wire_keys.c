@@ -14,14 +14,15 @@
 
 #include <cmocka.h>
 
-enum { SOON_MS = 20000, SHORT_MS = 200, HELLO = 1, MIB = 1 << 20 };
+enum { SOON_MS = 20000, SHORT_MS = 200, HELLO = 1, MIB = 1 << 20, OPEN_CAP = 4 };
 
 typedef struct {
     char folder[64];
     wire_t *wire;
     wire_keys_t hub, friend, stranger;
     keyring_t *ring;
-    wire_socket_t *listener;
+    wire_socket_t *listener, *open[OPEN_CAP]; // closed at the end of a test that fails, too
+    int n_open;
 } scene_t;
 
 static int admit(const scene_t *s, const char *name)
@@ -56,9 +57,16 @@ static int set_up(void **state)
     return wire_listen_with(s.wire, "tcp://0.0.0.0:*", &options, &s.listener);
 }
 
+static void close_open(scene_t *s)
+{
+    while (s->n_open > 0)
+        wire_close(&s->open[--s->n_open]);
+}
+
 static int tear_down(void **state)
 {
     scene_t *s = *state;
+    close_open(s);
     wire_close(&s->listener);
     wire_stop(&s->wire);
     keyring_close(&s->ring);
@@ -68,7 +76,7 @@ static int tear_down(void **state)
     return failed;
 }
 
-static wire_socket_t *call(const scene_t *s, const wire_socket_t *listener, const wire_keys_t *keys,
+static wire_socket_t *call(scene_t *s, const wire_socket_t *listener, const wire_keys_t *keys,
                            const char *listener_key)
 {
     wire_socket_t *caller;
@@ -76,7 +84,7 @@ static wire_socket_t *call(const scene_t *s, const wire_socket_t *listener, cons
     snprintf(endpoint, sizeof endpoint, "tcp://127.0.0.1%s", strrchr(wire_endpoint(listener), ':'));
     wire_options_t options = {.keys = keys, .data_cap = MIB, .linger_ms = 1};
     assert_int_equal(wire_connect_with(s->wire, endpoint, &options, listener_key, &caller), OK);
-    return caller;
+    return s->open[s->n_open++] = caller;
 }
 
 static void say_hello(wire_socket_t *caller)
@@ -111,7 +119,6 @@ static void an_admitted_key_comes_in_by_its_name(void **state)
     assert_int_equal(wire_refused(s->wire), 0);
     wire_data_free(&data);
     free(bytes);
-    wire_close(&caller);
 }
 
 static void wait_until_refused(const scene_t *s)
@@ -129,7 +136,6 @@ static void any_other_valid_key_is_refused(void **state)
     say_hello(caller);
     wait_until_refused(s);
     assert_int_equal(hear(s->listener, SHORT_MS, &peer), WIRE_NOTHING);
-    wire_close(&caller);
 }
 
 // So it is the keyring that refuses, not CURVE.
@@ -141,20 +147,19 @@ static void without_a_keyring_the_same_key_is_let_in(void **state)
     wire_t *before = s->wire;
     assert_int_equal(wire_start(&s->wire), OK); // where nothing asks a keyring
     assert_int_equal(wire_listen_with(s->wire, "tcp://127.0.0.1:*", &options, &open), OK);
+    s->open[s->n_open++] = open;
     caller = call(s, open, &s->stranger, s->hub.public_key);
     say_hello(caller);
     assert_int_equal(hear(open, SOON_MS, NULL), WIRE_MESSAGE);
-    wire_close(&caller);
-    wire_close(&open);
+    close_open(s);
     wire_stop(&s->wire);
     s->wire = before;
     // And also where a keyring guards another listener of the same context.
     assert_int_equal(wire_listen_with(s->wire, "tcp://127.0.0.1:*", &options, &open), OK);
+    s->open[s->n_open++] = open;
     caller = call(s, open, &s->stranger, s->hub.public_key);
     say_hello(caller);
     assert_int_equal(hear(open, SOON_MS, NULL), WIRE_MESSAGE);
-    wire_close(&caller);
-    wire_close(&open);
 }
 
 static void a_key_that_is_admitted_later_comes_in_later(void **state)
@@ -170,7 +175,6 @@ static void a_key_that_is_admitted_later_comes_in_later(void **state)
     say_hello(caller);
     assert_int_equal(hear(s->listener, SOON_MS, &peer), WIRE_MESSAGE);
     assert_string_equal(peer.name, "stranger");
-    wire_close(&caller);
 }
 
 static void a_revoked_key_is_out_at_once(void **state)
@@ -192,8 +196,6 @@ static void a_revoked_key_is_out_at_once(void **state)
     assert_int_equal(admit(s, "friend"), OK); // the old connection counts again
     say_hello(old);
     assert_int_equal(hear(s->listener, SOON_MS, &peer), WIRE_MESSAGE);
-    wire_close(&old);
-    wire_close(&fresh);
 }
 
 static void who_expects_another_listener_gets_nowhere(void **state)
@@ -202,7 +204,6 @@ static void who_expects_another_listener_gets_nowhere(void **state)
     wire_socket_t *caller = call(s, s->listener, &s->friend, s->stranger.public_key);
     say_hello(caller);
     assert_int_equal(hear(s->listener, SHORT_MS, NULL), WIRE_NOTHING);
-    wire_close(&caller);
 }
 
 static void who_does_not_encrypt_gets_nowhere(void **state)
@@ -214,9 +215,9 @@ static void who_does_not_encrypt_gets_nowhere(void **state)
     snprintf(endpoint, sizeof endpoint, "tcp://127.0.0.1%s",
              strrchr(wire_endpoint(s->listener), ':'));
     assert_int_equal(wire_connect_with(s->wire, endpoint, &plain, NULL, &caller), OK);
+    s->open[s->n_open++] = caller;
     say_hello(caller);
     assert_int_equal(hear(s->listener, SHORT_MS, NULL), WIRE_NOTHING);
-    wire_close(&caller);
 }
 
 int main(void)
