@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cluster/keyring.h"
 #include "cluster/log.h"
 #include "cluster/mem.h"
 #include "cluster/stop.h"
 #include "coordinator/command.h"
+#include "coordinator/hub_keys.h"
 #include "coordinator/study.h"
 #include "coordinator/worker_pool.h"
 #include "workers/stream_worker.h"
@@ -105,21 +105,6 @@ static int work_in_pool(int place, void *user)
 
 /* ---- the command ---- */
 
-static err_t read_keys(const options_t *o, worker_job_t *job)
-{
-    if (o->hub_key == NULL && o->key == NULL && o->keys == NULL)
-        return OK;
-    if (o->hub_key == NULL)
-        return err_fail(ERR_USAGE, "--key and --keys want --hub-key NAME too: the name under which "
-                                   "the hub's key is admitted here (`infermill keys list`)");
-    char *folder = keyring_folder(o->keys);
-    err_t err = keyring_own(folder, o->key, &job->keys);
-    if (err == OK)
-        err = keyring_peer(folder, o->hub_key, job->hub_key);
-    free(folder);
-    return err;
-}
-
 static err_t read_local(const options_t *o, worker_job_t *job)
 {
     if (o->n_arguments == 0)
@@ -138,7 +123,7 @@ static err_t run(worker_job_t *job)
         return err_fail(ERR_USAGE, "worker: --connect is missing: got none, expected the endpoint "
                                    "of a hub (`infermill refine` prints it), such as "
                                    "tcp://127.0.0.1:5555");
-    TRY(read_keys(o, job));
+    TRY(hub_keys_read(o, &job->keys, job->hub_key));
     TRY(read_local(o, job));
     if (o->ranks == 0)
         return work(job);

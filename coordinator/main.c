@@ -111,6 +111,8 @@ static const command_t commands[] = {
      "jcSfqJ", 2, INT_MAX, false, command_bank},
     {"worker", "[STUDY]", "simulate for a hub; comes and goes at any time", worker_more, "jCYHkPLq",
      0, 1, false, command_worker},
+    {"status", "", "how a refinement goes, asked of its hub from anywhere", NULL, "CYHkqJ", 0, 0,
+     false, command_status},
     {"keys", "new|admit|list|revoke ...", "who may connect from other machines (CURVE keys)",
      keys_more, "kqJ", 1, 2, false, command_keys},
     {"skill", "", "guidance for assistants (an Agent Skill): what it is; --install writes it", NULL,

@@ -12,8 +12,10 @@
 #include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -27,6 +29,8 @@ typedef struct {
     hub_t *hub;
     rows_t rows; // of a worker
 } world_t;
+
+static const char *program; // infermill, of the command line
 
 static int set_up(void **state)
 {
@@ -349,6 +353,32 @@ static void the_status_is_told_to_whoever_asks(void **state)
     fake_close(&asker);
 }
 
+static void assert_says(const char *command, int code, const char *words)
+{
+    char said[4096] = "";
+    FILE *out = popen(command, "r");
+    assert_non_null(out);
+    size_t n = fread(said, 1, sizeof said - 1, out);
+    said[n] = '\0';
+    assert_int_equal(WEXITSTATUS(pclose(out)), code);
+    if (strstr(said, words) == NULL)
+        fail_msg("\"%s\" lacks \"%s\"", said, words);
+}
+
+static void the_program_shows_the_status(void **state)
+{
+    world_t *w = *state;
+    char *lines = mem_format("%s status --connect %s 2>&1", program, hub_endpoint(w->hub));
+    char *json = mem_format("%s status --json --connect %s 2>&1", program, hub_endpoint(w->hub));
+    char *nowhere = mem_format("%s status 2>&1", program);
+    assert_says(lines, 0, "fresh rows  0 of 100, 0 used");
+    assert_says(json, 0, "\"total\":100");
+    assert_says(nowhere, 2, "--connect is missing");
+    free(lines);
+    free(json);
+    free(nowhere);
+}
+
 static void a_process_that_connects_anew_is_the_same_worker(void **state)
 {
     world_t *w = *state;
@@ -368,8 +398,10 @@ static void a_process_that_connects_anew_is_the_same_worker(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
-int main(void)
+int main(int argc, char **argv)
 {
+    CHECK(argc == 2, "expected the program infermill");
+    program = argv[1];
     log_set(LOG_ERROR, 0);
     const struct CMUnitTest tests[] = {
         TEST(rows_go_from_a_worker_to_the_ring),
@@ -382,6 +414,7 @@ int main(void)
         TEST(another_protocol_is_refused),
         TEST(three_bad_messages_are_enough),
         TEST(the_status_is_told_to_whoever_asks),
+        TEST(the_program_shows_the_status),
         TEST(a_process_that_connects_anew_is_the_same_worker),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

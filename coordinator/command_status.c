@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/log.h"
+#include "coordinator/command.h"
+#include "coordinator/feed_report.h"
+#include "coordinator/hub_keys.h"
+#include "workers/stream.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { REPEAT_MS = 1000, REPEATS = 10 };
+
+static err_t print_answer(const char *json, bool as_json)
+{
+    char *lines;
+    TRY(feed_report_lines(json, &lines));
+    if (as_json)
+        puts(json);
+    else
+        fputs(lines, stdout);
+    free(lines);
+    return OK;
+}
+
+/* Waits for one answer; *json is NULL where none came, and is the caller's. */
+static err_t hear_answer(wire_socket_t *socket, char **json)
+{
+    message_t head;
+    wire_data_t data;
+    *json = NULL;
+    if (wire_receive_data(socket, REPEAT_MS, NULL, &head, &data) != WIRE_MESSAGE)
+        return OK;
+    err_t err = OK;
+    if (message_type(&head) == STREAM_STATUS)
+        err = stream_read_status(&head, data.n, data.bytes, json);
+    wire_data_free(&data);
+    return err;
+}
+
+static err_t ask(const options_t *o, wire_socket_t *socket)
+{
+    for (int i = 0; i < REPEATS; i++) {
+        char *json;
+        stream_message_t question = stream_write_status(NULL);
+        wire_send_data(socket, NULL, &question.head, question.n, question.data, NULL, NULL);
+        TRY(hear_answer(socket, &json));
+        if (json == NULL)
+            continue;
+        err_t err = print_answer(json, o->json);
+        free(json);
+        return err;
+    }
+    return err_fail(
+        ERR_MISSING,
+        "no hub answers at %s within %d s; where it is there, it may not admit this key "
+        "(`infermill keys list`)",
+        o->connect, REPEATS * REPEAT_MS / 1000);
+}
+
+static err_t connect_and_ask(const options_t *o, const wire_keys_t *own, const char *hub_key)
+{
+    err_t err;
+    bool encrypted = hub_key[0] != '\0';
+    wire_t *wire = NULL;
+    wire_socket_t *socket = NULL;
+    wire_options_t options = {.keys = encrypted ? own : NULL, .data_cap = STREAM_JSON_MOST};
+    TRY_TO(done, wire_start(&wire));
+    TRY_TO(done,
+           wire_connect_with(wire, o->connect, &options, encrypted ? hub_key : NULL, &socket));
+    err = ask(o, socket);
+done:
+    wire_close(&socket);
+    wire_stop(&wire);
+    return err;
+}
+
+err_t command_status(const par_t *par, const options_t *options)
+{
+    (void)par;
+    wire_keys_t own;
+    char hub_key[WIRE_KEY_CAP];
+    if (options->connect == NULL)
+        return err_fail(ERR_USAGE, "status: --connect is missing: got none, expected the endpoint "
+                                   "of a hub (`infermill refine` prints it), such as "
+                                   "tcp://127.0.0.1:5555");
+    TRY(hub_keys_read(options, &own, hub_key));
+    err_t err = connect_and_ask(options, &own, hub_key);
+    explicit_bzero(&own, sizeof own);
+    return err;
+}
