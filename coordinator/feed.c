@@ -5,10 +5,10 @@
 
 #include "cluster/log.h"
 #include "cluster/mem.h"
+#include "cluster/provenance.h"
 #include "cluster/stop.h"
 #include "coordinator/feed_bank.h"
 #include "coordinator/hub.h"
-#include "storage/shard_write.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -29,6 +29,7 @@ struct feed {
     char *packed; // (chunk_rows, rows_bytes)
     bool failed;
     // rank 0
+    provenance_machine_t machine; // of the hub
     feed_bank_t *bank;
     row_ring_t *ring;
     hub_t *hub;
@@ -54,7 +55,7 @@ static row_ring_t *make_ring(const feed_t *f, const feed_config_t *c)
 
 static err_t start_hub(feed_t *f, const feed_config_t *c)
 {
-    shard_origin_t here = shard_origin(f->schema);
+    f->machine = provenance_machine();
     hub_config_t config = {.endpoint = c->endpoint,
                            .keys = c->keys,
                            .hub_key = c->hub_key,
@@ -62,16 +63,14 @@ static err_t start_hub(feed_t *f, const feed_config_t *c)
                            .text = f->study->text,
                            .schema = f->schema,
                            .seed = (uint64_t)f->study->bank.seed,
-                           .cpu = here.cpu,
-                           .libm = here.libm,
+                           .cpu = f->machine.cpu,
+                           .libm = f->machine.libm,
                            .first = c->first,
                            .end = c->end,
                            .capacity = c->look_ahead + feed_bank_room(f->bank),
                            .ring = f->ring,
                            .beat_ms = c->beat_ms > 0 ? c->beat_ms : BEAT_MS};
-    err_t err = hub_open(&config, &f->hub);
-    free(here.model);
-    return err;
+    return hub_open(&config, &f->hub);
 }
 
 static err_t lead_open(feed_t *f, const feed_config_t *c)

@@ -186,6 +186,7 @@ err_t feed_bank_move(feed_bank_t *b)
     for (int64_t limit = -1;;) {
         hub_lock(b->hub);
         row_ring_advance(b->ring);
+        hub_window(b->hub, b->limit); // places that became free here are free there
         int64_t further = furthest(b);
         further = further > b->limit ? further : b->limit;
         hub_unlock(b->hub);
