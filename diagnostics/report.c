@@ -31,6 +31,18 @@ static const report_section_t *const report_sections[] = {
 // clang-format on
 enum { REPORT_SECTIONS = sizeof report_sections / sizeof *report_sections };
 
+static char *passed_words(const gate_record_t *g)
+{
+    char *whose = g->n_parameters == 1
+                      ? mem_format("posterior of %s is", g->parameters[0].name)
+                      : mem_format("posteriors of all %d parameters are", g->n_parameters);
+    char *words = mem_format("Passed: on %s simulated data sets the %s calibrated within the "
+                             "limits. The amortizer may judge real data.",
+                             page_count(g->rows).text, whose);
+    free(whose);
+    return words;
+}
+
 char *report_verdict(const report_t *report)
 {
     const gate_record_t *g = report->gate;
@@ -38,9 +50,7 @@ char *report_verdict(const report_t *report)
         return mem_format("Trained, not checked yet: the amortizer may not judge real data before "
                           "infermill diagnose.");
     if (g->passed)
-        return mem_format("Passed: on %s simulated data sets the posteriors of all %d parameters "
-                          "are calibrated within the limits. The amortizer may judge real data.",
-                          page_count(g->rows).text, g->n_parameters);
+        return passed_words(g);
     return mem_format("Not passed: the amortizer should not judge real data yet.");
 }
 

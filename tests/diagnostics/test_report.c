@@ -157,6 +157,20 @@ static void the_verdict_comes_first(void **state)
     written_free(&w);
 }
 
+static void a_parameter_alone_is_named(void **state)
+{
+    (void)state;
+    gate_record_t gate = judged(0.02);
+    report_training_t training = trained();
+    gate.n_parameters = 1;
+    report_t report = a_report(&gate, &training);
+    char *words = report_verdict(&report);
+    assert_non_null(strstr(words, "data sets the posterior of <b>drift</b> is calibrated within"));
+    free(words);
+    gate.n_parameters = 2;
+    gate_free(&gate);
+}
+
 static void a_failure_says_why(void **state)
 {
     (void)state;
@@ -476,6 +490,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_verdict_comes_first),
+        cmocka_unit_test(a_parameter_alone_is_named),
         cmocka_unit_test(a_failure_says_why),
         cmocka_unit_test(foreign_text_is_escaped),
         cmocka_unit_test(html_holds_its_pictures),
