@@ -8,8 +8,11 @@ The folder is copied to a scratch one. Beside study.yaml lies check.py, which sa
 
     SUMMARY = {"y": "deep_set"}    network of each observable that is not dropped; "direct": it goes in pixel by pixel
     INFERENCE = "coupling_flow"
-    FREE = 2                       unbounded numbers that the inference network infers
+    FREE = 2                       unbounded numbers that the inference network infers, each value of an array counted; or
+                                   {True: 196, False: 784}, of the short and of the full version
     DESIGN = 1                     design variables among its conditions
+    DATASETS = 300                 optional: held-out data sets that the gate is asked on at least
+    PICTURES = ["images.png"]      optional: pictures beside those of every report
     SHORT = {"rows": 4000}         settings of the short version; each stands once in study.yaml
     VERDICTS = [...]               optional: words that the report has to say somewhere (regular expressions)
     prepare(run)                   optional: before the study runs (a plugin, a bank)
@@ -42,6 +45,7 @@ REPORT = ["report.md", "report.html", "report.json", "loss.png", "recovery.png",
           "rank_histogram.png", "z_score_contraction.png", "history.json", "metrics.csv", "gate.json", "amortizer.h5", "log"]
 REPORT_KEYS = ["study", "verdict", "model", "budget", "training", "checks", "pictures", "failures", "reproduce"]
 LIMIT = 0.10  # of calibration error and of the ECDF deviation
+ARRAY_SHARE = 0.8  # of the values of an array, inside the limit
 
 
 def text_of(file, name):
@@ -95,10 +99,10 @@ class Run:
         return said
 
     def posterior(self, path=None):
-        """Draws by parameter (data sets, draws), names of the data sets, and their verdicts."""
+        """Draws by parameter (data sets, draws; then the dims of an array), names of the data sets, and their verdicts."""
         with h5py.File(path or self.result("posterior.h5")) as file:
-            draws = {name: np.asarray(data).reshape(len(data), -1) for name, data in file["posterior"].items()
-                     if isinstance(data, h5py.Dataset) and data.ndim == 3}
+            draws = {name: np.asarray(data).reshape(len(data), -1, *data.shape[3:])
+                     for name, data in file["posterior"].items() if isinstance(data, h5py.Dataset) and data.ndim >= 3}
             ids = [x.decode() if isinstance(x, bytes) else str(x) for x in np.asarray(file["posterior/dataset"])]
         return draws, ids
 
@@ -110,13 +114,13 @@ class Run:
         return rows
 
 
-def plugin(run, name):
+def plugin(run, name, *flags):
     """Builds NAME.c of the study as its README says."""
     include = run.path("include")
     os.makedirs(os.path.join(include, "infermill"), exist_ok=True)
     header = os.path.join(os.path.dirname(__file__), "..", "..", "workers", "simulator.h")
     shutil.copy(header, os.path.join(include, "infermill", "simulator.h"))
-    run.need("cc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-I" + include, name + ".c", "-o",
+    run.need("cc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-I" + include, *flags, name + ".c", "-o",
              name + ".so", "-lm")
 
 
@@ -135,7 +139,8 @@ def check_networks(run, expected):
     study = open(run.path("study.yaml")).read()
     with h5py.File(run.result("amortizer.h5")) as file:
         network, model = text_of(file, "network"), text_of(file, "model")
-    run.check("the study leaves the choice of networks to the program", not re.search(r"^network:", study, re.M))
+    named = re.search(r"^network:.*(?:\n .*)*?\b(type|subnet|architecture):", study, re.M)
+    run.check("the study leaves the choice of networks to the program", not named)
     kinds = re.findall(r"kind: (\w+)", model.split("observables:")[1])
     before, after = network.split("\ninference:")
     types = ["direct" if "direct: true" in o else re.search(r"type: (\w+)", o).group(1)
@@ -145,18 +150,20 @@ def check_networks(run, expected):
     inference = re.search(r"type: (\w+)", after).group(1)
     run.check("inference network", inference == expected.INFERENCE, inference)
     free = len(re.search(r"^lower: \[(.*)\]", network, re.M).group(1).split(","))
-    run.check("parameters are the inference variables", free == expected.FREE, f"{free} unbounded numbers")
+    wanted = expected.FREE[run.short] if isinstance(expected.FREE, dict) else expected.FREE
+    run.check("parameters are the inference variables", free == wanted, f"{free} unbounded numbers")
     design = int(re.search(r"^design: (\d+)", network, re.M).group(1))
     run.check("design goes to the conditions", design == expected.DESIGN, f"{design} design variables")
 
 
 def bank_parameters(folder):
+    """(rows, values): parameters by name, the values of an array side by side."""
     shards = os.path.join(folder, "shards")
     parts = []
     for name in sorted(os.listdir(shards)):
         with h5py.File(os.path.join(shards, name)) as file:
-            parts.append(np.stack([np.asarray(file["parameters"][key]).reshape(len(file["row/index"]), -1)[:, 0]
-                                   for key in file["parameters"]], axis=1))
+            parts.append(np.concatenate([np.asarray(file["parameters"][key]).reshape(len(file["row/index"]), -1)
+                                         for key in file["parameters"]], axis=1))
     return np.concatenate(parts)
 
 
@@ -186,11 +193,14 @@ def check_budget(run, bank):
 
 
 def bank_parameters_order(run, parameters):
-    """Columns as bank_parameters has them: by name."""
+    """Columns as bank_parameters has them."""
     with h5py.File(run.result("amortizer.h5")) as file:
         model = text_of(file, "model")
-    names = re.findall(r"- name: \"?(\w+)", model.split("parameters:")[1].split("\nobservables:")[0].split("\ndesign:")[0])
-    return np.ascontiguousarray(parameters[:, np.argsort(names, kind="stable")])
+    section = model.split("parameters:")[1].split("\nobservables:")[0].split("\ndesign:")[0]
+    declared = re.findall(r"- name: \"?(\w+)\"?\n(?: +dims: \[(.*)\]\n)?", section)
+    sizes = [math.prod(map(int, dims.split(","))) if dims else 1 for _, dims in declared]
+    parts = dict(zip((name for name, _ in declared), np.split(parameters, np.cumsum(sizes)[:-1], axis=1)))
+    return np.concatenate([parts[name] for name in sorted(parts)], axis=1)
 
 
 def check_training(run, report):
@@ -200,10 +210,20 @@ def check_training(run, report):
     run.check("training verdict", not bad, training.get("words", ", ".join(bad)))
 
 
-def check_gate(run, report):
+def check_arrays(run, gate):
+    for a in gate.get("arrays", []):
+        run.check(f"gate: {a['name']}, nearly all of its values", a["passed"] and a["share_inside"] >= ARRAY_SHARE,
+                  f"{a['share_inside']:.3f} of {a['values']} have a calibration error inside the limit, the worst"
+                  f" {a['worst_calibration_error']:.3f}; {a['constant']} never vary")
+
+
+def check_gate(run, report, expected):
     with open(run.result("gate.json")) as file:
         gate = json.load(file)
-    run.check("gate: passed, on 300 data sets or more", gate["passed"] and gate["rows"] >= 300, f"{gate['rows']} data sets")
+    datasets = getattr(expected, "DATASETS", 300)
+    run.check(f"gate: passed, on {datasets} data sets or more", gate["passed"] and gate["rows"] >= datasets,
+              f"{gate['rows']} data sets")
+    check_arrays(run, gate)
     for p in gate["parameters"]:
         run.check(f"gate: {p['name']} calibration error", p["calibration_error"] <= LIMIT, f"{p['calibration_error']:.3f}")
         run.check(f"gate: {p['name']} ECDF deviation", p["ecdf_deviation"] <= LIMIT, f"{p['ecdf_deviation']:.3f}")
@@ -211,9 +231,17 @@ def check_gate(run, report):
     run.check("gate and report tell the same", same and gate["passed"] == report["verdict"]["passed"])
 
 
+def expected_lines(run):
+    """Parameters, of an array its values."""
+    with open(run.result("gate.json")) as file:
+        gate = json.load(file)
+    return len(gate["parameters"]) + sum(a["values"] - 1 for a in gate.get("arrays", []))
+
+
 def check_report(run, report, expected):
-    missing = [name for name in REPORT if not os.path.exists(run.result(name)) or os.path.getsize(run.result(name)) == 0]
-    run.check("report: all files", not missing, ", ".join(missing) or f"{len(REPORT)} files")
+    files = REPORT + getattr(expected, "PICTURES", [])
+    missing = [name for name in files if not os.path.exists(run.result(name)) or os.path.getsize(run.result(name)) == 0]
+    run.check("report: all files", not missing, ", ".join(missing) or f"{len(files)} files")
     keys = [key for key in REPORT_KEYS if key not in report]
     run.check("report.json: all keys", not keys, ", ".join(keys) or f"{len(REPORT_KEYS)} keys")
     numbers = list(numbers_in(report["checks"]["parameters"]))
@@ -222,7 +250,7 @@ def check_report(run, report, expected):
     run.check("report: its pictures are there", not pictures and len(report["pictures"]) >= 6, len(report["pictures"]))
     with open(run.result("metrics.csv")) as file:
         rows = list(csv.DictReader(file))
-    run.check("metrics.csv: a line a parameter", len(rows) == len(report["checks"]["parameters"]), f"{len(rows)} lines")
+    run.check("metrics.csv: a line a number", len(rows) == expected_lines(run), f"{len(rows)} lines")
     html = open(run.result("report.html"), errors="replace").read()
     run.check("report.html: needs no network", not re.search(r"(src|href)=[\"']https?:", html))
     words = open(run.result("report.md")).read()
@@ -271,7 +299,7 @@ def score(run, expected):
     check_networks(run, expected)
     check_budget(run, bank)
     check_training(run, report)
-    check_gate(run, report)
+    check_gate(run, report, expected)
     check_report(run, report, expected)
     expected.truth(run)
     check_order(run, study)
