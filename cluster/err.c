@@ -55,6 +55,8 @@ err_t err_context(err_t err, const char *format, ...)
 {
     char words[TEXT_CAP], cause[TEXT_CAP];
     va_list args;
+    if (err == OK)
+        return OK;
     va_start(args, format);
     vsnprintf(words, sizeof words, format, args);
     va_end(args);

@@ -41,7 +41,7 @@ err_t err_fail(err_code_t code, const char *format, ...) __attribute__((format(p
 err_t err_errno(err_code_t code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Adds the place an error passed through; returns err. Used by TRY. */
 err_t err_frame(err_t err, const char *file, int line);
-/* Puts words before the cause ("reading participants.csv: ..."); returns err. */
+/* Puts words before the cause ("reading participants.csv: ..."); returns err. Without an error (OK) it does nothing. */
 err_t err_context(err_t err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The cause alone, and the frames alone (empty when there are none). Valid until the next error of this thread. */
 const char *err_text(void);

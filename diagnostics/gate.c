@@ -178,5 +178,5 @@ err_t gate_require(const char *path, const char *weights)
     TRY(err);
     err = gate_check_weights(&record, weights);
     gate_free(&record);
-    return err == OK ? OK : err_context(err, "%s", path);
+    return err_context(err, "%s", path);
 }

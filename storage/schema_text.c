@@ -205,7 +205,7 @@ static err_t read_parameter(yaml_node_ref_t node, arena_t *arena, const char *wh
     declared.lower = item.lower;
     declared.upper = item.upper;
     err_t err = schema_add_parameter(s, &declared);
-    return err == OK ? OK : err_context(err, "%s", where);
+    return err_context(err, "%s", where);
 }
 
 static err_t read_design(yaml_node_ref_t node, arena_t *arena, schema_t *s, int i)

@@ -102,7 +102,7 @@ static err_t read_rows(void *user, int64_t begin, int64_t end, rows_t *rows)
             part.index[k] = low + k;
             rows_append(&part, k, rows);
         }
-        err = err == OK ? OK : err_context(err, "%s", m->plan->banks[i]);
+        err = err_context(err, "%s", m->plan->banks[i]);
     }
     rows_destroy(&part);
     return err;

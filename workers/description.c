@@ -119,7 +119,7 @@ static err_t read_parameter(json_t *object, const char *where, schema_t *s)
         return err;
     }
     err = schema_add_parameter(s, &declared);
-    return err == OK ? OK : err_context(err, "%s", where);
+    return err_context(err, "%s", where);
 }
 
 static err_t read_design(json_t *object, const char *where, schema_design_t *out)

@@ -76,6 +76,17 @@ static void context_stands_before_the_cause(void **state)
     assert_string_equal(err_text(), "reading people: a.h5: row 3: got 7 bytes, expected 8");
 }
 
+static void context_without_an_error_changes_nothing(void **state)
+{
+    (void)state;
+    assert_true(inner() != OK); // what waits is told, or taken over, by somebody else
+    assert_int_equal(err_context(OK, "reading %s", "people"), OK);
+    assert_string_equal(err_text(), "a.h5: row 3: got 7 bytes, expected 8");
+    err_clear();
+    assert_int_equal(err_context(OK, "reading %s", "people"), OK);
+    assert_string_equal(err_text(), "");
+}
+
 static void errno_is_put_in_words(void **state)
 {
     (void)state;
@@ -145,6 +156,7 @@ int main(void)
         cmocka_unit_test(a_new_error_clears_the_old_trace),
         cmocka_unit_test(the_old_text_may_be_an_argument),
         cmocka_unit_test(context_stands_before_the_cause),
+        cmocka_unit_test(context_without_an_error_changes_nothing),
         cmocka_unit_test(errno_is_put_in_words),
         cmocka_unit_test(long_text_is_cut_and_ends),
         cmocka_unit_test(text_can_be_taken_over_and_cleared),
