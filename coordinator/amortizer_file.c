@@ -5,6 +5,7 @@
 #include "coordinator/study_adapter.h"
 #include "storage/named_arrays.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,11 @@ static err_t pass_reach(file_t *f, prior_reach_t *r)
     TRY(pass_vector(f, "reach/high", r->d, r->high));
     TRY(pass_vector(f, "reach/least", r->k, r->least));
     TRY(pass_vector(f, "reach/most", r->k, r->most));
+    if (f->w || arrays_has(f->a, "reach/floor")) {
+        TRY(pass_vector(f, "reach/middle", r->k, r->middle));
+        TRY(pass_vector(f, "reach/floor", r->k, r->floor));
+        TRY(pass_vector(f, "reach/ceiling", r->k, r->ceiling));
+    }
     return f->w ? arrays_put_integer(f->w, "reach_simulations", r->n)
                 : arrays_get_integer(f->a, "reach_simulations", &r->n);
 }
@@ -300,7 +306,14 @@ static err_t load_reach(file_t *f, prior_reach_t *r)
                          .low = MEM_NEW(double, d[0]),
                          .high = MEM_NEW(double, d[0]),
                          .least = MEM_NEW(double, k[0]),
-                         .most = MEM_NEW(double, k[0])};
+                         .most = MEM_NEW(double, k[0]),
+                         .middle = MEM_NEW(double, k[0]),
+                         .floor = MEM_NEW(double, k[0]),
+                         .ceiling = MEM_NEW(double, k[0])};
+    for (int s = 0; s < r->k; s++) { // a file made before these were kept
+        r->floor[s] = -INFINITY;
+        r->ceiling[s] = INFINITY;
+    }
     return pass_reach(f, r);
 }
 

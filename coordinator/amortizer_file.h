@@ -6,6 +6,7 @@
  *     distance/mean, cholesky, reference, summaries   of the validation rows, for "does this data set look like training?"
  *     reach/low, high            central 99 % of the inferred parameters among the validation rows; and
  *     reach/least, most          of each statistic of their data, both with reach/simulations (not in files made before)
+ *     reach/middle, floor, ceiling   its median, and what one more simulation hardly ever lies beyond (not in files made before)
  *     history/training_loss, validation_loss          of each epoch
  *     held_out_rows              rows of the bank that were set aside for diagnosis, where there are any
  *     texts: refining, offline   of a refined one: by which settings, from which weights

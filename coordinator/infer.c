@@ -7,6 +7,7 @@
 #include "coordinator/inferred.h"
 #include "coordinator/job.h"
 #include "coordinator/observed.h"
+#include "coordinator/outside.h"
 #include "coordinator/pairs.h"
 #include "coordinator/predictive.h"
 #include "coordinator/real_data.h"
@@ -31,6 +32,7 @@ typedef struct {
     trained_t trained;
     gate_record_t gate; // empty without one
     char *gate_words;   // for the file
+    bool unverified;    // a guard refused, and a reason was given to go on
     real_data_t data;
     const char **names; // (P)
     posterior_head_t head;
@@ -76,6 +78,13 @@ static void keep_gate_words(inference_t *f)
     free(loose);
 }
 
+static void go_on(inference_t *f, const char *despite)
+{
+    f->unverified = true;
+    if (f->par->rank == 0)
+        log_warning("infer: unverified (%s): %s", f->request->unverified, despite);
+}
+
 /* Real data are only judged by weights that were checked, or when a person says why not. */
 static err_t ask_gate(inference_t *f)
 {
@@ -84,8 +93,7 @@ static err_t ask_gate(inference_t *f)
     if (err == OK)
         err = gate_read(path, &f->gate);
     if (err != OK && f->request->unverified != NULL) {
-        if (f->par->rank == 0)
-            log_warning("infer: unverified (%s): %s", f->request->unverified, err_text());
+        go_on(f, err_text());
         err_clear();
         f->gate_words = mem_copy_text("none passed");
         err = OK;
@@ -93,6 +101,25 @@ static err_t ask_gate(inference_t *f)
         keep_gate_words(f);
     }
     free(path);
+    return err;
+}
+
+/* Nor are data that lie outside of all that the prior produces, or when a person says why. Collective. */
+static err_t ask_prior(inference_t *f)
+{
+    char *words = outside_prior(f->par, &f->trained, &f->data);
+    bool outside = par_any(f->par, words != NULL);
+    err_t err = OK;
+    if (outside && f->request->unverified == NULL) {
+        err = par_agree(f->par, words ? err_fail(ERR_GATE, "%s: %s", f->request->data, words) : OK);
+    } else if (outside) {
+        go_on(f, words ? words : "");
+        char *both =
+            mem_format("%s; the data lie outside of all that the prior produces", f->gate_words);
+        free(f->gate_words);
+        f->gate_words = both;
+    }
+    free(words);
     return err;
 }
 
@@ -106,7 +133,7 @@ static void make_head(inference_t *f)
         f->names[p] = f->trained.inferred.parameters[p].name;
     f->stamp =
         mem_format("weights %s data %s draws %" PRId64 " seed %" PRId64 "%s", f->trained.hash, data,
-                   r->draws, r->seed, f->gate.passed ? "" : " unverified");
+                   r->draws, r->seed, f->unverified ? " unverified" : "");
     f->blocks = mem_format("%s.blocks", r->out);
     f->head = (posterior_head_t){
         .datasets = f->data.n,
@@ -121,7 +148,7 @@ static void make_head(inference_t *f)
         .study = f->trained.study_path,
         .weights = f->trained.hash,
         .gate = f->gate_words,
-        .unverified = f->gate.passed ? NULL : r->unverified,
+        .unverified = f->unverified ? r->unverified : NULL,
         .note = amortizer_is_marginal(f->trained.amortizer) ? AMORTIZER_MARGINAL_NOTE : NULL};
     free(data);
 }
@@ -131,10 +158,15 @@ static err_t prepare(inference_t *f, const study_t *study)
     TRY(trained_load(f->request->model, &f->trained));
     TRY(study_check_prior(study, &f->trained.schema));
     TRY(ask_gate(f));
-    TRY(real_data_read(f->request->data, study, &f->trained.schema,
-                       amortizer_adapter(f->trained.amortizer), &f->data));
+    return real_data_read(f->request->data, study, &f->trained.schema,
+                          amortizer_adapter(f->trained.amortizer), &f->data);
+}
+
+static err_t prepare_head(inference_t *f)
+{
+    TRY(ask_prior(f));
     make_head(f);
-    return posterior_head_check(&f->head);
+    return par_agree(f->par, posterior_head_check(&f->head));
 }
 
 static void inference_close(inference_t *f)
@@ -313,6 +345,8 @@ err_t job_infer(const par_t *par, const study_t *study, const infer_request_t *r
     inference_t f = {.par = par, .study = study, .request = request};
     *did = false;
     err_t err = par_agree(par, prepare(&f, study));
+    if (err == OK)
+        err = prepare_head(&f);
     if (err == OK)
         *did = par_any(par, !posterior_file_is(request->out, f.stamp));
     if (*did)

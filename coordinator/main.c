@@ -155,7 +155,9 @@ static const option_row_t option_rows[] = {
     {'m', 0, "model", "FILE", "amortizer to use", TEXT, AT(model), 0},
     {'D', 0, "data", "FILE", "CSV or HDF5 of real data sets", TEXT, AT(data), 0},
     {'u', 0, "unverified", "REASON",
-     "go on without a passed gate; the reason is written into the file", TEXT, AT(unverified), 0},
+     "go on without a passed gate, or with data that the prior never produces; the reason is "
+     "written into the file",
+     TEXT, AT(unverified), 0},
     {'c', 0, "declaration", "FILE",
      "import: the model's declaration in YAML, or the bank.yaml of a bank of it", TEXT,
      AT(declaration), 0},

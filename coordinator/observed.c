@@ -7,9 +7,8 @@
 
 #include <stdlib.h>
 
-/* Summaries of some of the data sets, (n, width) on rank 0. */
-static float *summaries_of(const par_t *par, const trained_t *trained, const rows_t *rows,
-                           int64_t n, const int64_t *which)
+float *observed_summaries(const par_t *par, const trained_t *trained, const rows_t *rows, int64_t n,
+                          const int64_t *which)
 {
     int width = amortizer_summary_width(trained->amortizer);
     float *out = MEM_NEW(float, n *width);
@@ -41,7 +40,7 @@ misfit_t observed_judge(const par_t *par, const trained_t *trained, const rows_t
     par_broadcast(par, 0, sizeof which, which);
     if (n < 2)
         return m;
-    float *summaries = summaries_of(par, trained, rows, n, which);
+    float *summaries = observed_summaries(par, trained, rows, n, which);
     if (par->rank == 0)
         misfit_compare(&m, &trained->distance, n, summaries, draws);
     free(summaries);

@@ -5,6 +5,7 @@
 #include "cluster/mem.h"
 #include "diagnostics/page.h"
 #include "diagnostics/sample_stats.h"
+#include "diagnostics/tail.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -22,6 +23,34 @@ static int64_t sorted_column(int64_t n, int width, const double *x, int column, 
     return m;
 }
 
+double prior_outside_chance(int k)
+{
+    return PRIOR_OUTSIDE_LEVEL * PRIOR_OUTSIDE_SHARE / (2 * k + 1);
+}
+
+/* The limit below m sorted values. That of positive ones is sought on the scale of their logarithm: they end at 0, which a
+ * wrong unit comes near. */
+static double lower_limit(int64_t m, const double *x, double chance)
+{
+    bool positive = x[0] > 0;
+    double *turned = MEM_NEW(double, m);
+    for (int64_t i = 0; i < m; i++)
+        turned[m - 1 - i] = positive ? -log(x[i]) : -x[i];
+    double limit = -tail_limit(m, turned, chance);
+    free(turned);
+    return positive && isfinite(limit) ? exp(limit) : limit;
+}
+
+static void fit_statistic(prior_reach_t *r, int s, int64_t m, const double *x)
+{
+    double chance = prior_outside_chance(r->k);
+    r->least[s] = m > 0 ? x[0] : NAN;
+    r->most[s] = m > 0 ? x[m - 1] : NAN;
+    r->middle[s] = m > 0 ? stats_quantile(m, x, 0.5) : NAN;
+    r->floor[s] = m > 0 ? lower_limit(m, x, chance) : -INFINITY;
+    r->ceiling[s] = m > 0 ? tail_limit(m, x, chance) : INFINITY;
+}
+
 prior_reach_t prior_reach_fit(int64_t n, int d, const double *parameters, int k,
                               const double *statistics)
 {
@@ -31,18 +60,18 @@ prior_reach_t prior_reach_fit(int64_t n, int d, const double *parameters, int k,
                        .low = MEM_NEW(double, d + 1),
                        .high = MEM_NEW(double, d + 1),
                        .least = MEM_NEW(double, k + 1),
-                       .most = MEM_NEW(double, k + 1)};
+                       .most = MEM_NEW(double, k + 1),
+                       .middle = MEM_NEW(double, k + 1),
+                       .floor = MEM_NEW(double, k + 1),
+                       .ceiling = MEM_NEW(double, k + 1)};
     double *x = MEM_NEW(double, n + 1);
     for (int p = 0; p < d; p++) {
         int64_t m = sorted_column(n, d, parameters, p, x);
         r.low[p] = m > 0 ? stats_quantile(m, x, tail) : NAN;
         r.high[p] = m > 0 ? stats_quantile(m, x, 1 - tail) : NAN;
     }
-    for (int s = 0; s < k; s++) {
-        int64_t m = sorted_column(n, k, statistics, s, x);
-        r.least[s] = m > 0 ? x[0] : NAN;
-        r.most[s] = m > 0 ? x[m - 1] : NAN;
-    }
+    for (int s = 0; s < k; s++)
+        fit_statistic(&r, s, sorted_column(n, k, statistics, s, x), x);
     free(x);
     return r;
 }
@@ -53,6 +82,9 @@ void prior_reach_free(prior_reach_t *reach)
     free(reach->high);
     free(reach->least);
     free(reach->most);
+    free(reach->middle);
+    free(reach->floor);
+    free(reach->ceiling);
     *reach = (prior_reach_t){0};
 }
 

@@ -13,13 +13,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* An open struct: whoever stores it writes the four arrays and fills them in again. n 0: nothing is known. */
+/* An open struct: whoever stores it writes the arrays and fills them in again. n 0: nothing is known. */
 typedef struct {
     int64_t n;            // simulations
     int d, k;             // parameters, statistics
     double *low, *high;   // (d) the central 99 % of the simulations: quantiles 0.005 and 0.995
     double *least, *most; // (k) smallest and largest value; NaN where no simulation has one
+    double *middle;       // (k) median
+    double *floor,
+        *ceiling; // (k) what one more simulation hardly ever lies beyond; infinite where that is not known
 } prior_reach_t;
+
+/* The data as a whole are outside of what the prior produces (outside.h) where at least this share of the data sets is; which
+ * happens with a chance of at most this level if they are draws from the model. A tenth of what a guard may cost: data sets
+ * whose design is not spread as the simulated one are a little more often beyond a limit than all are on average. */
+#define PRIOR_OUTSIDE_SHARE 0.9
+#define PRIOR_OUTSIDE_LEVEL 1e-4
+/* So one more simulation lies beyond each of the 2 k + 1 limits with at most this chance: LEVEL * SHARE / (2 k + 1). */
+double prior_outside_chance(int k);
 
 /* From n simulations: parameters (n, d), statistics (n, k), NaN left out. */
 prior_reach_t prior_reach_fit(int64_t n, int d, const double *parameters, int k,

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# guards.sh PROGRAM: what a tired person asks for and must not get, with the words that say what to do instead. The first
+# guards.sh PROGRAM REACTION_TIMES: what a tired person asks for and must not get, with the words that say what to do instead. The first
 # thing that is looked at: no real data before the gate, whatever was copied, renamed or edited.
 . "$(dirname "$0")/lib.sh"
 
@@ -49,6 +49,26 @@ expect 3 'strict/gate.json: this amortizer did not pass the gate: Parameter mu: 
 sed -i '/^infer/d' strict.yaml
 refuses 3 'the gate does not pass: see strict/report.md' "$infermill" run strict.yaml -j 1
 [ -z "$(find . -name 'posterior*')" ] || fail "a posterior without a gate: $(find . -name 'posterior*')"
+
+# ---- data that the prior never produces ----
+head -1 "$2" >seconds.csv
+tail -n +2 "$2" | awk -F, '$1 < 4' >>seconds.csv # real people
+awk -F, -v OFS=, 'NR > 1 { $3 *= 1000 } 1' seconds.csv >milliseconds.csv
+awk -F, -v OFS=, 'NR > 1 && $1 == 0 { $3 *= 1000 } 1' seconds.csv >one_bad.csv
+study times 'model: {builtin: ddm}' 'bank: {path: times-bank, rows: 1500, shard_rows: 512}' "${quick/validation_rows: 100/validation_rows: 400}" "$gate" \
+    'infer: {data: milliseconds.csv, id: participant_id, columns: {y: {value: rt, sign: response}}, draws: 50, predictive: 0}'
+expect 3 'milliseconds.csv: the .* of y lies outside of all that the prior produces, in 4 of 4 data sets: .* in 400 simulations .*Else widen or shift the prior \(parameters:\)' \
+    "$infermill" run times.yaml -j 2
+cp said refused
+[ ! -e times/posterior.h5 ] && [ ! -e times/posterior.h5.blocks ] || fail "posteriors of data that the prior never produces"
+expect 0 'infer: unverified \(to see it\): the .* of y lies outside of all' "$infermill" infer times.yaml -j 2 --unverified 'to see it'
+for words in 'to see it' '; the data lie outside of all that the prior produces'; do
+    grep -qaF "$words" times/posterior.h5 || fail "posterior.h5 says nothing of \"$words\""
+done
+refuses 3 "$(sed -n 's/^error: //p' refused)" "$infermill" infer times.yaml -j 1 # what was said to go on once does not go on
+for file in seconds one_bad; do
+    expect 0 '4 data sets: [34] accepted' "$infermill" infer times.yaml -j 1 --data $file.csv --out $file.h5
+done
 
 # ---- what was meant ----
 refuses 1 'study file gould.yaml: No such file or directory; did you mean good.yaml?' "$infermill" infer gould.yaml
