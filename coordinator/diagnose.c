@@ -139,25 +139,18 @@ static void known_free(known_t *k)
     free(k->design_names);
 }
 
-static posterior_shape_t shape_of(const posteriors_t *p)
-{
-    int d = p->digest.d;
-    double *truth = MEM_NEW(double, p->kept_sets *d + 1);
-    for (int64_t i = 0; i < p->kept_sets * d; i++)
-        truth[i] = p->digest.value[i].truth;
-    posterior_shape_t shape = posterior_shape(p->kept_sets, p->kept_draws, d, p->kept, truth);
-    free(truth);
-    return shape;
-}
-
 /* The report with what to do next. Advice on single values is not for the values of an array. */
 static err_t report(const job_t *job, const trained_t *trained, const posteriors_t *posteriors,
                     const gate_record_t *record, const report_told_t *told)
 {
     bool single = record->n_arrays == 0;
-    posterior_shape_t shape = single ? shape_of(posteriors) : (posterior_shape_t){0};
+    const digest_t *digest = &posteriors->digest;
+    posterior_shape_t shape = {0};
+    if (single)
+        shape = posterior_shape(digest->n, digest->s, digest->d, posteriors->shape,
+                                posteriors->exchange);
     advice_list_t advice =
-        study_advice(&job->study, trained, record, single ? &posteriors->digest : NULL, &shape);
+        study_advice(&job->study, trained, record, single ? digest : NULL, &shape);
     const study_report_t what = {.par = job->par,
                                  .folder = job->folder,
                                  .study = &job->study,

@@ -26,6 +26,7 @@ typedef struct {
     int leaves;
     range_t *share; // (ranks) data sets
     double *draws;  // (S, D) of one data set
+    size_t n_sums;  // of the digest, and behind them of the shape
     double **sums;  // of this rank's leaves
     posteriors_t *out;
     progress_t progress;
@@ -60,6 +61,7 @@ static posteriors_t posteriors_create(int64_t n, int64_t draws, int d, int width
     p.kept_draws = draws < POSTERIOR_KEPT_DRAWS ? draws : POSTERIOR_KEPT_DRAWS;
     p.kept = MEM_NEW(double, p.kept_sets *p.kept_draws *d);
     p.exchange = MEM_NEW(exchange_count_t, exchange_pairs(d) + 1);
+    p.shape = MEM_NEW(double, shape_sums(draws, d) + 1);
     return p;
 }
 
@@ -70,6 +72,7 @@ void posteriors_free(posteriors_t *p)
     free(p->statistics);
     free(p->kept);
     free(p->exchange);
+    free(p->shape);
     *p = (posteriors_t){0};
 }
 
@@ -78,19 +81,19 @@ static void run_open(posterior_run_t *r, amortizer_t *a, int64_t draws)
     enum { MOST_AT_ONCE = 4096 };
     int64_t n = r->rows->n;
     int d = r->out->digest.d, size = r->par->size;
-    size_t sums = digester_sums(r->digester);
+    r->n_sums = digester_sums(r->digester) + shape_sums(draws, d);
     r->work =
         amortizer_work_create(a, WORK_EVALUATE, 1, draws < MOST_AT_ONCE ? draws : MOST_AT_ONCE);
     r->fields = MEM_NEW(const float *, r->rows->schema->n_observables);
     r->draws = mem_alloc((size_t)(draws * d), sizeof(double));
-    r->leaves = leaves_of(n, sums);
+    r->leaves = leaves_of(n, r->n_sums);
     r->share = MEM_NEW(range_t, size);
     for (int rank = 0; rank < size; rank++)
         r->share[rank] = share_of(n, r->leaves, rank, size);
     range_t mine = par_tree_share(r->leaves, r->par->rank, size);
     r->sums = MEM_NEW(double *, mine.end - mine.begin + 1);
     for (int64_t k = 0; k < mine.end - mine.begin; k++)
-        r->sums[k] = MEM_NEW(double, sums);
+        r->sums[k] = MEM_NEW(double, r->n_sums);
 }
 
 static void run_close(posterior_run_t *r)
@@ -120,6 +123,7 @@ static err_t one_data_set(posterior_run_t *r, int64_t i, double *sums)
         memcpy(out->kept + i * out->kept_draws * d, r->draws,
                (size_t)(out->kept_draws * d) * sizeof(double));
     TRY(digester_add(r->digester, i, r->draws, &out->digest, sums));
+    shape_add(out->digest.s, d, r->draws, sums + digester_sums(r->digester));
     exchange_add(out->digest.s, d, r->draws, r->truth + i * d, out->exchange);
     return OK;
 }
@@ -157,9 +161,11 @@ static void bring_together(posterior_run_t *r)
 {
     posteriors_t *out = r->out;
     int d = out->digest.d;
-    double *total = MEM_NEW(double, digester_sums(r->digester));
-    par_tree_sum_f64(r->par, r->leaves, digester_sums(r->digester), r->sums, total);
+    double *total = MEM_NEW(double, r->n_sums);
+    par_tree_sum_f64(r->par, r->leaves, r->n_sums, r->sums, total);
     digester_finish(r->digester, total, &out->digest);
+    memcpy(out->shape, total + digester_sums(r->digester),
+           shape_sums(out->digest.s, d) * sizeof *total);
     free(total);
     collect_shares(r->par, r->share, (size_t)d * sizeof(digest_value_t), out->digest.value);
     collect_shares(r->par, r->share, sizeof(digest_joint_t), out->digest.joint);

@@ -8,7 +8,7 @@
 
 #include "cluster/par.h"
 #include "diagnostics/digest.h"
-#include "diagnostics/exchange_symmetry.h"
+#include "diagnostics/posterior_shape.h"
 #include "nn/amortizer.h"
 #include "storage/rows.h"
 
@@ -24,11 +24,12 @@ typedef struct {
     int64_t kept_sets, kept_draws; // the first data sets, and their first draws
     double *kept;                  // (kept_sets, kept_draws, D)
     exchange_count_t *exchange;    // of all data sets, on every rank
+    double *shape;                 // the same: shape_sums (posterior_shape.h)
 } posteriors_t;
 
 /* Draws from streams (seed, RNG_DIAGNOSE, data set); truth (N, D) of the parameters that are inferred; `what` names the
  * progress line. Of memory each rank takes that of its own data sets, its share of the sums (32 MB over all ranks, or 16
- * times 3 * draws * D numbers where that is more), and the draws of one data set. Errors as of digest.h, and ERR_STOPPED.
+ * times 3 * draws * D numbers and D^2 / 2 where that is more), and the draws of one data set. Errors as of digest.h, and ERR_STOPPED.
  * Free with posteriors_free, also after an error. Collective. */
 err_t posteriors_make(const par_t *par, amortizer_t *a, const rows_t *rows, const double *truth,
                       int64_t draws, uint64_t seed, const char *what,

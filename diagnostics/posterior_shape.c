@@ -80,44 +80,49 @@ static void shape_standardise(int64_t s, double *x)
         x[i] = square > 0 ? x[i] / sqrt(square) : 0;
 }
 
-/* Adds one data set's draws (S, D); `work` (S, D). */
-static void shape_add(posterior_shape_t *shape, int64_t s, const double *draws, double *work)
+size_t shape_sums(int64_t s, int d)
 {
-    int d = shape->d;
+    return s < SHAPE_FEWEST_DRAWS || d > SHAPE_MOST_PARAMETERS ? 0 : (size_t)(d * (d + 1) / 2);
+}
+
+/* sums: (D) of the marginals, then of the pairs by exchange_pair. */
+void shape_add(int64_t s, int d, const double *draws, double *sums)
+{
+    if (shape_sums(s, d) == 0)
+        return;
+    double *work = MEM_NEW(double, s *d);
     for (int k = 0; k < d; k++) {
         shape_column(s, d, draws, k, work + k * s);
-        shape->bimodal[k] += shape_is_bimodal(s, work + k * s);
+        sums[k] += shape_is_bimodal(s, work + k * s);
         shape_column(s, d, draws, k, work + k * s);
         shape_standardise(s, work + k * s);
     }
     for (int a = 0; a < d; a++)
-        for (int b = 0; b < d; b++) {
-            double sum = 0;
+        for (int b = a + 1; b < d; b++) {
+            double r = 0;
             for (int64_t i = 0; i < s; i++)
-                sum += work[a * s + i] * work[b * s + i];
-            shape->correlation[a * d + b] += sum;
+                r += work[a * s + i] * work[b * s + i];
+            sums[d + exchange_pair(d, a, b)] += r;
         }
+    free(work);
 }
 
-posterior_shape_t posterior_shape(int64_t n, int64_t s, int d, const double *draws,
-                                  const double *truth)
+posterior_shape_t posterior_shape(int64_t n, int64_t s, int d, const double *sums,
+                                  const exchange_count_t *exchange)
 {
     posterior_shape_t shape = {.n = n, .d = d};
-    if (n == 0 || s < 20 || d > SHAPE_MOST_PARAMETERS)
+    if (n == 0 || shape_sums(s, d) == 0)
         return shape;
     shape.correlation = MEM_NEW(double, d *d);
     shape.bimodal = MEM_NEW(double, d);
-    shape.exchange = MEM_NEW(exchange_count_t, exchange_pairs(d) + 1);
-    double *work = MEM_NEW(double, s *d);
-    for (int64_t i = 0; i < n; i++) {
-        shape_add(&shape, s, draws + i * s * d, work);
-        exchange_add(s, d, draws + i * s * d, truth + i * d, shape.exchange);
+    shape.exchange = exchange;
+    for (int a = 0; a < d; a++) {
+        shape.bimodal[a] = sums[a] / (double)n;
+        for (int b = a + 1; b < d; b++)
+            shape.correlation[a * d + b] = shape.correlation[b * d + a] =
+                sums[d + exchange_pair(d, a, b)] / (double)n;
+        shape.correlation[a * d + a] = 1;
     }
-    for (int k = 0; k < d * d; k++)
-        shape.correlation[k] /= (double)n;
-    for (int k = 0; k < d; k++)
-        shape.bimodal[k] /= (double)n;
-    free(work);
     return shape;
 }
 
@@ -125,6 +130,5 @@ void posterior_shape_free(posterior_shape_t *shape)
 {
     free(shape->correlation);
     free(shape->bimodal);
-    free(shape->exchange);
     memset(shape, 0, sizeof *shape);
 }

@@ -60,11 +60,13 @@ static void digests_do_not_depend_on_ranks(void **state)
     }
     assert_int_equal(alone.exchange[0].sets, SETS);
     assert_memory_equal(together.exchange, alone.exchange, sizeof *alone.exchange);
+    assert_true(shape_sums(DRAWS, d) == 3 && alone.shape[2] != 0);
+    assert_memory_equal(together.shape, alone.shape, 3 * sizeof *alone.shape);
     posteriors_free(&together);
     posteriors_free(&alone);
 }
 
-/* The digest is that of the draws: of the first data set, whose draws are kept. */
+/* The digest is that of the draws, by the data sets whose draws are kept. */
 static void kept_draws_are_those_that_were_digested(void **state)
 {
     setup_t *s = *state;

@@ -12,6 +12,24 @@
 
 enum { N = 8, S = 1000, D = 3, TRIES = 200 };
 
+typedef struct {
+    exchange_count_t count[D];
+    double sums[D * (D + 1) / 2];
+    posterior_shape_t shape;
+} looked_at_t;
+
+/* n data sets, looked at one by one. */
+static looked_at_t look(int n, int s, int d, const double *draws, const double *truth)
+{
+    looked_at_t l = {0};
+    for (int i = 0; i < n; i++) {
+        shape_add(s, d, draws + i * s * d, l.sums);
+        exchange_add(s, d, draws + i * s * d, truth + i * d, l.count);
+    }
+    l.shape = posterior_shape(n, s, d, l.sums, l.count);
+    return l;
+}
+
 /* x normal, y = rho x + sqrt(1 - rho^2) e, z normal by itself: the mean over N sets of a correlation of S draws has the
  * standard error (1 - rho^2) / sqrt(N S) = 0.011 at 0, 0.0002 at 0.99. */
 static void correlations_are_those_of_the_draws(void **state)
@@ -26,7 +44,7 @@ static void correlations_are_those_of_the_draws(void **state)
         draws[i * D + 1] = rho * x + sqrt(1 - rho * rho) * e;
         draws[i * D + 2] = rng_normal(&r);
     }
-    posterior_shape_t shape = posterior_shape(N, S, D, draws, truth);
+    posterior_shape_t shape = look(N, S, D, draws, truth).shape;
     assert_true(fabs(shape.correlation[1] - rho) < 5 * 0.0003);
     assert_true(shape.correlation[1] == shape.correlation[D]);
     assert_true(fabs(shape.correlation[2]) < 5 * 0.011);
@@ -66,6 +84,23 @@ static void two_modes_are_told_from_one(void **state)
     assert_int_equal(small, 0);
 }
 
+/* Correlation -0.9 in the first two of three data sets, none in the third: every one of them counts. */
+static void all_data_sets_count(void **state)
+{
+    (void)state;
+    static double draws[3 * S * 2], truth[3 * 2];
+    rng_t r = rng_at(4, RNG_HELD_OUT, 0);
+    for (int i = 0; i < 3 * S; i++) {
+        double x = rng_normal(&r), e = rng_normal(&r), rho = i < 2 * S ? -0.9 : 0;
+        draws[2 * i] = x;
+        draws[2 * i + 1] = rho * x + sqrt(1 - rho * rho) * e;
+    }
+    posterior_shape_t shape = look(3, S, 2, draws, truth).shape;
+    // the standard error is that of the third, 1 / (3 sqrt S) = 0.011
+    assert_true(fabs(shape.correlation[1] + 0.6) < 5 * 0.012);
+    posterior_shape_free(&shape);
+}
+
 /* (a, b) and (b, a) with equal chance: labels that switch. */
 static void labels_that_switch_are_counted(void **state)
 {
@@ -78,10 +113,10 @@ static void labels_that_switch_are_counted(void **state)
         draws[2 * i] = swap ? b : a;
         draws[2 * i + 1] = swap ? a : b;
     }
-    posterior_shape_t shape = posterior_shape(N, S, 2, draws, truth);
-    assert_int_equal(exchange_judge(&shape.exchange[0]), EXCHANGE_SWITCHES);
-    assert_true(shape.bimodal[0] == 1 && shape.bimodal[1] == 1);
-    posterior_shape_free(&shape);
+    looked_at_t l = look(N, S, 2, draws, truth);
+    assert_int_equal(exchange_judge(&l.count[0]), EXCHANGE_SWITCHES);
+    assert_true(l.shape.bimodal[0] == 1 && l.shape.bimodal[1] == 1);
+    posterior_shape_free(&l.shape);
 }
 
 static void nothing_is_computed_of_nothing(void **state)
@@ -90,6 +125,11 @@ static void nothing_is_computed_of_nothing(void **state)
     posterior_shape_t shape = posterior_shape(0, S, D, NULL, NULL);
     assert_null(shape.correlation);
     posterior_shape_free(&shape);
+    assert_int_equal(shape_sums(SHAPE_FEWEST_DRAWS - 1, D), 0);
+    assert_int_equal(shape_sums(S, SHAPE_MOST_PARAMETERS + 1), 0);
+    shape_add(S, SHAPE_MOST_PARAMETERS + 1, NULL, NULL); // reads and adds nothing
+    shape = posterior_shape(N, S, SHAPE_MOST_PARAMETERS + 1, NULL, NULL);
+    assert_null(shape.correlation);
     double same[50];
     for (int i = 0; i < 50; i++)
         same[i] = 2;
@@ -101,6 +141,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(correlations_are_those_of_the_draws),
         cmocka_unit_test(two_modes_are_told_from_one),
+        cmocka_unit_test(all_data_sets_count),
         cmocka_unit_test(labels_that_switch_are_counted),
         cmocka_unit_test(nothing_is_computed_of_nothing),
     };
