@@ -101,7 +101,7 @@ err_t guarded_rows_transform(void *user, const rows_t *rows, int64_t at, first_p
         return err_fail(ERR_FORMAT,
                         "bank %s: row %" PRId64
                         ", to be trained on, is the same simulation as one that is held back for "
-                        "validation: %s",
+                        "validation or diagnosis: %s",
                         g->bank, rows->index[at], TWINS_CURE);
     return adapted_rows_transform(g->adapted, rows, at, out);
 }
@@ -151,13 +151,18 @@ static err_t held_out_here(const par_t *par, const char *folder, const char *fin
     return err;
 }
 
-err_t bank_check_held_out(const par_t *par, const char *folder, const char *fingerprint,
-                          const rows_t *held_out)
+err_t bank_check_held_out(const par_t *par, const char *folder, const char *fingerprint, int64_t n,
+                          const twin_key_t *keys)
 {
-    twins_t *twins = twins_create(held_out);
+    twin_key_t *mine = MEM_NEW(twin_key_t, n + 1);
+    if (par->rank == 0)
+        memcpy(mine, keys, (size_t)n * sizeof *mine);
+    par_broadcast(par, 0, (size_t)n * sizeof *mine, mine);
+    twins_t *twins = twins_create(n, mine);
     err_t err = twins_among(twins, "diagnose: held-out data sets");
     if (err == OK)
         err = held_out_here(par, folder, fingerprint, twins);
     twins_destroy(&twins);
+    free(mine);
     return par_agree(par, err);
 }

@@ -29,9 +29,9 @@ typedef struct {
 /* first_pass_transform_t: adapted_rows_transform, but ERR_FORMAT for a twin. */
 err_t guarded_rows_transform(void *guarded, const rows_t *rows, int64_t at, first_pass_row_t *out);
 
-/* ERR_FORMAT where one of the held-out data sets is a row of the bank in this folder. A bank that is not there, or is of
- * another model than `fingerprint` says, was not trained on. Collective. */
-err_t bank_check_held_out(const par_t *par, const char *folder, const char *fingerprint,
-                          const rows_t *held_out) ERR_MUST_CHECK;
+/* ERR_FORMAT where one of the n held-out data sets, known by their keys on rank 0, is a row of the bank in this folder. A bank
+ * that is not there, or is of another model than `fingerprint` says, was not trained on. Collective. */
+err_t bank_check_held_out(const par_t *par, const char *folder, const char *fingerprint, int64_t n,
+                          const twin_key_t *keys) ERR_MUST_CHECK;
 
 #endif

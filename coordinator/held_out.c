@@ -270,7 +270,9 @@ static err_t check_simulator(job_t *job)
 static err_t check_twins(job_t *job, const rows_t *rows)
 {
     char *fingerprint = schema_fingerprint(job->schema);
-    err_t err = bank_check_held_out(job->par, job->study.bank.path, fingerprint, rows);
+    twin_key_t *keys = twins_keys(rows);
+    err_t err = bank_check_held_out(job->par, job->study.bank.path, fingerprint, rows->n, keys);
+    free(keys);
     free(fingerprint);
     return err;
 }

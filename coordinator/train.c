@@ -23,6 +23,34 @@ static const double CHECKPOINT_SECONDS = 300; // within an epoch that takes long
 
 /* ---- what training starts from ---- */
 
+/* Of the rows that are set aside for diagnosis, into out: read in pieces and forgotten. */
+static err_t set_aside_keys(training_t *t, int64_t n, const int64_t *row, twin_key_t *out)
+{
+    int64_t block = rows_of_block(t->job->schema), step = n < block ? n : block;
+    rows_t rows = rows_create(t->job->schema, step);
+    err_t err = OK;
+    for (int64_t begin = 0; begin < n && err == OK; begin += step) {
+        int64_t count = begin + step < n ? step : n - begin;
+        err = reader_gather(t->bank, t->shuffle, count, row + begin, &rows);
+        for (int64_t i = 0; i < count && err == OK; i++)
+            out[begin + i] = twins_key(&rows, i);
+    }
+    rows_destroy(&rows);
+    return err;
+}
+
+/* Of all rows that are held back from training: n keys, which the caller frees. */
+static err_t held_back_keys(training_t *t, int64_t *n, twin_key_t **out)
+{
+    int64_t validation = t->validation.n, aside;
+    const int64_t *row = shuffle_held_out(t->shuffle, &aside);
+    *n = validation + aside;
+    *out = MEM_NEW(twin_key_t, *n + 1);
+    for (int64_t i = 0; i < validation; i++)
+        (*out)[i] = twins_key(&t->validation, i);
+    return set_aside_keys(t, aside, row, *out + validation);
+}
+
 /* Every rank reads its parts of the bank; all have the same numbers after. Collective. */
 static err_t pass_over_bank(const par_t *par, const first_pass_config_t *config, first_pass_t *out)
 {
@@ -49,17 +77,23 @@ static err_t pass_over_bank(const par_t *par, const first_pass_config_t *config,
 static err_t standardise(training_t *t)
 {
     adapted_rows_t *adapted = adapted_rows_create(amortizer_adapter(t->trained.amortizer));
-    twins_t *held_back = twins_create(&t->validation);
+    int64_t n;
+    twin_key_t *keys;
+    err_t err = held_back_keys(t, &n, &keys);
+    twins_t *held_back = twins_create(err == OK ? n : 0, keys);
     guarded_rows_t guarded = {t->job->study.bank.path, adapted, held_back};
     first_pass_config_t config = {.bank = t->bank,
                                   .shuffle = t->shuffle,
                                   .transform = guarded_rows_transform,
                                   .user = &guarded,
                                   .shape = adapted_rows_shape(adapted)};
-    err_t err = twins_among(held_back, "bank rows");
+    if (err == OK)
+        err = twins_among(held_back, "bank rows");
+    err = par_agree(t->job->par, err);
     if (err == OK)
         err = pass_over_bank(t->job->par, &config, &t->pass);
     twins_destroy(&held_back);
+    free(keys);
     adapted_rows_destroy(&adapted);
     TRY(err_context(err, "%s", t->job->study.path));
     scaling_t scaling = {.parameter_mean = t->pass.parameter_mean,

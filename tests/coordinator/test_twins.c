@@ -21,7 +21,15 @@ enum { N = 1000 };
 typedef struct {
     schema_t schema;
     rows_t rows;
+    twin_key_t *keys; // of the rows as they are when a test looks
 } fixture_t;
+
+static twins_t *look(fixture_t *f)
+{
+    free(f->keys);
+    f->keys = twins_keys(&f->rows);
+    return twins_create(f->rows.n, f->keys);
+}
 
 /* Row i: parameters (i, i / 7), data i, i + 1 ... of 1 to 4 elements. */
 static int make(void **state)
@@ -47,6 +55,7 @@ static int make(void **state)
 static int unmake(void **state)
 {
     fixture_t *f = *state;
+    free(f->keys);
     rows_destroy(&f->rows);
     schema_free(&f->schema);
     free(f);
@@ -56,7 +65,7 @@ static int unmake(void **state)
 static void rows_that_differ_are_no_twins(void **state)
 {
     fixture_t *f = *state;
-    twins_t *twins = twins_create(&f->rows);
+    twins_t *twins = look(f);
     assert_int_equal(twins_among(twins, "rows"), OK);
     rows_t other = rows_create(&f->schema, 1);
     rows_copy(&f->rows, 5, &other, 0);
@@ -70,7 +79,7 @@ static void rows_that_differ_are_no_twins(void **state)
 static void each_row_finds_itself(void **state)
 {
     fixture_t *f = *state;
-    twins_t *twins = twins_create(&f->rows);
+    twins_t *twins = look(f);
     for (int i = 0; i < N; i++) {
         assert_int_equal(twins_parameters(twins, &f->rows, i), i);
         assert_int_equal(twins_find(twins, &f->rows, i), i);
@@ -81,7 +90,7 @@ static void each_row_finds_itself(void **state)
 static void equal_parameters_with_other_data_are_no_twins(void **state)
 {
     fixture_t *f = *state;
-    twins_t *twins = twins_create(&f->rows);
+    twins_t *twins = look(f);
     rows_t other = rows_create(&f->schema, 1);
     rows_copy(&f->rows, 7, &other, 0);
     other.observables[0][3] = 0.5f;
@@ -90,6 +99,12 @@ static void equal_parameters_with_other_data_are_no_twins(void **state)
     rows_copy(&f->rows, 7, &other, 0);
     other.length[0] = 3;
     assert_int_equal(twins_find(twins, &other, 0), -1);
+    rows_copy(&f->rows, 7, &other, 0);
+    other.design[0] = 1;
+    assert_int_equal(twins_find(twins, &other, 0), -1);
+    rows_copy(&f->rows, 7, &other, 0);
+    other.index[0] = 3; // it is what it is, wherever it stands
+    assert_int_equal(twins_find(twins, &other, 0), 7);
     rows_destroy(&other);
     twins_destroy(&twins);
 }
@@ -99,7 +114,7 @@ static void twins_among_the_held_out_rows_are_named(void **state)
     fixture_t *f = *state;
     rows_copy(&f->rows, 3, &f->rows, 900);
     f->rows.index[900] = 9000;
-    twins_t *twins = twins_create(&f->rows);
+    twins_t *twins = look(f);
     assert_int_equal(twins_among(twins, "bank rows"), -ERR_FORMAT);
     assert_string_equal(
         err_text(),
@@ -115,7 +130,7 @@ static void on_a_grid_equal_rows_come_by_chance(void **state)
     rows_copy(&f->rows, 3, &f->rows, 900); // twins
     f->rows.parameters[2 * 11] = f->rows.parameters[2 * 10];
     f->rows.parameters[2 * 11 + 1] = f->rows.parameters[2 * 10 + 1]; // and the same with other data
-    twins_t *twins = twins_create(&f->rows);
+    twins_t *twins = look(f);
     assert_int_equal(twins_among(twins, "bank rows"), OK);
     assert_int_equal(twins_find(twins, &f->rows, 3), -1);
     assert_int_equal(twins_parameters(twins, &f->rows, 3), -1);

@@ -118,7 +118,7 @@ for what in index_alone few_seeds grid constant dull fails; do
 done
 sed -i 's/, failure_limit: 1//' fails.yaml
 mend='a simulator must take all its randomness from the row.s own seed, and a file is to be imported once. Mend that and begin another bank'
-expect 1 "bank bank-few_seeds: row [0-9]+, to be trained on, is the same simulation as one that is held back for validation: $mend" "$infermill" train few_seeds.yaml -j 2
+expect 1 "bank bank-few_seeds: row [0-9]+, to be trained on, is the same simulation as one that is held back for validation or diagnosis: $mend" "$infermill" train few_seeds.yaml -j 2
 "$infermill" train index_alone.yaml -j 2 -q
 expect 1 "diagnose: held-out data set [0-9]+ is the same simulation as row [0-9]+ of bank bank-index_alone, which was trained on, so it tells nothing of new data: $mend" \
     "$infermill" diagnose index_alone.yaml -j 2
@@ -140,4 +140,11 @@ study grown "${small[@]/rows: 600/path: grown-bank, rows: 600}" "$quick" "$gate"
 "$infermill" bank import doubled --declaration grown-bank/bank.yaml rows.csv again.csv -q
 study doubled "${small[@]/rows: 600/path: doubled, rows: 1200}" "$quick" "$gate"
 expect 1 "bank (doubled: row|rows) [0-9]+.* the same simulation.*: $mend" "$infermill" train doubled.yaml -j 2
+# a few rows twice, of which some are set aside for diagnosis, none for validation
+head -6 rows.csv >part.csv
+"$infermill" bank import partly --declaration grown-bank/bank.yaml rows.csv part.csv -q
+study partly "${small[@]/rows: 600/path: partly, rows: 605}" 'train: {epochs: 1, validation_rows: 32, batch_size: 32}'
+"$infermill" train partly.yaml -j 2 -q
+study aside "${small[@]/rows: 600/path: partly, rows: 605}" 'train: {epochs: 1, validation_rows: 32, batch_size: 32, held_out_rows: 250}'
+expect 1 "bank (partly: row|rows) [0-9]+.* the same simulation.*: $mend" "$infermill" train aside.yaml -j 2
 echo passed
