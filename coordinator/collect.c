@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "coordinator/collect.h"
 
+#include <stdbool.h>
+
 enum { COLLECT_TAG = 71 };
 
 int64_t collect_blocks(int64_t n)
@@ -19,21 +21,7 @@ int collect_owner(const par_t *par, int64_t block)
     return (int)(block % par->size);
 }
 
-void collect_rows(const par_t *par, int64_t n, size_t row_bytes, void *data)
-{
-    for (int64_t b = 0; b < collect_blocks(n); b++) {
-        int owner = collect_owner(par, b);
-        if (owner == 0 || (par->rank != 0 && par->rank != owner))
-            continue;
-        range_t range = collect_range(n, b);
-        char *at = (char *)data + (size_t)range.begin * row_bytes;
-        int bytes = par_count((range.end - range.begin) * (int64_t)row_bytes);
-        int code = par->rank == 0 ? MPI_Recv(at, bytes, MPI_BYTE, owner, COLLECT_TAG, par->comm,
-                                             MPI_STATUS_IGNORE)
-                                  : MPI_Send(at, bytes, MPI_BYTE, 0, COLLECT_TAG, par->comm);
-        CHECK(code == MPI_SUCCESS, "MPI failed to collect block %ld of rank %d", (long)b, owner);
-    }
-}
+typedef enum { TO_ROOT, FROM_ROOT } way_t;
 
 /* Messages of at most this many bytes: their number is an int. */
 static int64_t message_rows(size_t row_bytes)
@@ -43,25 +31,65 @@ static int64_t message_rows(size_t row_bytes)
     return rows > 0 ? rows : 1;
 }
 
-static void collect_share(const par_t *par, int owner, range_t share, size_t row_bytes, char *data)
+/* Between rank 0 and `owner`, who alone calls it: rows of the range. */
+static void pass_range(const par_t *par, way_t way, int owner, range_t range, size_t row_bytes,
+                       char *data)
 {
+    bool sends = (par->rank == 0) == (way == FROM_ROOT);
+    int other = par->rank == 0 ? owner : 0;
     int64_t step = message_rows(row_bytes);
-    for (int64_t i = share.begin; i < share.end; i += step) {
-        int64_t rows = i + step < share.end ? step : share.end - i;
+    for (int64_t i = range.begin; i < range.end; i += step) {
+        int64_t rows = i + step < range.end ? step : range.end - i;
         char *at = data + (size_t)i * row_bytes;
         int bytes = par_count(rows * (int64_t)row_bytes);
-        if (par->rank == 0)
-            TRY_MPI(
-                MPI_Recv(at, bytes, MPI_BYTE, owner, COLLECT_TAG, par->comm, MPI_STATUS_IGNORE));
+        if (sends)
+            TRY_MPI(MPI_Send(at, bytes, MPI_BYTE, other, COLLECT_TAG, par->comm));
         else
-            TRY_MPI(MPI_Send(at, bytes, MPI_BYTE, 0, COLLECT_TAG, par->comm));
+            TRY_MPI(
+                MPI_Recv(at, bytes, MPI_BYTE, other, COLLECT_TAG, par->comm, MPI_STATUS_IGNORE));
     }
+}
+
+static void pass_rows(const par_t *par, way_t way, int64_t n, size_t row_bytes, void *data)
+{
+    for (int64_t b = 0; b < collect_blocks(n) && row_bytes > 0; b++) {
+        int owner = collect_owner(par, b);
+        if (owner != 0 && (par->rank == 0 || par->rank == owner))
+            pass_range(par, way, owner, collect_range(n, b), row_bytes, data);
+    }
+}
+
+static void pass_shares(const par_t *par, way_t way, const range_t *share, size_t row_bytes,
+                        void *data)
+{
+    for (int owner = 1; owner < par->size && row_bytes > 0; owner++)
+        if (par->rank == 0 || par->rank == owner)
+            pass_range(par, way, owner, share[owner], row_bytes, data);
+}
+
+void collect_rows(const par_t *par, int64_t n, size_t row_bytes, void *data)
+{
+    pass_rows(par, TO_ROOT, n, row_bytes, data);
 }
 
 void collect_shares(const par_t *par, const range_t *share, size_t row_bytes, void *data)
 {
-    for (int owner = 1; owner < par->size && row_bytes > 0; owner++) {
-        if (par->rank == 0 || par->rank == owner)
-            collect_share(par, owner, share[owner], row_bytes, data);
-    }
+    pass_shares(par, TO_ROOT, share, row_bytes, data);
+}
+
+static size_t observable_bytes(const rows_t *rows, int o)
+{
+    return (size_t)schema_size(&rows->schema->observables[o]) * sizeof(float);
+}
+
+void deal_observables(const par_t *par, int64_t n, rows_t *rows)
+{
+    for (int o = 0; o < rows->schema->n_observables; o++)
+        pass_rows(par, FROM_ROOT, n, observable_bytes(rows, o), rows->observables[o]);
+}
+
+void deal_observables_shares(const par_t *par, const range_t *share, rows_t *rows)
+{
+    for (int o = 0; o < rows->schema->n_observables; o++)
+        pass_shares(par, FROM_ROOT, share, observable_bytes(rows, o), rows->observables[o]);
 }

@@ -215,7 +215,7 @@ done:
     return err;
 }
 
-static err_t draw_and_judge(job_t *job, const trained_t *trained, const rows_t *held_out,
+static err_t draw_and_judge(job_t *job, const trained_t *trained, rows_t *held_out,
                             gate_record_t *record)
 {
     const study_t *s = &job->study;

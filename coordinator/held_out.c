@@ -23,6 +23,7 @@ typedef struct {
     int64_t width; // values of a row
     size_t bytes;  // of a row
     void *data;
+    bool observed; // an observable's
 } field_t;
 
 static field_t field(const char *prefix, const char *name, field_type_t type, int64_t width,
@@ -45,9 +46,11 @@ static int fields_of(rows_t *rows, field_t *out)
     out[n++] = field("length", "", FIELD_I32, s->n_observables, rows->length);
     if (s->n_design > 0)
         out[n++] = field("design", "", FIELD_F64, s->n_design, rows->design);
-    for (int o = 0; o < s->n_observables; o++)
-        out[n++] = field("observables", s->observables[o].name, FIELD_F32,
-                         schema_size(&s->observables[o]), rows->observables[o]);
+    for (int o = 0; o < s->n_observables; o++) {
+        out[n] = field("observables", s->observables[o].name, FIELD_F32,
+                       schema_size(&s->observables[o]), rows->observables[o]);
+        out[n++].observed = true;
+    }
     return n;
 }
 
@@ -170,14 +173,24 @@ static err_t load(const char *path, const char *what, rows_t *rows, int64_t n, b
     return err;
 }
 
-static void broadcast(const par_t *par, rows_t *rows, int64_t n)
+/* From the ranks that simulated them to rank 0. */
+static void collect(const par_t *par, rows_t *rows, int64_t n)
 {
     field_t *fields = MEM_NEW(field_t, rows->schema->n_observables + 5);
     int count = fields_of(rows, fields);
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; i++)
         collect_rows(par, n, fields[i].bytes, fields[i].data);
-        par_broadcast(par, 0, (size_t)n * fields[i].bytes, fields[i].data);
-    }
+    free(fields);
+}
+
+/* From rank 0 to all, but for the observables. */
+static void share(const par_t *par, rows_t *rows)
+{
+    field_t *fields = MEM_NEW(field_t, rows->schema->n_observables + 5);
+    int count = fields_of(rows, fields);
+    for (int i = 0; i < count; i++)
+        if (!fields[i].observed)
+            par_broadcast(par, 0, (size_t)rows->n * fields[i].bytes, fields[i].data);
     free(fields);
 }
 
@@ -192,16 +205,18 @@ static void keep_done(rows_t *rows, int64_t simulated, int64_t wanted)
         }
 }
 
-/* The first n that finish; where draws are rejected, more are simulated, up to MOST_TRIES a data set. */
+/* On rank 0 the first n that finish; where draws are rejected, more are simulated, up to MOST_TRIES a data set. */
 static err_t simulate_enough(job_t *job, int64_t n, uint64_t seed, rows_t *out)
 {
     enum { MOST_TRIES = 64 };
     for (int64_t total = n; total <= MOST_TRIES * n; total *= 2) {
         rows_destroy(out);
-        *out = rows_create(job->schema, total);
+        *out = rows_create_untouched(job->schema, total);
         TRY(par_agree(job->par, simulate_here(job, total, seed, out)));
-        broadcast(job->par, out, total);
-        keep_done(out, total, n);
+        collect(job->par, out, total);
+        if (job->par->rank == 0)
+            keep_done(out, total, n);
+        par_broadcast(job->par, 0, sizeof out->n, &out->n);
         if (out->n == n)
             return OK;
     }
@@ -270,44 +285,54 @@ static err_t check_simulator(job_t *job)
 static err_t check_twins(job_t *job, const rows_t *rows)
 {
     char *fingerprint = schema_fingerprint(job->schema);
-    twin_key_t *keys = twins_keys(rows);
+    twin_key_t *keys = job->par->rank == 0 ? twins_keys(rows) : NULL;
     err_t err = bank_check_held_out(job->par, job->study.bank.path, fingerprint, rows->n, keys);
     free(keys);
     free(fingerprint);
     return err;
 }
 
+/* Complete on rank 0. */
 static err_t make(job_t *job, const trained_t *trained, int64_t n, uint64_t seed, rows_t *rows)
 {
-    bool set_aside = trained->n_held_out > 0;
-    if (job->par->rank == 0 && set_aside)
+    bool set_aside = trained->n_held_out > 0, first = job->par->rank == 0;
+    if (first && set_aside)
         log_info("diagnose: %ld rows of the bank that were set aside in training", (long)n);
-    if (job->par->rank == 0 && !set_aside)
+    if (first && !set_aside)
         log_info("diagnose: simulating %ld held-out data sets", (long)n);
     if (set_aside)
-        return par_agree(job->par, take_from_bank(job, trained, n, rows));
+        return par_agree(job->par, first ? take_from_bank(job, trained, n, rows) : OK);
     TRY(check_simulator(job));
     TRY(simulate_enough(job, n, seed, rows));
     return check_twins(job, rows);
 }
 
+/* Whether rank 0 has them from the file; one that is torn or foreign is made anew. */
+static bool load_here(const job_t *job, const char *path, const char *what, rows_t *rows)
+{
+    bool fits = false;
+    if (job->par->rank == 0 && file_exists(path) && load(path, what, rows, rows->n, &fits) != OK) {
+        err_clear();
+        fits = false;
+    }
+    return fits;
+}
+
 err_t held_out_get(job_t *job, const trained_t *trained, int64_t n, uint64_t seed, rows_t *out)
 {
     char *path = job_file(job, "held_out.h5"), *what = identity(job, trained, n, seed);
-    bool fits = false;
-    *out = rows_create(job->schema, n);
+    bool first = job->par->rank == 0;
+    *out = rows_create_untouched(job->schema, n);
     out->n = n;
     err_t err = OK;
-    if (file_exists(path) && load(path, what, out, n, &fits) != OK) {
-        err_clear(); // torn or foreign: made anew
-        fits = false;
-    }
-    if (par_any(job->par, !fits)) {
+    if (par_any(job->par, first && !load_here(job, path, what, out))) {
         err = make(job, trained, n, seed, out);
         if (err == OK)
-            err = par_agree(job->par, job->par->rank == 0 ? save(path, what, out, n) : OK);
+            err = par_agree(job->par, first ? save(path, what, out, n) : OK);
     }
-    if (err != OK)
+    if (err == OK)
+        share(job->par, out);
+    else
         rows_destroy(out);
     free(what);
     free(path);

@@ -11,9 +11,10 @@
 #include "coordinator/job.h"
 #include "storage/rows.h"
 
-/* Gives the first n that finish (ROW_DONE), on every rank; the caller destroys them. Reads the file where it holds n data
- * sets of this model and seed, else simulates over the ranks (or reads the bank) and writes it. ERR_USAGE: fewer rows were
- * set aside than n; ERR_MISMATCH: the bank is not the one of training. Collective. */
+/* Gives the first n that finish (ROW_DONE); the caller destroys them. On rank 0 they are complete; elsewhere all but the
+ * observables, whose memory is not touched: who computes on some of them is sent these (collect.h). Reads the file where it
+ * holds n data sets of this model and seed, else simulates over the ranks (or reads the bank) and writes it. ERR_USAGE: fewer
+ * rows were set aside than n; ERR_MISMATCH: the bank is not the one of training. Collective. */
 err_t held_out_get(job_t *job, const trained_t *trained, int64_t n, uint64_t seed,
                    rows_t *out) ERR_MUST_CHECK;
 

@@ -16,7 +16,7 @@
 
 typedef struct {
     const par_t *par;
-    const rows_t *rows;
+    rows_t *rows;
     const double *truth; // (N, D)
     digester_t *digester;
     amortizer_work_t *work;
@@ -180,7 +180,7 @@ static void bring_together(posterior_run_t *r)
     sum_exchange(r);
 }
 
-err_t posteriors_make(const par_t *par, amortizer_t *a, const rows_t *rows, const double *truth,
+err_t posteriors_make(const par_t *par, amortizer_t *a, rows_t *rows, const double *truth,
                       int64_t draws, uint64_t seed, const char *what, posteriors_t *out)
 {
     posterior_run_t r = {.par = par, .rows = rows, .truth = truth, .seed = seed, .out = out};
@@ -191,6 +191,7 @@ err_t posteriors_make(const par_t *par, amortizer_t *a, const rows_t *rows, cons
     *out = posteriors_create(rows->n, draws, d, amortizer_summary_width(a),
                              data_statistics_count(r.statistics));
     run_open(&r, a, draws);
+    deal_observables_shares(par, r.share, rows);
     if (par->rank == 0)
         r.progress = progress_start(what, "data sets", 0, rows->n);
     err_t err = par_agree(par, my_data_sets(&r));

@@ -27,11 +27,11 @@ typedef struct {
     double *shape;                 // the same: shape_sums (posterior_shape.h)
 } posteriors_t;
 
-/* Draws from streams (seed, RNG_DIAGNOSE, data set); truth (N, D) of the parameters that are inferred; `what` names the
+/* The observables of `rows` need be there on rank 0 alone: each rank is sent those of its own data sets. Draws from streams (seed, RNG_DIAGNOSE, data set); truth (N, D) of the parameters that are inferred; `what` names the
  * progress line. Of memory each rank takes that of its own data sets, its share of the sums (32 MB over all ranks, or 16
  * times 3 * draws * D numbers and D^2 / 2 where that is more), and the draws of one data set. Errors as of digest.h, and ERR_STOPPED.
  * Free with posteriors_free, also after an error. Collective. */
-err_t posteriors_make(const par_t *par, amortizer_t *a, const rows_t *rows, const double *truth,
+err_t posteriors_make(const par_t *par, amortizer_t *a, rows_t *rows, const double *truth,
                       int64_t draws, uint64_t seed, const char *what,
                       posteriors_t *out) ERR_MUST_CHECK;
 void posteriors_free(posteriors_t *p);

@@ -58,10 +58,11 @@ static refine_gain_t gain_of(int64_t n, const double *offline, const double *ref
     return g;
 }
 
-refine_gain_t refine_compare(refinement_t *r, const rows_t *held_out)
+refine_gain_t refine_compare(refinement_t *r, rows_t *held_out)
 {
     params_t *params = amortizer_params(r->trained.amortizer);
     size_t bytes = (size_t)params_size(params) * sizeof(float);
+    deal_observables(r->job->par, held_out->n, held_out);
     double *refined = losses_of(r, held_out);
     memcpy(params_value(params), r->offline, bytes);
     double *offline = losses_of(r, held_out);

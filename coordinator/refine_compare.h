@@ -14,7 +14,8 @@ typedef struct {
 } refine_gain_t;
 
 /* The network's weights are the refined ones before and after. Losses that are random (those of networks without a density) have
- * the same noise for both, and are averaged over some. Collective. */
-refine_gain_t refine_compare(refinement_t *r, const rows_t *held_out);
+ * the same noise for both, and are averaged over some. The observables need be there on rank 0
+ * alone: each rank is sent those that it computes on. Collective. */
+refine_gain_t refine_compare(refinement_t *r, rows_t *held_out);
 
 #endif

@@ -16,13 +16,14 @@ int64_t truth_check_sets(int64_t n)
     return n < TRUTH_CHECK_SETS ? n : TRUTH_CHECK_SETS;
 }
 
-double *truth_check_draws(const par_t *par, amortizer_t *a, const rows_t *rows, uint64_t seed)
+double *truth_check_draws(const par_t *par, amortizer_t *a, rows_t *rows, uint64_t seed)
 {
     int64_t n = truth_check_sets(rows->n);
     int64_t values = TRUTH_CHECK_DRAWS * (int64_t)adapter_kept(amortizer_adapter(a), NULL);
     double *out = MEM_NEW(double, n *values);
     const float **fields = MEM_NEW(const float *, rows->schema->n_observables);
     amortizer_work_t *work = amortizer_work_create(a, WORK_EVALUATE, 1, TRUTH_CHECK_DRAWS);
+    deal_observables(par, n, rows);
     for (int64_t b = 0; b < collect_blocks(n); b++) {
         range_t range = collect_range(n, b);
         for (int64_t i = range.begin; i < range.end && collect_owner(par, b) == par->rank; i++) {

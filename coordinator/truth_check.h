@@ -13,9 +13,9 @@ enum { TRUTH_CHECK_SETS = 2000, TRUTH_CHECK_PARAMETERS = 32, TRUTH_CHECK_DRAWS =
 
 /* Draws (n, TRUTH_CHECK_DRAWS, D) of the first n = truth_check_sets(rows->n) data sets, from streams (seed,
  * RNG_CLASSIFIED, data set), so that they are other draws than those of the digest: on rank 0, elsewhere only what that rank
- * made. The caller frees. Collective. */
+ * made. As posteriors_make it sends each rank the observables that it needs. The caller frees. Collective. */
 int64_t truth_check_sets(int64_t n);
-double *truth_check_draws(const par_t *par, amortizer_t *a, const rows_t *rows, uint64_t seed);
+double *truth_check_draws(const par_t *par, amortizer_t *a, rows_t *rows, uint64_t seed);
 
 /* Of TRUTH_CHECK_PARAMETERS parameters at most, evenly chosen; data (N, width): the numbers that the classifier sees of a
  * data set, learned summaries (posteriors->width of them) first. Free with truth_check_free. One rank. */

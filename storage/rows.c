@@ -30,7 +30,7 @@ bool row_status_may_change(row_status_t status)
     return status == ROW_TIMEOUT || status == ROW_CRASHED;
 }
 
-rows_t rows_create(const schema_t *schema, int64_t capacity)
+rows_t rows_create_untouched(const schema_t *schema, int64_t capacity)
 {
     size_t n = (size_t)capacity, n_observables = (size_t)schema->n_observables;
     rows_t rows = {.schema = schema, .capacity = capacity};
@@ -43,7 +43,17 @@ rows_t rows_create(const schema_t *schema, int64_t capacity)
     rows.length = MEM_NEW(int32_t, n * n_observables);
     rows.observables = MEM_NEW(float *, n_observables);
     for (int o = 0; o < schema->n_observables; o++)
-        rows.observables[o] = MEM_NEW(float, n *(size_t)schema_size(&schema->observables[o]));
+        rows.observables[o] =
+            mem_alloc(n * (size_t)schema_size(&schema->observables[o]), sizeof(float));
+    return rows;
+}
+
+rows_t rows_create(const schema_t *schema, int64_t capacity)
+{
+    rows_t rows = rows_create_untouched(schema, capacity);
+    for (int o = 0; o < schema->n_observables; o++)
+        memset(rows.observables[o], 0,
+               (size_t)capacity * (size_t)schema_size(&schema->observables[o]) * sizeof(float));
     return rows;
 }
 

@@ -38,6 +38,8 @@ typedef struct {
 
 rows_t rows_create(const schema_t *schema,
                    int64_t capacity); // cleared, n = 0; the schema must outlive it
+/* The same, but the observables' memory is not touched yet: who fills some rows needs only theirs. */
+rows_t rows_create_untouched(const schema_t *schema, int64_t capacity);
 /* Makes the capacity larger where it is smaller; what is new is cleared. Large blocks are not copied. */
 void rows_reserve(rows_t *rows, int64_t capacity);
 void rows_destroy(rows_t *rows);

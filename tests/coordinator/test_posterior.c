@@ -30,7 +30,16 @@ typedef struct {
     rows_t rows;
 } setup_t;
 
-static err_t make(const setup_t *s, const par_t *par, posteriors_t *out)
+static int fill(setup_t *s)
+{
+    for (int64_t i = 0; i < SETS; i++)
+        if (simulator_row(s->simulator, 1, RNG_CHECK, i, &s->rows, i) != OK)
+            return 1;
+    s->rows.n = SETS;
+    return 0;
+}
+
+static err_t make(setup_t *s, const par_t *par, posteriors_t *out)
 {
     return posteriors_make(par, s->amortizer, &s->rows, s->rows.parameters, DRAWS, 7, "test", out);
 }
@@ -64,6 +73,31 @@ static void digests_do_not_depend_on_ranks(void **state)
     assert_memory_equal(together.shape, alone.shape, 3 * sizeof *alone.shape);
     posteriors_free(&together);
     posteriors_free(&alone);
+}
+
+/* What rank 0 alone has is sent to those who need it, and all draw the same as from rows of their own. */
+static void observables_come_from_rank_0(void **state)
+{
+    setup_t *s = *state;
+    posteriors_t alone, together;
+    int64_t values = SETS * schema_size(&s->rows.schema->observables[0]);
+    assert_int_equal(make(s, &s->self, &alone), OK);
+    if (s->world.rank != 0)
+        for (int64_t i = 0; i < values; i++)
+            s->rows.observables[0][i] = NAN;
+    assert_int_equal(make(s, &s->world, &together), OK);
+    if (s->world.rank == 0) {
+        assert_memory_equal(together.digest.value, alone.digest.value,
+                            (size_t)(SETS * alone.digest.d) * sizeof(digest_value_t));
+    } else {
+        int64_t left = 0; // of others' data sets nothing comes
+        for (int64_t i = 0; i < values; i++)
+            left += isnan(s->rows.observables[0][i]);
+        assert_true(left > 0 && left < values);
+    }
+    posteriors_free(&together);
+    posteriors_free(&alone);
+    assert_int_equal(fill(s), 0);
 }
 
 /* The digest is that of the draws, by the data sets whose draws are kept. */
@@ -114,11 +148,7 @@ static int set_up(setup_t *s)
         amortizer_create(&config, 1, &s->amortizer) != OK)
         return 1;
     s->rows = rows_create(simulator_schema(s->simulator), SETS);
-    for (int64_t i = 0; i < SETS; i++)
-        if (simulator_row(s->simulator, 1, RNG_CHECK, i, &s->rows, i) != OK)
-            return 1;
-    s->rows.n = SETS;
-    return 0;
+    return fill(s);
 }
 
 static void tear_down(setup_t *s)
@@ -134,6 +164,7 @@ int main(int argc, char **argv)
     setup_t setup = {.world = par_start(&argc, &argv), .self = par_alone()};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(digests_do_not_depend_on_ranks, &setup),
+        cmocka_unit_test_prestate(observables_come_from_rank_0, &setup),
         cmocka_unit_test_prestate(kept_draws_are_those_that_were_digested, &setup),
         cmocka_unit_test_prestate(a_bad_truth_fails_on_every_rank, &setup),
         cmocka_unit_test_prestate(a_request_to_stop_ends_all_ranks, &setup),
