@@ -172,22 +172,47 @@ static void keep_done(rows_t *rows)
     rows->n = n;
 }
 
+static void add_block(refine_sums_t *s, double rows, double fresh, double offline)
+{
+    double gain = offline - fresh;
+    s->fresh += fresh;
+    s->offline += offline;
+    s->squares += gain * gain;
+    s->products += gain * rows;
+    s->counts += rows * rows;
+}
+
 /* Under the averaged weights, and under the offline ones. */
 static void judge(loop_t *loop)
 {
     refinement_t *r = loop->r;
     params_t *params = amortizer_params(r->trained.amortizer);
-    double n = (double)r->chunk.n;
-    if (r->chunk.n == 0)
-        return;
+    int blocks = trainer_blocks(&r->chunk);
+    double *fresh = MEM_NEW(double, blocks + 1), *offline = MEM_NEW(double, blocks + 1), sum = 0;
     trainer_use_average(r->trainer);
-    loop->fresh = trainer_validate(r->trainer, &r->chunk);
+    trainer_block_losses(r->trainer, &r->chunk, fresh);
     memcpy(params_value(params), r->offline, (size_t)params_size(params) * sizeof(float));
-    double offline = trainer_validate(r->trainer, &r->chunk);
+    trainer_block_losses(r->trainer, &r->chunk, offline);
     trainer_use_raw(r->trainer);
-    r->sums.fresh += n * loop->fresh;
-    r->sums.offline += n * offline;
+    for (int b = 0; b < blocks; b++) {
+        int64_t left = r->chunk.n - b * trainer_block_rows();
+        int64_t rows = left < trainer_block_rows() ? left : trainer_block_rows();
+        add_block(&r->sums, (double)rows, fresh[b], offline[b]);
+        sum += fresh[b];
+    }
     r->sums.rows += r->chunk.n;
+    if (r->chunk.n > 0)
+        loop->fresh = sum / (double)r->chunk.n;
+    free(fresh);
+    free(offline);
+}
+
+/* Of the mean gain of the round's rows: blocks are independent, whatever their size. */
+static double gain_error(const refine_sums_t *s)
+{
+    double mean = (s->offline - s->fresh) / (double)s->rows;
+    double squares = s->squares - 2 * mean * s->products + mean * mean * s->counts;
+    return sqrt(fmax(0, squares)) / (double)s->rows;
 }
 
 static err_t add_slice(refinement_t *r, int k)
@@ -259,11 +284,11 @@ static void say_round(const refinement_t *r)
 {
     int64_t round = r->history.n - 1;
     log_info("refine: round %" PRId64 " of %" PRId64
-             ": fresh loss %.4f, %.4f below the offline network's; validation loss %.4f; rank test "
-             "p = %.2g",
+             ": fresh loss %.4f, %.4f (se %.4f) below the offline network's; validation loss %.4f; "
+             "rank test p = %.2g",
              round + 1, r->plan.rounds, r->history.column[REFINE_FRESH][round],
-             refine_history_gain(&r->history, round), r->history.column[REFINE_VALIDATION][round],
-             r->history.column[REFINE_RANK_P][round]);
+             refine_history_gain(&r->history, round), r->history.column[REFINE_ERROR][round],
+             r->history.column[REFINE_VALIDATION][round], r->history.column[REFINE_RANK_P][round]);
 }
 
 static err_t end_round(loop_t *loop)
@@ -273,6 +298,7 @@ static err_t end_round(loop_t *loop)
     TRY(refine_rank_test(r, &p));
     double row[REFINE_COLUMNS] = {[REFINE_FRESH] = r->sums.fresh / rows,
                                   [REFINE_OFFLINE] = r->sums.offline / rows,
+                                  [REFINE_ERROR] = gain_error(&r->sums),
                                   [REFINE_TRAINING] = r->sums.training / (double)r->sums.steps,
                                   [REFINE_RATE] = trainer_rate(r->trainer, r->step - 1),
                                   [REFINE_NORM] = loop->norm,
@@ -355,7 +381,7 @@ static err_t feed_and_train(loop_t *loop, const refine_request_t *request)
     r->waited += loop->waited;
     if (par_of(loop)->rank == 0) {
         char note[96];
-        snprintf(note, sizeof note, "best of round %" PRId64 ", %.4f below the offline network",
+        snprintf(note, sizeof note, "round %" PRId64 " is kept, %.4f below the offline network",
                  r->history.best + 1, refine_history_gain(&r->history, r->history.best));
         progress_end(&loop->progress, r->plan.rows, note);
     }

@@ -33,10 +33,12 @@
 #include "storage/reader.h"
 #include "storage/shuffle.h"
 
-/* Of the chunks of the running round. */
+/* Of the chunks of the running round. A block is some rows (trainer.h), its gain the sum over them of offline loss - fresh
+ * loss. */
 typedef struct {
-    double fresh, offline; // losses, summed over rows
-    double training;       // over steps
+    double fresh, offline;            // losses, summed over rows
+    double squares, products, counts; // over blocks: gain squared, gain times rows, rows squared
+    double training;                  // over steps
     int64_t rows, steps;
 } refine_sums_t;
 

@@ -72,6 +72,9 @@ static err_t pass_sums(const file_t *f, refinement_t *r)
         double *value;
     } sums[] = {{"sums/fresh", &r->sums.fresh},
                 {"sums/offline", &r->sums.offline},
+                {"sums/squares", &r->sums.squares},
+                {"sums/products", &r->sums.products},
+                {"sums/counts", &r->sums.counts},
                 {"sums/training", &r->sums.training},
                 {"fed/rows_per_second", &r->fed.rows_per_second},
                 {"fed/waiting", &r->fed.waiting},

@@ -12,6 +12,7 @@
 
 static const char *const names[REFINE_COLUMNS] = {[REFINE_FRESH] = "fresh_loss",
                                                   [REFINE_OFFLINE] = "offline_loss",
+                                                  [REFINE_ERROR] = "gain_error",
                                                   [REFINE_TRAINING] = "training_loss",
                                                   [REFINE_VALIDATION] = "validation_loss",
                                                   [REFINE_RATE] = "learning_rate",
@@ -25,6 +26,17 @@ double refine_history_gain(const refine_history_t *h, int64_t round)
     return h->column[REFINE_OFFLINE][round] - h->column[REFINE_FRESH][round];
 }
 
+/* Of round `r`, the latest: it is kept, or what was kept stays. */
+static bool is_kept(const refine_history_t *h, int64_t r)
+{
+    int64_t top = 0;
+    for (int64_t i = 1; i <= r; i++)
+        if (refine_history_gain(h, i) > refine_history_gain(h, top))
+            top = i;
+    double least = refine_history_gain(h, top) - h->column[REFINE_ERROR][top];
+    return r == 0 || refine_history_gain(h, r) >= least;
+}
+
 void refine_history_add(refine_history_t *h, const double row[REFINE_COLUMNS])
 {
     if (h->n == h->capacity) {
@@ -34,7 +46,7 @@ void refine_history_add(refine_history_t *h, const double row[REFINE_COLUMNS])
     }
     for (int c = 0; c < REFINE_COLUMNS; c++)
         h->column[c][h->n] = row[c];
-    if (h->n == 0 || refine_history_gain(h, h->n) > refine_history_gain(h, h->best))
+    if (is_kept(h, h->n))
         h->best = h->n;
     h->n++;
 }

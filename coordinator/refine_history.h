@@ -6,8 +6,10 @@
  * of that moment: nothing of the row is in them. So it judges weights between those of the round's beginning and its end;
  * what the end is worth, only the next round's rows tell, and of the last round the held-out data sets. Rounds differ in their
  * rows, and rows differ in loss far more than weights do: therefore the offline weights are measured on the very same rows,
- * which they have not seen either, and rounds are compared by the difference, the gain. The best round is that of the largest
- * gain; the weights kept are those of its end.
+ * which they have not seen either, and rounds are compared by the difference, the gain. Gains of neighbouring rounds differ by
+ * chance too, and what came later has learned from more: the round that is kept is the latest whose gain is within one standard
+ * error of the largest, with the weights of its end (Breiman et al. 1984, "Classification and regression trees": the rule of one
+ * standard error).
  */
 #ifndef COORDINATOR_REFINE_HISTORY_H
 #define COORDINATOR_REFINE_HISTORY_H
@@ -21,6 +23,7 @@
 typedef enum {
     REFINE_FRESH,      // loss of fresh rows before they are trained on
     REFINE_OFFLINE,    // of the same rows under the offline weights
+    REFINE_ERROR,      // standard error of their difference, the gain
     REFINE_TRAINING,   // of the steps
     REFINE_VALIDATION, // of the offline training's validation rows, at the end of the round
     REFINE_RATE,       // learning rate of the last step
@@ -34,7 +37,7 @@ typedef enum {
 typedef struct {
     int64_t n, capacity; // rounds
     double *column[REFINE_COLUMNS];
-    int64_t best; // round, -1: none
+    int64_t best; // the round that is kept, -1: none
 } refine_history_t;
 
 void refine_history_add(refine_history_t *h, const double row[REFINE_COLUMNS]);

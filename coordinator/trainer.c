@@ -240,19 +240,37 @@ static double validate_block(trainer_t *t, const rows_t *rows, int64_t block)
     return amortizer_loss(t->evaluate, &batch, 1.0, &noise, NULL);
 }
 
+int trainer_blocks(const rows_t *rows)
+{
+    return (int)((rows->n + VALIDATION_BLOCK - 1) / VALIDATION_BLOCK);
+}
+
+int64_t trainer_block_rows(void)
+{
+    return VALIDATION_BLOCK;
+}
+
+/* Each block has one rank that knows its sum, and all others add zero. */
+void trainer_block_losses(trainer_t *t, const rows_t *rows, double *sums)
+{
+    int blocks = trainer_blocks(rows);
+    for (int b = 0; b < blocks; b++) {
+        bool mine = par_tree_owner(blocks, b, t->par->size) == t->par->rank;
+        sums[b] = mine ? validate_block(t, rows, b) : 0;
+    }
+    TRY_MPI(MPI_Allreduce(MPI_IN_PLACE, sums, blocks, MPI_DOUBLE, MPI_SUM, t->par->comm));
+}
+
 double trainer_validate(trainer_t *t, const rows_t *rows)
 {
-    int blocks = (int)((rows->n + VALIDATION_BLOCK - 1) / VALIDATION_BLOCK), k = 0;
-    double *sums = MEM_NEW(double, blocks), **mine = MEM_NEW(double *, blocks);
-    for (int b = 0; b < blocks; b++) {
-        if (par_tree_owner(blocks, b, t->par->size) != t->par->rank)
-            continue;
-        sums[b] = validate_block(t, rows, b);
-        mine[k++] = &sums[b];
-    }
-    double total = 0;
-    par_tree_sum_f64(t->par, blocks, 1, mine, &total);
-    free(mine);
+    const par_t alone = par_alone();
+    int blocks = trainer_blocks(rows);
+    double *sums = MEM_NEW(double, blocks), **all = MEM_NEW(double *, blocks), total = 0;
+    trainer_block_losses(t, rows, sums);
+    for (int b = 0; b < blocks; b++)
+        all[b] = &sums[b];
+    par_tree_sum_f64(&alone, blocks, 1, all, &total);
+    free(all);
     free(sums);
     return total / (double)rows->n;
 }

@@ -50,6 +50,10 @@ err_t trainer_finish_step(trainer_t *t, int64_t step, double *loss, double *norm
 /* Mean loss over these rows (the same on every rank), under the averaged weights, without dropout and with noise that is the
  * same each time, in blocks of fixed size dealt over ranks. Collective. */
 double trainer_validate(trainer_t *t, const rows_t *rows);
+/* The same as sums over blocks of trainer_block_rows() rows: (trainer_blocks), on every rank. Collective. */
+void trainer_block_losses(trainer_t *t, const rows_t *rows, double *sums);
+int trainer_blocks(const rows_t *rows);
+int64_t trainer_block_rows(void);
 /* Puts the averaged weights into the network and the raw ones aside: collective. And back: not. */
 void trainer_use_average(trainer_t *t);
 void trainer_use_raw(trainer_t *t);

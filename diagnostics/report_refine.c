@@ -60,7 +60,8 @@ static char *gain_words(const json_t *held)
 static char *rows_words(const json_t *self)
 {
     const json_t *history = json_object_get(self, "history");
-    return mem_format("%s in %s rounds, %s of them done, in the order of their %s; best round %s",
+    return mem_format("%s in %s rounds, %s of them done, in the order of their %s; the network is "
+                      "that of round %s",
                       page_count(json_whole(self, "rows")).text,
                       page_count(json_whole(self, "rounds")).text,
                       page_count(json_whole(self, "rows_done")).text, json_text(self, "order"),
