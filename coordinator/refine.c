@@ -69,7 +69,7 @@ static err_t open_feed(loop_t *loop, const refine_request_t *request)
     TRY(feed_open(par_of(loop), &config, &loop->feed));
     err_t mine = OK;
     if (par_of(loop)->rank == 0 && request->local_workers > 0)
-        mine = refine_workers_start(r->job, feed_endpoint(loop->feed), (int)request->local_workers,
+        mine = refine_workers_start(r->job, feed_endpoint(loop->feed), request->local_workers,
                                     &loop->workers);
     return par_agree(par_of(loop), mine);
 }

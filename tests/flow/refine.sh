@@ -36,6 +36,15 @@ done
 [ "$(ask workers-1/report.json 'r["refinement"]["kept"]')" = refined ] || fail "report.json tells nothing of it"
 expect 0 'nothing to do' "$infermill" run workers-4.yaml -j 2
 
+# as they arrive: another order, so other weights, of the same rows; the rank test finds nothing
+study arrival "$(settings bank-arrival 2 ', order: arrival')"
+"$infermill" run arrival.yaml -j 2 >said 2>&1 || { cat said; fail "order: arrival"; }
+grep -q 'rank test p = ' said || { cat said; fail "the rank test is not shown"; }
+same_shards bank-batch bank-arrival
+# right rows fail it once in a million rounds
+[ "$(ask arrival/refine.json '1e-6 < r["rank_test"]["p_least"] <= 1 and r["order"] == "arrival" and r["rows_done"] == 4000')" = True ] ||
+    fail "order: arrival: $(cat arrival/refine.json)"
+
 # what the offline network was is told before anything is started
 study ungated "$(settings bank-1 1)"
 "$infermill" train ungated.yaml -j 2 -q
