@@ -53,7 +53,7 @@ static int feature_columns(const digest_t *g, int64_t m, int n_features, const f
         double *column = out + used * m;
         for (int64_t i = 0; i < m; i++)
             raw[i] = features[data_set(g, m, i) * n_features + f];
-        if (stats_normal_scores(m, raw, column) < 2)
+        if (stats_normal_scores(m, raw, 0.5, column) < 2)
             continue;
         centre(m, column, true);
         used++;
@@ -262,12 +262,12 @@ static dependence_t dependence_of(const digest_t *g, int parameter, basis_t *b, 
     dependence_t d;
     for (int64_t i = 0; i < b->m; i++)
         raw[i] = twice_rank(&marginal, data_set(g, b->m, i));
-    stats_normal_scores(b->m, raw, y);
+    stats_normal_scores(b->m, raw, 0.5, y);
     centre(b->m, y, false);
     d.location = explained(b, y);
     for (int64_t i = 0; i < b->m; i++)
         raw[i] = fabs(raw[i] - (double)g->s);
-    stats_normal_scores(b->m, raw, y);
+    stats_normal_scores(b->m, raw, 0.5, y);
     centre(b->m, y, false);
     d.spread = explained(b, y);
     for (int64_t i = 0; i < b->m; i++)

@@ -156,7 +156,7 @@ static int place_compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-int64_t stats_normal_scores(int64_t n, const double *x, double *out)
+int64_t stats_normal_scores(int64_t n, const double *x, double offset, double *out)
 {
     place_t *place = MEM_NEW(place_t, n);
     int64_t different = 0;
@@ -166,7 +166,8 @@ int64_t stats_normal_scores(int64_t n, const double *x, double *out)
     for (int64_t begin = 0, end; begin < n; begin = end) {
         for (end = begin + 1; end < n && place[end].value == place[begin].value;)
             end++;
-        double score = stats_normal_quantile(0.5 * (double)(begin + end) / (double)n);
+        double rank = 0.5 * (double)(begin + 1 + end);
+        double score = stats_normal_quantile((rank - offset) / ((double)n + 1 - 2 * offset));
         for (int64_t i = begin; i < end; i++)
             out[place[i].at] = score;
         different++;

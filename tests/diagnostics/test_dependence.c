@@ -31,7 +31,7 @@ static void scores_share_ranks_of_ties(void **state)
     double column[40], got[40];
     for (int i = 0; i < 40; i++)
         column[i] = x.x[i * 5 + 3];
-    assert_int_equal(stats_normal_scores(40, column, got), 3);
+    assert_int_equal(stats_normal_scores(40, column, 0.5, got), 3);
     golden_compare("feature_scores", 40, got, want.x, 1e-12);
     free(x.x);
     free(want.x);
