@@ -11,8 +11,8 @@
  * Without: the stretch move of an affine-invariant ensemble (Goodman and Weare 2010, "Ensemble samplers with affine
  * invariance"): each half of the chains moves on lines through chains of the other half.
  */
-#ifndef WORKERS_MCMC_H
-#define WORKERS_MCMC_H
+#ifndef WORKERS_CHAINS_H
+#define WORKERS_CHAINS_H
 
 #include "cluster/rng.h"
 
@@ -21,33 +21,34 @@
 
 /* log density up to a constant at z (d), on a space without bounds; -INFINITY or NaN is never gone to. Where `gradient` is
  * not NULL it gets the derivatives (d). */
-typedef double mcmc_density_t(void *user, const double *z, double *gradient);
+typedef double chains_density_t(void *user, const double *z, double *gradient);
 
 typedef struct {
     int d;
-    mcmc_density_t *density;
+    chains_density_t *density;
     void *user;
     bool has_gradient;
-} mcmc_target_t;
+} chains_target_t;
 
 typedef struct {
     int chains;            // without a gradient an even number of at least 2 d + 2
     int64_t warmup, draws; // steps of each chain
     int64_t thin;          // steps for one draw that is kept, 1 or more
-} mcmc_config_t;
+} chains_config_t;
 
-/* 32 chains. With a gradient 100 steps of warm-up and 100 draws; without 1000 and 200, one of 20 steps kept. */
-mcmc_config_t mcmc_config_default(int d, bool has_gradient);
+/* With a gradient 16 chains, 100 steps of warm-up and 300 draws; without 32 or more, 1,000 steps and 300 draws, one of 20
+ * steps kept. (R-hat squared is about 1 + 1 / the effective size of half a chain: short ones are never told to agree.) */
+chains_config_t chains_config_default(int d, bool has_gradient);
 
 typedef struct {
     double acceptance; // mean, after the warm-up
     double step;       // size; 0 without a gradient
     int64_t evaluations;
-} mcmc_report_t;
+} chains_report_t;
 
 /* `start` (chains, d): points of finite density, not all the same; `out` (chains, draws, d). A function of its arguments and the
  * state of `rng` alone. */
-mcmc_report_t mcmc_run(const mcmc_target_t *target, const mcmc_config_t *config,
-                       const double *start, rng_t *rng, double *out);
+chains_report_t chains_run(const chains_target_t *target, const chains_config_t *config,
+                           const double *start, rng_t *rng, double *out);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "workers/mcmc.h"
+#include "workers/chains.h"
 
 #include "cluster/err.h"
 #include "cluster/mem.h"
@@ -8,31 +8,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHAINS = 32, MOST_STEPS = 64 };
+enum { MOST_STEPS = 64 };
 
-static const double target_acceptance = 0.8, stretch = 2.0;
+static const double target_acceptance = 0.7, least_acceptance = 0.01, stretch = 2.0;
 
-mcmc_config_t mcmc_config_default(int d, bool has_gradient)
+chains_config_t chains_config_default(int d, bool has_gradient)
 {
-    int chains = 2 * d + 2 > CHAINS && !has_gradient ? 2 * d + 2 : CHAINS;
     if (has_gradient)
-        return (mcmc_config_t){.chains = chains, .warmup = 100, .draws = 100, .thin = 1};
-    return (mcmc_config_t){.chains = chains, .warmup = 1000, .draws = 200, .thin = 20};
+        return (chains_config_t){.chains = 16, .warmup = 100, .draws = 300, .thin = 1};
+    int chains = 2 * d + 2 > 32 ? 2 * d + 2 : 32;
+    return (chains_config_t){.chains = chains, .warmup = 1000, .draws = 300, .thin = 20};
 }
 
 typedef struct {
-    const mcmc_target_t *target;
-    const mcmc_config_t *config;
+    const chains_target_t *target;
+    const chains_config_t *config;
     rng_t *rng;
     int64_t step;     // that is made
     double *at, *log; // (chains, d), (chains): where the chains are
-    mcmc_report_t report;
+    chains_report_t report;
     /* Hamiltonian */
     double *gradient; // (chains, d)
     double *cholesky; // (d, d) lower triangle of the metric's inverse, by which z is whitened
     double *scratch;  // (3, d): a trial point, its gradient, a momentum
     double log_step, log_step_mean, deviation; // dual averaging
     double accepted;                           // sum over the chains of this step
+    double harmonic; // of 1 / acceptance, each at most 1 / least_acceptance
 } run_t;
 
 static double density(run_t *r, const double *z, double *gradient)
@@ -139,6 +140,7 @@ static void hamiltonian_step(run_t *r, int chain, double size, double length)
     double chance = isfinite(log) ? exp(fmin(log - kinetic(d, momentum) - before, 0.0)) : 0.0;
     chance = isnan(chance) ? 0.0 : chance;
     r->accepted += chance;
+    r->harmonic += 1.0 / fmax(chance, least_acceptance);
     if (rng_uniform(r->rng) < chance) {
         memcpy(r->at + chain * d, z, (size_t)d * sizeof *z);
         memcpy(r->gradient + chain * d, gradient, (size_t)d * sizeof *z);
@@ -146,7 +148,9 @@ static void hamiltonian_step(run_t *r, int chain, double size, double length)
     }
 }
 
-// Equation 6 of Hoffman and Gelman, with their constants, and all chains' acceptance in place of one's.
+// Equation 6 of Hoffman and Gelman, with their constants, and in place of one chain's acceptance the harmonic mean of all, which
+// no chain that stands still in a narrow place can hide in (Hoffman, Radul and Sountsov 2021, "An adaptive-MCMC scheme for
+// setting trajectory lengths in Hamiltonian Monte Carlo").
 static void adapt(run_t *r, double acceptance, double start)
 {
     const double gamma = 0.05, delay = 10.0, kappa = 0.75;
@@ -162,12 +166,12 @@ static void hamiltonian_sweep(run_t *r)
     const double start = 0.1;
     bool warm = r->step < r->config->warmup;
     double size = exp(warm ? r->log_step : r->log_step_mean), length = M_PI * rng_uniform(r->rng);
-    r->accepted = 0.0;
+    r->accepted = r->harmonic = 0.0;
     for (int c = 0; c < r->config->chains; c++)
         hamiltonian_step(r, c, size, length);
     double acceptance = r->accepted / r->config->chains;
     if (warm)
-        adapt(r, acceptance, start);
+        adapt(r, r->config->chains / r->harmonic, start);
     else
         r->report.acceptance += acceptance;
     r->report.step = size;
@@ -241,8 +245,8 @@ static void keep(const run_t *r, int64_t draw, double *out)
         memcpy(out + (c * r->config->draws + draw) * d, r->at + c * d, (size_t)d * sizeof *out);
 }
 
-mcmc_report_t mcmc_run(const mcmc_target_t *target, const mcmc_config_t *config,
-                       const double *start, rng_t *rng, double *out)
+chains_report_t chains_run(const chains_target_t *target, const chains_config_t *config,
+                           const double *start, rng_t *rng, double *out)
 {
     run_t r = {.target = target, .config = config, .rng = rng};
     CHECK(target->has_gradient || (config->chains % 2 == 0 && config->chains >= 2 * target->d + 2),
