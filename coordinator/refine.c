@@ -88,10 +88,10 @@ static err_t tell(loop_t *loop)
     feed_report_t fed = feed_report(loop->feed);
     if (fed.n_workers > r->fed.workers)
         r->fed.workers = fed.n_workers;
-    if (fed.n_workers > 0) { // else they have gone, and what they did last stays
+    if (isfinite(fed.waiting)) // else they have gone, and what they did last stays
         r->fed.waiting = fed.waiting;
+    if (fed.rows_per_second > r->fed.rows_per_second)
         r->fed.rows_per_second = fed.rows_per_second;
-    }
     r->fed.bytes_most = (int64_t)fed.bytes_most;
     r->fed.twice = fed.twice;
     return loop->workers != NULL && fed.rows < fed.total ? refine_workers_check(loop->workers) : OK;
@@ -100,13 +100,15 @@ static err_t tell(loop_t *loop)
 static void show(loop_t *loop)
 {
     const refinement_t *r = loop->r;
-    char note[128], fresh[32] = "";
+    char note[160], fresh[32] = "", waiting[32] = "";
     if (par_of(loop)->rank != 0)
         return;
     if (isfinite(loop->fresh))
         snprintf(fresh, sizeof fresh, "fresh loss %.4f, ", loop->fresh);
-    snprintf(note, sizeof note, "%strainer waits %.0f %%, %" PRId64 " workers wait %.0f %%", fresh,
-             100 * waiting_of(loop), r->fed.workers, 100 * r->fed.waiting);
+    if (isfinite(r->fed.waiting))
+        snprintf(waiting, sizeof waiting, " wait %.0f %%", 100 * r->fed.waiting);
+    snprintf(note, sizeof note, "%strainer waits %.0f %%, %" PRId64 " workers%s", fresh,
+             100 * waiting_of(loop), r->fed.workers, waiting);
     int64_t done = r->n_chunks * r->plan.chunk_rows;
     progress_show(&loop->progress, done < r->plan.rows ? done : r->plan.rows, note);
 }

@@ -45,7 +45,8 @@ typedef struct {
 /* What the feed told, for the report; on rank 0. */
 typedef struct {
     int64_t workers, bytes_most, twice; // most workers at once
-    double rows_per_second, waiting;
+    double rows_per_second;             // of all, the most that was told
+    double waiting; // share of their time, the latest that was told; NAN: none was
 } refine_fed_t;
 
 typedef struct {

@@ -6,6 +6,7 @@
 #include "coordinator/run_folder.h"
 #include "diagnostics/figures.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,8 +34,9 @@ static bool is_kept(const refine_history_t *h, int64_t r)
     for (int64_t i = 1; i <= r; i++)
         if (refine_history_gain(h, i) > refine_history_gain(h, top))
             top = i;
-    double least = refine_history_gain(h, top) - h->column[REFINE_ERROR][top];
-    return r == 0 || refine_history_gain(h, r) >= least;
+    double *error = h->column[REFINE_ERROR];
+    double less = refine_history_gain(h, top) - refine_history_gain(h, r);
+    return r == 0 || less <= hypot(error[top], error[r]);
 }
 
 void refine_history_add(refine_history_t *h, const double row[REFINE_COLUMNS])

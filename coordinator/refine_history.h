@@ -7,9 +7,9 @@
  * what the end is worth, only the next round's rows tell, and of the last round the held-out data sets. Rounds differ in their
  * rows, and rows differ in loss far more than weights do: therefore the offline weights are measured on the very same rows,
  * which they have not seen either, and rounds are compared by the difference, the gain. Gains of neighbouring rounds differ by
- * chance too, and what came later has learned from more: the round that is kept is the latest whose gain is within one standard
- * error of the largest, with the weights of its end (Breiman et al. 1984, "Classification and regression trees": the rule of one
- * standard error).
+ * chance too, and what came later has learned from more: the round that is kept is the latest whose gain is below the largest
+ * by no more than the standard error of their difference, with the weights of its end (after the rule of one standard error,
+ * Breiman et al. 1984, "Classification and regression trees").
  */
 #ifndef COORDINATOR_REFINE_HISTORY_H
 #define COORDINATOR_REFINE_HISTORY_H

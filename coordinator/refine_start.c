@@ -6,7 +6,7 @@
 #include "coordinator/refine.h"
 #include "coordinator/training.h"
 
-#include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,6 +61,7 @@ err_t refine_start(refinement_t *r, trained_t *trained)
     memset(trained, 0, sizeof *trained);
     r->settings = study_refining_text(&r->job->study);
     r->history.best = -1;
+    r->fed.waiting = NAN;
     r->position = r->job->study.bank.rows;
     keep_offline(r);
     TRY(par_agree(r->job->par, open_bank(r)));

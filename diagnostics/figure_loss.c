@@ -28,6 +28,12 @@ err_t figure_loss(const char *path, const stamp_t *stamp, int64_t n, const doubl
     return figure_finish(&f, path, stamp);
 }
 
+/* With room above the curves for the key of three. */
+static range_t below_key(range_t r)
+{
+    return (range_t){r.low, r.high + 0.28 * (r.high - r.low)};
+}
+
 err_t figure_refine(const char *path, const stamp_t *stamp, const refine_losses_t *l)
 {
     const loss_curve_t curves[] = {
@@ -40,7 +46,7 @@ err_t figure_refine(const char *path, const stamp_t *stamp, const refine_losses_
                  l->offline[l->best] - l->fresh[l->best], (long)l->best + 1, (long)l->n);
     figure_t f = figure_create(1, 1.6, "Refinement", NOTE);
     range_t rounds = {0, 1.02 * fmax((double)l->n, 8)};
-    axes_t a = figure_axes(&f, 0, rounds, loss_range(l->n, 3, curves),
+    axes_t a = figure_axes(&f, 0, rounds, below_key(loss_range(l->n, 3, curves)),
                            stamp->study ? stamp->study : "Loss", line);
     figure_labels(&f, "round", "loss");
     loss_draw(&a, l->n, 3, curves, l->best, 0);

@@ -6,6 +6,7 @@
 #include "diagnostics/json.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,20 +69,27 @@ static char *rows_words(const json_t *self)
                       page_count(json_whole(history, "best_round")).text);
 }
 
+/* What workers say of themselves comes every few seconds: in a short refinement never. */
 static char *time_words(const json_t *self)
 {
-    return mem_format("%s; the trainer waited for rows %.0f %% of it, workers for work %.0f %%",
+    double workers = json_number(self, "workers_waiting");
+    char waiting[48] = "";
+    if (isfinite(workers))
+        snprintf(waiting, sizeof waiting, ", workers for work %.0f %%", 100 * workers);
+    return mem_format("%s; the trainer waited for rows %.0f %% of it%s",
                       page_duration(json_number(self, "seconds")).text,
-                      100 * json_number(self, "trainer_waiting"),
-                      100 * json_number(self, "workers_waiting"));
+                      100 * json_number(self, "trainer_waiting"), waiting);
 }
 
 static char *workers_words(const json_t *self)
 {
-    return mem_format(
-        "%s at most; %.3g rows a second at the end; %.1f MB of rows in memory at most",
-        page_count(json_whole(self, "workers")).text, json_number(self, "rows_per_second"),
-        json_number(self, "bytes_most") / 1e6);
+    double rate = json_number(self, "rows_per_second");
+    char rows[64] = "";
+    if (rate > 0)
+        snprintf(rows, sizeof rows, "%.3g rows a second at most; ", rate);
+    return mem_format("%s at most; %s%.1f MB of rows in memory at most",
+                      page_count(json_whole(self, "workers")).text, rows,
+                      json_number(self, "bytes_most") / 1e6);
 }
 
 static char *reservoir_words(const json_t *r)

@@ -369,6 +369,10 @@ static void what_refinement_gave_is_told(void **state)
         assert_non_null(strstr(w.markdown.data, "0.040 | 0.015 | 0.025"));
         assert_non_null(strstr(w.markdown.data, "20,000 in 10 rounds, 19,990 of them done"));
         assert_non_null(strstr(w.markdown.data, "does not follow the prior"));
+        assert_non_null(strstr(w.markdown.data,
+                               "the trainer waited for rows 25 % of it, workers for work 50 %"));
+        assert_non_null(
+            strstr(w.markdown.data, "4 at most; 250 rows a second at most; 12.0 MB of rows"));
         json_t *root = json_loadb(w.json.data, w.json.length, 0, NULL);
         assert_true(json_equal(json_object_get(root, "refinement"), record));
         json_decref(root);
