@@ -16,9 +16,19 @@ typedef struct {
     const double *column;
 } values_t;
 
+/* Zero is infinitely far below positive numbers by their logarithms, and yet may be the end of their scale. */
+static bool beyond_zero(const outside_t *o, double x)
+{
+    return x < o->low - PRIOR_OUTSIDE_SLACK * (o->high - o->low);
+}
+
 static bool beyond(const outside_t *o, double x)
 {
-    return isfinite(x) && (o->above ? x > o->limit : x < o->limit);
+    if (!isfinite(x))
+        return false;
+    if (o->above)
+        return x > o->limit;
+    return x < o->limit && (x > 0 || o->low <= 0 || beyond_zero(o, x));
 }
 
 /* Fills in what is said of the data sets beyond the limit; `kept` (n) is room for their values. */

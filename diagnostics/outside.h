@@ -6,10 +6,12 @@
  *
  * Looked at are the statistics of the data (prior_reach.h), both ends, and the distance of the learned summaries
  * (distance.h). A data set is outside by one of these where it lies beyond the limit that a simulated one exceeds with a
- * chance of at most a (tail.h). The data are outside where at least PRIOR_OUTSIDE_SHARE of them are, all by the same
- * number and on the same side. If each data set is a draw from the model, that happens with a chance of at most
- * a / PRIOR_OUTSIDE_SHARE, however much data sets have in common (Markov's inequality), so it does for any of the 2 K + 1
- * tails with a chance of at most PRIOR_OUTSIDE_LEVEL. Some bad data sets among many are never a reason.
+ * chance of at most a (tail.h); a value of 0 or less, where the simulated ones are positive, must also be off by some of
+ * their range (PRIOR_OUTSIDE_SLACK), since a smallest distance or time may well be 0. The data are outside where at least
+ * PRIOR_OUTSIDE_SHARE of them are, all by the same number and on the same side. If each data set is a draw from the model,
+ * that happens with a chance of at most a / PRIOR_OUTSIDE_SHARE, however much data sets have in common (Markov's
+ * inequality), so it does for any of the 2 K + 1 tails with a chance of at most PRIOR_OUTSIDE_LEVEL. Some bad data sets
+ * among many are never a reason.
  */
 #ifndef DIAGNOSTICS_OUTSIDE_H
 #define DIAGNOSTICS_OUTSIDE_H

@@ -10,7 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const double tail = 0.005, slack = 0.1;
+static const double tail = 0.005;
 
 /* The values of a column that are no NaN, ascending; returns how many. */
 static int64_t sorted_column(int64_t n, int width, const double *x, int column, double *out)
@@ -117,7 +117,7 @@ char *prior_edge_words(const prior_reach_t *reach, int p, const char *name, prio
 int prior_reach_outside(const prior_reach_t *reach, const double *statistics)
 {
     int which = -1;
-    double farthest = slack;
+    double farthest = PRIOR_OUTSIDE_SLACK;
     for (int s = 0; s < reach->k; s++) {
         double range = reach->most[s] - reach->least[s];
         double beyond = fmax(reach->least[s] - statistics[s], statistics[s] - reach->most[s]);

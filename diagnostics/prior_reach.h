@@ -50,8 +50,10 @@ bool prior_edge_leans(prior_edge_t edge);
  * widen the prior"; the caller frees it. */
 char *prior_edge_words(const prior_reach_t *reach, int p, const char *name, prior_edge_t edge);
 
-/* The statistic (K values) that lies farthest outside all simulations, -1 where none does. Values beyond the range by less
- * than a tenth of it are not counted: of K statistics of n simulations some are the largest by chance. */
+/* Values beyond the range of the simulations by less than this share of it are hardly outside. */
+#define PRIOR_OUTSIDE_SLACK 0.1
+/* The statistic (K values) that lies farthest outside all simulations, -1 where none does. Values within the slack are not
+ * counted: of K statistics of n simulations some are the largest by chance. */
 int prior_reach_outside(const prior_reach_t *reach, const double *statistics);
 /* "the minimum of y, -44, lies outside all 1000 simulations (-9.1 to 12): the prior never produces such data"; the caller
  * frees it. */

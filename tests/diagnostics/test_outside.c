@@ -134,6 +134,26 @@ static void a_shift_is_found(void **state)
     trained_on_free(&t);
 }
 
+/* Simulated values from 1e-3 to 1 may be 0 in a person's data, but not -1; those from 1 to 8 may not be 0. */
+static void zero_is_outside_where_it_is_far(void **state)
+{
+    (void)state;
+    trained_on_t t = train(1);
+    double distance = 1;
+    const struct {
+        int which;
+        double value;
+        bool found;
+    } cases[] = {{6, 0, false}, {6, -1, true}, {4, 0, true}, {3, 0, false}};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        double x[K] = {0, 0, 0, 1, 2, 0, 0.5};
+        x[cases[c].which] = cases[c].value;
+        assert_int_equal(outside_judge(&t.reach, &t.distance, 1, x, &distance).found,
+                         cases[c].found);
+    }
+    trained_on_free(&t);
+}
+
 static void some_bad_people_are_no_reason(void **state)
 {
     (void)state;
@@ -165,6 +185,7 @@ int main(void)
         cmocka_unit_test(right_data_are_not_outside),
         cmocka_unit_test(another_unit_is_found_on_either_side),
         cmocka_unit_test(a_shift_is_found),
+        cmocka_unit_test(zero_is_outside_where_it_is_far),
         cmocka_unit_test(some_bad_people_are_no_reason),
         cmocka_unit_test(far_summaries_are_found_where_no_statistic_is),
     };
