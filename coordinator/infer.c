@@ -205,6 +205,7 @@ static err_t my_blocks(inference_t *f)
 {
     infer_config_t config = {.amortizer = f->trained.amortizer,
                              .distance = &f->trained.distance,
+                             .reach = &f->trained.reach,
                              .schema = &f->trained.inferred,
                              .seed = (uint64_t)f->request->seed,
                              .draws = f->head.draws};

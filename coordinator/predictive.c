@@ -215,6 +215,7 @@ static void prepare(stage_t *s)
                                       .checks = MEM_NEW(predictive_check_t, s->wanted + 1)};
     infer_config_t config = {.amortizer = c->trained->amortizer,
                              .distance = &c->trained->distance,
+                             .reach = &c->trained->reach,
                              .schema = &c->trained->inferred,
                              .seed = c->seed,
                              .draws = s->R};

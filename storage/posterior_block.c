@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 static const char *const FORMAT = "infermill posterior block";
-enum { VERSION = 2, MEASURES = 3 };
+enum { VERSION = 3, MEASURES = 4 };
 
 char *posterior_block_path(const char *folder, int64_t block)
 {
@@ -119,6 +119,7 @@ static void put_verdict(posterior_block_t *b, int64_t i, const posterior_verdict
     b->measures[i] = verdict->distance;
     b->measures[b->n + i] = verdict->p_value;
     b->measures[2 * b->n + i] = verdict->edge_share;
+    b->measures[3 * b->n + i] = verdict->prior_edge_share;
     add_reason(b, verdict->reason ? verdict->reason : "");
 }
 

@@ -19,7 +19,7 @@ typedef struct {
     double *correlation; // (n, S, S)
     uint8_t *accepted;   // (n)
     int64_t *length;     // (n)
-    double *measures;    // (3, n): distance, p-value, edge share
+    double *measures;    // (MEASURES, n): distance, p-value, edge share, prior edge share
     uint8_t *reasons;    // texts one after another, each with its final 0
     int64_t reasons_bytes;
 } posterior_block_t;

@@ -14,8 +14,9 @@
 #include <unistd.h>
 
 static const char *const FORMAT = "infermill posterior";
-enum { VERSION = 1, MEASURES = 3 };
-static const char *const measure_names[MEASURES] = {"distance", "p_value", "edge_share"};
+enum { VERSION = 1, MEASURES = 4 };
+static const char *const measure_names[MEASURES] = {"distance", "p_value", "edge_share",
+                                                    "prior_edge_share"};
 
 err_t posterior_head_check(const posterior_head_t *head)
 {

@@ -13,6 +13,8 @@
  *           /n                  (dataset) i64: its number of elements
  *           /distance /p_value  (dataset) f64: out-of-distribution distance in summary space
  *           /edge_share         (dataset) f64: share of draws at the support's edge
+ *           /prior_edge_share   (dataset) f64: share of draws beyond one end of the prior's central 99 %, of the scalar parameter
+ *                               and the end where it is largest; 0.005 is what the prior itself has, NaN where not known
  *
  *     xarray.open_dataset(f, group="posterior", engine="h5netcdf")        arviz.from_netcdf(f)
  *
@@ -36,7 +38,7 @@ typedef struct {
     bool accepted;
     const char *reason; // why not; NULL or "" where accepted
     int64_t n;
-    double distance, p_value, edge_share; // NaN where there is none
+    double distance, p_value, edge_share, prior_edge_share; // NaN where there is none
 } posterior_verdict_t;
 
 /* What all blocks of one inference share; everything is borrowed. */

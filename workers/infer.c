@@ -14,6 +14,7 @@ struct infer {
     int first;            // observable that is read
     const float **fields; // (O)
     float *summaries;     // (width)
+    double *column;       // (draws) of one parameter
     char reason[INFER_BLOCK][INFER_REASON];
 };
 
@@ -26,6 +27,7 @@ infer_t *infer_create(const infer_config_t *config)
     f->work = amortizer_work_create(config->amortizer, WORK_EVALUATE, 1, config->draws);
     f->fields = MEM_NEW(const float *, config->schema->n_observables);
     f->summaries = MEM_NEW(float, amortizer_summary_width(config->amortizer));
+    f->column = MEM_NEW(double, config->draws);
     return f;
 }
 
@@ -37,6 +39,7 @@ void infer_destroy(infer_t **infer)
     amortizer_work_destroy(&f->work);
     free(f->fields);
     free(f->summaries);
+    free(f->column);
     free(f);
     *infer = NULL;
 }
@@ -113,6 +116,22 @@ static double edge_share(const infer_t *f, const double *draws)
     return (double)at_edge / (double)f->config.draws;
 }
 
+/* The largest share beyond one end of the prior's reach, of scalar parameters; NaN where there is none. */
+static double prior_edge_share(const infer_t *f, const double *draws)
+{
+    const schema_t *s = f->config.schema;
+    double most = NAN;
+    for (int p = 0; p < s->n_parameters && f->config.reach->n > 0; p++) {
+        if (s->parameters[p].n_dims > 0)
+            continue;
+        for (int64_t k = 0; k < f->config.draws; k++)
+            f->column[k] = draws[k * s->n_parameters + p];
+        prior_edge_t edge = prior_reach_edge(f->config.reach, p, f->config.draws, f->column);
+        most = fmax(most, fmax(edge.below, edge.above));
+    }
+    return most;
+}
+
 static void refuse(const infer_t *f, double *draws, posterior_verdict_t *verdict)
 {
     verdict->accepted = false;
@@ -130,6 +149,7 @@ static void judge(infer_t *f, const rows_t *rows, int64_t i, double *draws,
     rng_t rng = rng_at(f->config.seed, RNG_INFER, (uint64_t)i);
     amortizer_sample(f->work, &batch, f->config.draws, &rng, draws, NULL);
     verdict->edge_share = edge_share(f, draws);
+    verdict->prior_edge_share = prior_edge_share(f, draws);
     verdict->accepted = true;
 }
 
@@ -165,7 +185,8 @@ void infer_block(infer_t *f, const rows_t *rows, int64_t begin, int64_t end,
                                   .n = rows->length[i * f->config.schema->n_observables + f->first],
                                   .distance = NAN,
                                   .p_value = NAN,
-                                  .edge_share = NAN};
+                                  .edge_share = NAN,
+                                  .prior_edge_share = NAN};
         infer_refusal(f->config.schema, rows, i, reason);
         if (problem[i] != NULL && problem[i][0] != '\0')
             snprintf(reason, INFER_REASON, "%s", problem[i]);

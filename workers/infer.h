@@ -7,6 +7,7 @@
 #define WORKERS_INFER_H
 
 #include "diagnostics/distance.h"
+#include "diagnostics/prior_reach.h"
 #include "nn/amortizer.h"
 #include "storage/posterior_file.h"
 #include "storage/rows.h"
@@ -16,8 +17,9 @@ enum { INFER_BLOCK = 16, INFER_REASON = 160 }; // data sets of a block; bytes of
 typedef struct {
     amortizer_t *amortizer;
     const distance_t *distance;
-    const schema_t *schema; // with the parameters alone that are inferred
-    uint64_t seed;          // data set i draws from (seed, RNG_INFER, i)
+    const prior_reach_t *reach; // n 0: not known
+    const schema_t *schema;     // with the parameters alone that are inferred
+    uint64_t seed;              // data set i draws from (seed, RNG_INFER, i)
     int64_t draws;
 } infer_config_t;
 

@@ -34,7 +34,19 @@ def check_draws(posterior):
     assert (posterior["sigma"].values[:3] > 0.05).all(), "below the bound"
 
 
-def check_posterior(path):
+def check_prior_edge(posterior, verdict, amortizer):
+    """The largest share of the draws beyond one end of the prior's central 99 %, from the draws and the ends that are kept."""
+    with h5py.File(amortizer) as file:
+        low, high = file["reach/low"][()], file["reach/high"][()]
+    shares = []
+    for k, name in enumerate(("mu", "sigma")):
+        draws = posterior[name].values[:3, 0]
+        shares += [(draws < low[k]).mean(1), (draws > high[k]).mean(1)]
+    np.testing.assert_allclose(verdict["prior_edge_share"][:3], np.max(shares, axis=0), atol=1e-15)
+    assert np.isnan(verdict["prior_edge_share"][3])
+
+
+def check_posterior(path, amortizer):
     with xarray.open_dataset(path, group="posterior", engine="h5netcdf") as posterior:
         check_draws(posterior)
         mean = posterior["mu"].mean(("chain", "draw")).values
@@ -46,6 +58,7 @@ def check_posterior(path):
         assert list(verdict["accepted"].values) == [1, 1, 1, 0]
         assert list(verdict["n"].values) == [41, 42, 43, 2]
         assert "outside the trained range" in str(verdict["reason"].values[3])
+        check_prior_edge(data.posterior, verdict, amortizer)
     with open("table.json") as file:
         table = json.load(file)
     assert [row["id"] for row in table] == PEOPLE and table[3]["mu"]["mean"] is None
@@ -104,8 +117,8 @@ def main():
     with open("small/gate.json") as file:
         gate = json.load(file)
     assert gate["passed"] is True
-    check_posterior("small/posterior.h5")
-    check_posterior("again.h5")
+    check_posterior("small/posterior.h5", "small/amortizer.h5")
+    check_posterior("again.h5", "small/amortizer.h5")
     check_shards("bank/shards", check_amortizer("small/amortizer.h5", gate))
     check_metrics("small/metrics.csv")
     with open("small/history.json") as file:

@@ -59,7 +59,9 @@ def check_verdict(path):
         assert list(verdict["n"].values) == [50, 51, 52, 53, 54]
         np.testing.assert_allclose(verdict["distance"], 0.5 * np.arange(5))
         np.testing.assert_allclose(verdict["p_value"], [1, 1 / 2, np.nan, 1 / 4, 1 / 5])
-        assert verdict["edge_share"].dims == ("dataset",)
+        np.testing.assert_allclose(verdict["edge_share"], 0.001 * np.arange(5))
+        np.testing.assert_allclose(verdict["prior_edge_share"], [0, 0.25, 0.5, np.nan, 1])
+        assert verdict["prior_edge_share"].dims == ("dataset",)
 
 
 def check_arviz(path, ids):

@@ -61,7 +61,8 @@ static err_t write_block(const char *folder, const posterior_head_t *head, int64
                                             .n = 50 + i,
                                             .distance = 0.5 * (double)i,
                                             .p_value = good ? 1.0 / (double)(i + 1) : NAN,
-                                            .edge_share = 0.001 * (double)i};
+                                            .edge_share = 0.001 * (double)i,
+                                            .prior_edge_share = i == 3 ? NAN : 0.25 * (double)i};
     }
     return posterior_block_write(folder, head, block, draws, verdicts);
 }
