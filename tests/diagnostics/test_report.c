@@ -428,7 +428,7 @@ static void a_long_ledger_counts_and_shows_the_first_and_the_most_unusual(void *
 {
     (void)state;
     enum { N = 1000 };
-    static char id[N][8], verdict[N][64];
+    static char id[N][16], verdict[N][64];
     static const char *ids[N], *verdicts[N];
     static double value[N], p[N];
     static bool refused[N];

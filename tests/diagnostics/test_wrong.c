@@ -10,6 +10,7 @@
 
 #include "cluster/mem.h"
 #include "cluster/rng.h"
+#include "tests/sanitized.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -207,6 +208,7 @@ static void a_width_that_is_wrong_by_design_fails(void **state)
 static void what_is_wrong_is_found_again_and_again(void **state)
 {
     (void)state;
+    skip_when_sanitized();
     enum { REPEATS = 10 };
     for (int wrong = RIGHT + 1; wrong < WRONGS; wrong++) {
         int failed = 0, said = 0;
@@ -229,6 +231,7 @@ static void what_is_wrong_is_found_again_and_again(void **state)
 static void right_amortizers_pass(void **state)
 {
     (void)state;
+    skip_when_sanitized();
     enum { REPEATS = 200 };
     int failed = 0, named = 0;
     for (int t = 0; t < REPEATS; t++) {

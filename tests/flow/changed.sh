@@ -12,7 +12,7 @@ build() {
     sed "${1:-}" line.c >changed.c
     cc -O2 -shared -fPIC -Iinclude changed.c -o line.so -lm
 }
-settings=('bank: {path: bank, rows: 1000}' 'train: {epochs: 1, validation_rows: 100}' 'diagnose: {datasets: 200, draws: 50, minimum_datasets: 200, calibration_error: 1, ecdf_deviation: 1, rank_r2: 1}'
+settings=('bank: {path: bank, rows: 1000}' 'train: {epochs: 1, validation_rows: 100}' 'diagnose: {datasets: 200, draws: 50, minimum_datasets: 200, calibration_error: 1, ecdf_deviation: 1, rank_r2: 1, truth_test: false}'
     'infer: {data: points.csv, columns: {points: [x, y]}, design: {noise: noise}}')
 awk 'BEGIN { print "id,noise,x,y"; for (i = 0; i < 20; i++) print "a,1," i / 10 "," i % 3 }' >points.csv
 

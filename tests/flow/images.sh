@@ -6,7 +6,7 @@ plugins=$2 python=${3:-}
 picture() {
     study "$1" "model: {plugin: $plugins/picture.so}" 'bank: {path: bank, rows: 700, seed: 3, shard_rows: 256}' \
         'train: {epochs: 2, batch_size: 64, validation_rows: 60}' \
-        'diagnose: {datasets: 200, draws: 20, minimum_datasets: 200, calibration_error: 1, ecdf_deviation: 1, rank_r2: 1}' \
+        'diagnose: {datasets: 200, draws: 20, minimum_datasets: 200, calibration_error: 1, ecdf_deviation: 1, rank_r2: 1, truth_test: false}' \
         'infer: {data: rows.h5, draws: 30}' "${@:2}"
 }
 picture pictures 'network: {size: small, inference: {blocks: 1, solver: euler, steps: 6}}'

@@ -4,10 +4,10 @@
 # without a passed gate.
 . "$(dirname "$0")/lib.sh"
 
-settings() { # settings BANK EPOCHS
+settings() { # settings BANK EPOCHS [TRUTH_TEST]
     printf '%s\n' 'model: {builtin: location_scale}' "bank: {path: $1, rows: 2000, seed: 3, shard_rows: 512}" \
         "train: {epochs: $2, batch_size: 64, validation_rows: 200}" \
-        'diagnose: {datasets: 300, draws: 100, calibration_error: 1, ecdf_deviation: 1, rank_r2: 1}' \
+        "diagnose: {datasets: 300, draws: 100, calibration_error: 1, ecdf_deviation: 1, rank_r2: 1, truth_test: ${3:-false}}" \
         'infer: {data: people.csv, columns: {y: value}, draws: 200}'
 }
 people 6 >people.csv
@@ -16,7 +16,7 @@ printf 'few,1\nfew,2\n' >>people.csv
 
 # any number of ranks
 for ranks in 1 2 4; do
-    study "ranks-$ranks" "$(settings "bank-$ranks" 3)"
+    study "ranks-$ranks" "$(settings "bank-$ranks" 3 true)"
     "$infermill" run "ranks-$ranks.yaml" -j "$ranks" -q >"table-$ranks"
 done
 for ranks in 2 4; do

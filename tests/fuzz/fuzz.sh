@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# fuzz.sh [SECONDS [TARGET ...]]: builds the fuzzers with clang and runs each for SECONDS (8 where it is not given, with a
+# fuzz.sh [SECONDS [TARGET ...]]: builds the fuzzers with clang and runs each for SECONDS (5 where it is not given, with a
 # fixed seed and a bounded number of inputs), as many at once as there are cores. What ends one (a crash, a leak, an input
 # of over 10 seconds) stays as build-tests/fuzz/found/TARGET-*. Inputs that reach new code are kept in build-tests/fuzz/kept
 # for the next run when SECONDS is given. Skipped with a message where there is no clang with libFuzzer.
@@ -14,7 +14,8 @@ printf 'int LLVMFuzzerTestOneInput(const char *d, unsigned long n) { return d &&
     echo "skipped: no clang that has libFuzzer and the address sanitizer (Debian: clang, libclang-rt-dev)"
     exit 0
 }
-cmake -S . -B $build -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER=clang -DINFERMILL_FUZZ=ON -DINFERMILL_TESTS=OFF >/dev/null
+cmake -S . -B $build -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS_RELEASE='-O1 -g1' -DCMAKE_C_COMPILER=clang -DINFERMILL_FUZZ=ON \
+    -DINFERMILL_TESTS=OFF >/dev/null
 cmake --build $build -j "$(nproc)" --target fuzzers >$build/build.log || { tail -n 30 $build/build.log; exit 1; }
 
 work=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d) # in memory where that is possible
@@ -37,7 +38,7 @@ seeds() {
 }
 
 fuzz() { # fuzz TARGET
-    local target=$1 limits=(-runs=20000 -seed=1 -max_total_time=8) kept=$work/new/$1
+    local target=$1 limits=(-runs=20000 -seed=1 -max_total_time=5) kept=$work/new/$1
     mkdir -p "$kept"
     if [ -n "$seconds" ]; then
         limits=(-max_total_time="$seconds")

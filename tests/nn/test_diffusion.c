@@ -9,6 +9,7 @@
 
 #include "nn/noise_schedule.h"
 #include "tests/nn/inference_case.h"
+#include "tests/sanitized.h"
 
 #include <math.h>
 #include <string.h>
@@ -192,6 +193,7 @@ static double score_miss(inference_case_t *c, double t)
 static void training_leads_to_the_posterior(void **state)
 {
     (void)state;
+    skip_when_sanitized();
     for (int k = 0; k < KINDS; k++) {
         inference_config_t config = config_of(k, SOLVER_TWO_STEP, 0.02);
         inference_case_t c = inference_case_make(&config, 2, 0.0);

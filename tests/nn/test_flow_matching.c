@@ -9,6 +9,7 @@
 
 #include "cluster/mem.h"
 #include "tests/nn/inference_case.h"
+#include "tests/sanitized.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -156,6 +157,7 @@ static void times_have_their_density(void **state)
 static void training_leads_to_the_posterior(void **state)
 {
     (void)state;
+    skip_when_sanitized();
     for (int transport = 0; transport < 2; transport++) {
         inference_config_t config = config_of(1e-3);
         config.matching.transport = transport;

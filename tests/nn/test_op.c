@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nn/op.h"
 
+#include "tests/sanitized.h"
+
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <cmocka.h>
 #include <string.h>
@@ -11,7 +14,7 @@
 /* Differences are sure to about 1e-5 of the result's size (gradcheck.h); sums over a few dozen entries and results of a
  * few units leave 3e-4 as the bound. A wrong factor or a lost term shows as 0.05 or more. */
 #define TOLERANCE 3e-4
-#define SEEDS     3
+#define SEEDS     (SANITIZED ? 1 : 3)
 
 static void each_op_is_complete(void **state)
 {
@@ -25,27 +28,31 @@ static void each_op_is_complete(void **state)
     }
 }
 
-static void check_variant(const op_kind_t *op, int variant, int64_t *compared)
+/* False where the op has no such variant. */
+static bool check_variant(const op_kind_t *op, int variant, int64_t *compared)
 {
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         double worst = 0;
         int64_t n = 0;
-        if (!gradcheck_run(op, variant, seed, &worst, &n))
-            fail_msg("%s: variant %d exists for some seeds only", op->name, variant);
+        if (!gradcheck_run(op, variant, seed, &worst, &n)) {
+            if (seed > 0)
+                fail_msg("%s: variant %d exists for some seeds only", op->name, variant);
+            return false;
+        }
         if (!(worst <= TOLERANCE))
             fail_msg("%s: variant %d, seed %d: error %g", op->name, variant, (int)seed, worst);
         *compared += n;
     }
+    return true;
 }
 
 static void each_gradient_equals_differences(void **state)
 {
     (void)state;
     for (int k = 0; op_table[k] != NULL; k++) {
-        int64_t compared = 0, n;
-        double worst;
-        for (int variant = 0; gradcheck_run(op_table[k], variant, 0, &worst, &n); variant++)
-            check_variant(op_table[k], variant, &compared);
+        int64_t compared = 0;
+        for (int variant = 0; check_variant(op_table[k], variant, &compared); variant++)
+            ;
         if (compared == 0)
             fail_msg("%s: no entry was compared", op_table[k]->name);
     }

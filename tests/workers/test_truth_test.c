@@ -6,6 +6,7 @@
 
 #include "cluster/mem.h"
 #include "cluster/rng.h"
+#include "tests/sanitized.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -97,6 +98,7 @@ static const posterior_t slightly_wrong = {"sd times 0.8", .width = 0.8};
 static void wrong_posteriors_are_told_from_the_truth(void **state)
 {
     (void)state;
+    skip_when_sanitized();
     static const posterior_t wrong[] = {
         {"sd times 0.7", .width = 0.7},
         {"sd times 1.4", .width = 1.4},
@@ -116,6 +118,7 @@ static void wrong_posteriors_are_told_from_the_truth(void **state)
 static void a_right_posterior_is_not(void **state)
 {
     (void)state;
+    skip_when_sanitized();
     int alarms = 0;
     for (uint64_t seed = 0; seed < 5; seed++)
         alarms += result_of(60, &right, 100 + seed).p_value <= 0.05;
@@ -127,7 +130,7 @@ static void the_result_is_a_function_of_data_and_seed(void **state)
 {
     (void)state;
     classifier_config_t config = classifier_config_default();
-    case_t c = case_create(200, &slightly_wrong, 3);
+    case_t c = case_create(100, &slightly_wrong, 3);
     truth_test_t a = truth_test(&config, &c.data), b = truth_test(&config, &c.data);
     assert_memory_equal(&a, &b, sizeof a);
     config.seed = 1;
