@@ -28,7 +28,7 @@ for name in $(grep -ohE '(references|scripts)/[a-z]+\.(md|py)' -r "$SKILL" | sor
     [ -s "$SKILL/$name" ] || fail "$name is named and not there"
 done
 infermill study >settings
-for key in $(grep -ohE '`(diagnose|train|bank|infer)\.[a-z_0-9]+' -r "$SKILL" | sed 's/.*\.//' | sort -u); do
+for key in $(grep -ohE '`(diagnose|train|bank|infer|refine)\.[a-z_0-9]+' -r "$SKILL" | sed 's/.*\.//' | sort -u); do
     grep -q "^ *$key:" settings || fail "there is no setting $key"
 done
 
@@ -59,7 +59,7 @@ run_block() { # run_block NUMBER ATTRIBUTES...: small budgets; an untrained netw
 }
 ran=0
 mkdir pilot && people 3 >pilot/people.csv
-for page in SKILL references/{decide,simulators,networks,report,failures,wording}; do
+for page in SKILL references/{decide,simulators,networks,report,failures,wording,refine}; do
     blocks "$SKILL/$page.md" >list
     while read -r line; do run_block $line; done <list
 done
