@@ -52,7 +52,7 @@ static char *edge_doubt(const doubt_t *d, const doubt_draws_t *draws)
         prior_edge_t edge =
             prior_reach_edge(d->reach, p, draws->s, draws->draws + p * draws->stride);
         double share = fmax(edge.below, edge.above);
-        if (prior_edge_leans(edge) && share > fmax(most.below, most.above)) {
+        if (prior_edge_leans(edge, d->reach->d) && share > fmax(most.below, most.above)) {
             worst = p;
             most = edge;
         }

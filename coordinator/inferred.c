@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PRINTED = 40 };
+enum { PRINTED = 40, PRINTED_PARAMETERS = 6 };
 
 static char *verdict_words(const posterior_block_t *b, int64_t i, const char *reason)
 {
@@ -157,11 +157,16 @@ void inferred_free(inferred_t *r)
     memset(r, 0, sizeof *r);
 }
 
+static int printed_parameters(const inferred_t *r)
+{
+    return r->table.d < PRINTED_PARAMETERS ? r->table.d : PRINTED_PARAMETERS;
+}
+
 static void print_line(const inferred_t *r, int64_t i)
 {
     const report_inferred_t *t = &r->table;
     printf("%-10.10s %6ld", t->ids[i], (long)r->length[i]);
-    for (int p = 0; p < t->d; p++) {
+    for (int p = 0; p < printed_parameters(r); p++) {
         int64_t at = i * t->d + p;
         printf("  %7.3f %6.3f [%7.3f, %7.3f]", t->mean[at], t->sd[at], t->low[at], t->high[at]);
     }
@@ -192,10 +197,7 @@ static void print_doubts(const inferred_t *r)
                            "extend the model, then simulate and train anew.",
                            (long)r->beyond, (long)r->accepted);
     else if (r->leaning > 0)
-        words = mem_format("prior: %ld of %ld posteriors lean on the edge of the prior, where few "
-                           "simulations are. Widen it there (parameters:), then simulate and train "
-                           "anew, or say why it has to end there.",
-                           (long)r->leaning, (long)r->accepted);
+        words = prior_edges_words(r->accepted, r->leaning);
     if (words != NULL)
         print_wrapped(words);
     free(words);
@@ -206,7 +208,7 @@ void inferred_print(const inferred_t *r)
     const report_inferred_t *t = &r->table;
     char *words = misfit_words(&r->misfit, t->ids);
     printf("%-10s %6s", "data set", "n");
-    for (int p = 0; p < t->d; p++)
+    for (int p = 0; p < printed_parameters(r); p++)
         printf("  %7.7s %6s [%7s, %7s]", r->names[p], "sd", "2.5 %", "97.5 %");
     printf("  verdict\n");
     for (int64_t i = 0; i < t->n && i < PRINTED; i++)
@@ -215,7 +217,10 @@ void inferred_print(const inferred_t *r)
         printf("... and %ld more\n", (long)(t->n - PRINTED));
     printf("%ld data sets: %ld accepted (%ld of them unusual), %ld without a posterior\n",
            (long)t->n, (long)r->accepted, (long)r->unusual, (long)(t->n - r->accepted));
-    for (int p = 0; p < t->d; p++)
+    if (t->d > PRINTED_PARAMETERS)
+        printf("%s to %s: %d more parameters, which are in the posterior file\n",
+               r->names[PRINTED_PARAMETERS], r->names[t->d - 1], t->d - PRINTED_PARAMETERS);
+    for (int p = 0; p < printed_parameters(r); p++)
         if (r->values[p] > 1)
             printf("%s: means over its %d values; all of them are in the posterior file\n",
                    r->names[p], r->values[p]);

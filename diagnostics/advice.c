@@ -386,22 +386,39 @@ static void advise_apart(const advice_facts_t *f, advice_list_t *out)
         }
 }
 
-static void advise_uninformed(const advice_facts_t *f, advice_list_t *out)
+/* "a (contraction 0.12), b (0.05)" */
+static char *uninformed_list(const gate_record_t *gate, int *n)
 {
-    for (int k = 0; f->gate != NULL && f->gate->passed && k < f->gate->n_parameters; k++) {
-        const gate_parameter_t *p = &f->gate->parameters[k];
+    text_t list = text_create();
+    *n = 0;
+    for (int k = 0; k < gate->n_parameters; k++) {
+        const gate_parameter_t *p = &gate->parameters[k];
         if (!(p->metrics.contraction < 0.2))
             continue;
-        advice_add(out, ADVICE_UNINFORMED,
-                   mem_format("%s is calibrated, but its posteriors are nearly its prior "
-                              "(contraction %s).",
-                              p->name, page_number(p->metrics.contraction).text),
-                   mem_format("Such data say little about %s: more observations a data set, other "
-                              "observables, or fix it. If an expert could tell it from the data, "
-                              "the summary network does not see what it should: a larger "
-                              "network.summary.summary_dim, or another network.",
-                              p->name));
+        text_add(&list, *n > 0 ? ", %s (%s)" : "%s (contraction %s)", p->name,
+                 page_number(p->metrics.contraction).text);
+        *n += 1;
     }
+    return list.data;
+}
+
+static void advise_uninformed(const advice_facts_t *f, advice_list_t *out)
+{
+    if (f->gate == NULL || !f->gate->passed)
+        return;
+    int n;
+    char *list = uninformed_list(f->gate, &n);
+    if (n > 0)
+        advice_add(
+            out, ADVICE_UNINFORMED,
+            mem_format("Calibrated, but with posteriors that are nearly the prior: %s.", list),
+            mem_format("Such data say little about %s: more observations a data set, other "
+                       "observables, or fix %s. If an expert could tell %s from the data, "
+                       "the summary network does not see what it should: a larger "
+                       "network.summary.summary_dim, or another network.",
+                       n > 1 ? "these parameters" : "this parameter", n > 1 ? "them" : "it",
+                       n > 1 ? "them" : "it"));
+    free(list);
 }
 
 advice_list_t advise(const advice_facts_t *facts)

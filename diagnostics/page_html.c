@@ -36,7 +36,7 @@ static const char html_style[] =
     ".cards tr{border:1px solid #ddd;border-radius:4px;margin:0 0 .8rem;padding:.3rem .7rem}"
     ".cards td{display:flex;justify-content:space-between;gap:1rem;padding:.25rem 0;text-align:right;white-space:normal}"
     ".cards td:last-child{border-bottom:0}.cards td:first-child{font-size:1rem;border-bottom:2px solid #999}"
-    ".cards td .rated{display:inline}.cards td::before{content:attr(data-head);text-align:left;font-weight:400;color:#555}"
+    ".cards td:has(>span:empty){display:none}.cards td .rated{display:inline}.cards td::before{content:attr(data-head);text-align:left;font-weight:400;color:#555}"
     ".plain td{display:block;width:100%;padding:.1rem 0;border:0}.plain td:first-child{padding-top:.5rem;font-size:.85rem}"
     ".plain,.plain tbody,.plain tr{display:block;width:100%}}"
     "@media print{@page{margin:16mm}body{margin:0;padding:0;max-width:none;font-size:10.5pt}.scroll{overflow:visible}"

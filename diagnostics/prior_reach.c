@@ -3,6 +3,7 @@
 
 #include "cluster/err.h"
 #include "cluster/mem.h"
+#include "diagnostics/binomial.h"
 #include "diagnostics/page.h"
 #include "diagnostics/sample_stats.h"
 #include "diagnostics/tail.h"
@@ -99,9 +100,20 @@ prior_edge_t prior_reach_edge(const prior_reach_t *reach, int p, int64_t s, cons
     return (prior_edge_t){(double)below / (double)s, (double)above / (double)s};
 }
 
-bool prior_edge_leans(prior_edge_t edge)
+bool prior_edge_leans(prior_edge_t edge, int d)
 {
-    return edge.below > PRIOR_EDGE_SHARE || edge.above > PRIOR_EDGE_SHARE;
+    double share = fmax(PRIOR_EDGE_SHARE, fmin(d * PRIOR_EDGE_SHARE_EACH, PRIOR_EDGE_SHARE_MOST));
+    return edge.below > share || edge.above > share;
+}
+
+char *prior_edges_words(int64_t n, int64_t leaning)
+{
+    if (leaning <= binomial_quantile(n, PRIOR_EDGE_CHANCE, 0.99))
+        return NULL;
+    return mem_format("prior: %ld of %ld posteriors lean on the edge of the prior, where few "
+                      "simulations are. Widen it there (parameters:), then simulate and train "
+                      "anew, or say why it has to end there.",
+                      (long)leaning, (long)n);
 }
 
 char *prior_edge_words(const prior_reach_t *reach, int p, const char *name, prior_edge_t edge)

@@ -37,18 +37,29 @@ prior_reach_t prior_reach_fit(int64_t n, int d, const double *parameters, int k,
                               const double *statistics);
 void prior_reach_free(prior_reach_t *reach);
 
-/* Of the prior itself 0.5 % lie beyond each end. A posterior with this share beyond one is said to lean on it. */
-#define PRIOR_EDGE_SHARE 0.05
+/* Of the prior itself 0.5 % lie beyond each end. A posterior with more than this share beyond one leans on it; of d parameters
+ * with more than d times PRIOR_EDGE_SHARE_EACH, but never more than PRIOR_EDGE_SHARE_MOST: of 2 d ends some are leant on by
+ * chance. If the data are such as the prior makes, a share of s or more is had at 2 d * 0.005 / s ends of a data set at most
+ * (Markov's inequality), here a half; of Gaussian posteriors of up to 40 parameters, however narrow, a quarter of all data
+ * sets lean at most. */
+#define PRIOR_EDGE_SHARE      0.05
+#define PRIOR_EDGE_SHARE_EACH 0.02
+#define PRIOR_EDGE_SHARE_MOST 0.8
+#define PRIOR_EDGE_CHANCE     0.25
 
 typedef struct {
     double below, above; // shares of the draws
 } prior_edge_t;
 /* How much of s draws of parameter p lies beyond the range. */
 prior_edge_t prior_reach_edge(const prior_reach_t *reach, int p, int64_t s, const double *draws);
-bool prior_edge_leans(prior_edge_t edge);
+bool prior_edge_leans(prior_edge_t edge, int d);
 /* "the posterior of a leans on the upper edge of its prior (34 % of it beyond 4.92, where 0.5 % of the simulations are):
  * widen the prior"; the caller frees it. */
 char *prior_edge_words(const prior_reach_t *reach, int p, const char *name, prior_edge_t edge);
+
+/* What to do where `leaning` of n posteriors lean on an edge: NULL where that is no more than chance (99 %) explains; the
+ * caller frees it. */
+char *prior_edges_words(int64_t n, int64_t leaning);
 
 /* Values beyond the range of the simulations by less than this share of it are hardly outside. */
 #define PRIOR_OUTSIDE_SLACK 0.1

@@ -15,7 +15,8 @@ enum {
     INFERENCES_WIDE = 5,   // parameters that fit beside each other
     INFERENCES_ALL = 100,  // so many data sets are all shown
     INFERENCES_SHOWN = 50, // of more: the first and the most unusual, each
-    INFERENCES_REASONS = 10
+    INFERENCES_REASONS = 10,
+    INFERENCES_LINES = 200 // of many parameters; the page has so many, report.json has them all
 };
 
 /* ---- why data sets were refused ---- */
@@ -221,21 +222,29 @@ static void inferences_wide(json_t *sets, int d, const char *const *names, page_
     page_table_end(page);
 }
 
-/* A row a data set and parameter: for many parameters. */
+/* A row a data set and parameter: for many parameters. Of three data sets at least. */
 static void inferences_long(json_t *sets, int d, const char *const *names, page_t *page)
 {
     static const page_column_t columns[] = {
         {"Data set", false}, {"Parameter", false}, {"Posterior", true}, {"Verdict", false}};
+    size_t all = json_array_size(sets), most = (size_t)(INFERENCES_LINES / d);
+    most = most < 3 ? 3 : most;
     page_table(page, 4, columns);
-    for (size_t i = 0; i < json_array_size(sets); i++)
+    for (size_t i = 0; i < all && i < most; i++)
         for (int k = 0; k < d; k++) {
             const json_t *set = json_array_get(sets, i);
             page_cell(page, json_text(set, "id"));
             page_cell(page, names[k]);
             inferences_cell(json_object_get(json_object_get(set, "parameters"), names[k]), page);
-            page_cell(page, json_text(set, "verdict"));
+            page_cell(page, k == 0 ? json_text(set, "verdict") : "");
         }
     page_table_end(page);
+    if (all > most) {
+        char *words = mem_format("And %s more, which are in report.json.",
+                                 page_count((int64_t)(all - most)).text);
+        page_note(page, words);
+        free(words);
+    }
 }
 
 static void inferences_table(json_t *sets, page_t *page)
