@@ -113,6 +113,15 @@ wire_got_t wire_receive_data(wire_socket_t *socket, int timeout_ms, wire_peer_t 
                              message_t *head, wire_data_t *data);
 void wire_data_free(wire_data_t *data); // of an empty one too
 
+/* Plain text instead of messages, with clients that are not ours, in any language that has ZeroMQ: one frame, which a REQ
+ * socket puts an empty one before (`enveloped`; its answer needs it too). On a listener; its data_cap is the longest text.
+ * `text` is to be freed after WIRE_MESSAGE; it has no final 0. */
+wire_got_t wire_receive_text(wire_socket_t *socket, int timeout_ms, wire_peer_t *from,
+                             bool *enveloped, wire_data_t *text);
+/* Never waits; false as of wire_send. */
+bool wire_send_text(wire_socket_t *socket, const wire_peer_t *to, bool enveloped, size_t n,
+                    const char *text);
+
 /* Waits up to timeout_ms until one of them has something; then look into each with a timeout of 0. */
 bool wire_wait(int n, wire_socket_t *const sockets[], int timeout_ms);
 

@@ -218,6 +218,55 @@ wire_got_t wire_receive_data(wire_socket_t *s, int timeout_ms, wire_peer_t *from
     return receive(s, timeout_ms, from, head, data);
 }
 
+/* ---- text ---- */
+
+bool wire_send_text(wire_socket_t *s, const wire_peer_t *to, bool enveloped, size_t n,
+                    const char *text)
+{
+    CHECK(s->router && to != NULL, "text is sent by a listener");
+    return send_bytes(s, to->n, to->id, ZMQ_SNDMORE) &&
+           (!enveloped || send_bytes(s, 0, "", ZMQ_SNDMORE)) && send_bytes(s, n, text, 0);
+}
+
+static void give_only_frame(inbound_t *in, wire_data_t *out)
+{
+    zmq_msg_t *frame = MEM_NEW(zmq_msg_t, 1);
+    zmq_msg_init(frame);
+    zmq_msg_move(frame, &in->head);
+    *out = (wire_data_t){zmq_msg_size(frame), zmq_msg_data(frame), frame};
+}
+
+static wire_got_t judge_text(wire_socket_t *s, inbound_t *in)
+{
+    if (!is_admitted(s, in))
+        return WIRE_REVOKED;
+    if (check_frames(s, in, 1) != OK)
+        return WIRE_BAD;
+    if (in->data != NULL && zmq_msg_size(&in->head) > 0) {
+        err_fail(ERR_FORMAT, "text: two frames, expected one, or an empty one before it");
+        return WIRE_BAD;
+    }
+    return WIRE_MESSAGE;
+}
+
+wire_got_t wire_receive_text(wire_socket_t *s, int timeout_ms, wire_peer_t *from, bool *enveloped,
+                             wire_data_t *text)
+{
+    inbound_t in;
+    *text = (wire_data_t){0};
+    if (!wire_wait(1, &s, timeout_ms) || !take_message(s, &in))
+        return WIRE_NOTHING;
+    wire_got_t got = judge_text(s, &in);
+    *from = in.peer;
+    *enveloped = in.data != NULL;
+    if (got == WIRE_MESSAGE && *enveloped)
+        give_data(&in, text);
+    else if (got == WIRE_MESSAGE)
+        give_only_frame(&in, text);
+    inbound_free(&in);
+    return got;
+}
+
 void wire_data_free(wire_data_t *data)
 {
     if (data->frame != NULL)

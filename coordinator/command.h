@@ -58,6 +58,7 @@ err_t command_bank(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 /* Ranks that its verb is started with by default; 0: it needs none. */
 int command_bank_ranks(const options_t *options);
 err_t command_worker(const par_t *par, const options_t *options) ERR_MUST_CHECK;
+err_t command_serve(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_status(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_keys(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_skill(const par_t *par, const options_t *options) ERR_MUST_CHECK;

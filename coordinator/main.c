@@ -47,6 +47,21 @@ static const char refine_more[] =
     "keys`). "
     "The result does not depend on ranks, workers or interruptions (order: index).";
 
+static const char serve_more[] =
+    "Clients send one data set each, as a line of JSON over ZeroMQ, and get summary, draws and "
+    "verdict back:\n\n"
+    "  {\"id\": 7, \"observables\": {\"y\": [0.1, 2.3]}, \"design\": {}, \"draws\": 100}\n"
+    "  {\"id\": 7, \"verdict\": {\"accepted\": true, ...}, \"summary\": {\"mu\": {\"mean\": ...}}, "
+    "...}\v"
+    "Any client of ZeroMQ will do (REQ, or DEALER with several questions at once). {\"about\": "
+    "true} "
+    "tells what is served. Who finds the queue full is told so (\"busy\"). -j N: threads that "
+    "compute. Default: tcp://127.0.0.1:5556; beyond this machine only with keys (`infermill "
+    "keys`). "
+    "Weights without a passed gate are not served (exit 3), unless --unverified REASON says why. "
+    "Ends "
+    "with SIGINT or SIGTERM, after what it has taken in.";
+
 static const char compare_more[] =
     "C2ST: 0.5 when draws and reference can not be told apart, 1 when always. A file holds "
     "/posterior/<name> (data set, chain, draw), as `infer` and ArviZ write it, or "
@@ -101,6 +116,8 @@ static const command_t commands[] = {
      1, true, command_diagnose},
     {"infer", "[STUDY]", "posterior for every real data set (resumes)", NULL, "jomDdusqJ", 0, 1,
      true, command_infer},
+    {"serve", "[STUDY]", "answer questions for the posterior of one data set, in milliseconds",
+     serve_more, "jmduskYEq", 0, 1, false, command_serve},
     {"compare", "POSTERIOR.h5 REFERENCE.h5",
      "how well a classifier tells posterior draws from reference draws of the same data sets",
      compare_more, "dqJ", 2, 2, false, command_compare},
@@ -175,8 +192,8 @@ static const option_row_t option_rows[] = {
     {'X', 0, "max-rows", "N", "budget of --auto: simulations of the bank, at most", WHOLE,
      AT(max_rows), 1},
     {'T', 0, "max-time", "TIME", "budget of --auto: 90s, 30m, 2h", TEXT, AT(max_time), 0},
-    {'E', 0, "listen", "ENDPOINT", "where workers connect, instead of the study's refine.listen",
-     TEXT, AT(listen), 0},
+    {'E', 0, "listen", "ENDPOINT",
+     "where others connect: of refine instead of the study's refine.listen", TEXT, AT(listen), 0},
     {'I', 0, "install", "DIR", "write the skill to DIR/infermill", TEXT, AT(install), 0},
     {'C', 0, "connect", "ENDPOINT", "the hub, such as tcp://127.0.0.1:5555", TEXT, AT(connect), 0},
     {'Y', 0, "key", "NAME", "own key for it (default: the only secret there is)", TEXT, AT(key), 0},

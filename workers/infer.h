@@ -19,7 +19,7 @@ typedef struct {
     const distance_t *distance;
     const prior_reach_t *reach; // n 0: not known
     const schema_t *schema;     // with the parameters alone that are inferred
-    uint64_t seed;              // data set i draws from (seed, RNG_INFER, i)
+    uint64_t seed;              // a data set draws from (seed, RNG_INFER, its row's index)
     int64_t draws;
 } infer_config_t;
 

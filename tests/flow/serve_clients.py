@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clients of `infermill serve`, for serve.sh:
+
+    serial ENDPOINT PEOPLE.csv OUT.json             one question after the other; the answers
+    load ENDPOINT PEOPLE.csv OUT.json SECONDS       clients at once, of which some are killed: every answer as in OUT.json
+    burst ENDPOINT PEOPLE.csv OUT.json N            N questions before the first answer is read: each answered or told busy
+    bad ENDPOINT PEOPLE.csv                         what is no question, and questions that can not be answered
+    keys ENDPOINT PEOPLE.csv SERVER.public [OWN.secret]   one question over CURVE; exit 3 where no answer comes
+"""
+import csv
+import json
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import time
+
+import zmq
+
+PATIENCE = 20000  # ms, for an answer; nothing here takes a second
+
+
+def people(path):
+    sets = {}
+    with open(path) as file:
+        for row in csv.DictReader(file):
+            sets.setdefault(row["id"], []).append(float(row["value"]))
+    return sets
+
+
+def socket_to(endpoint, kind):
+    socket = zmq.Context.instance().socket(kind)
+    socket.setsockopt(zmq.RCVTIMEO, PATIENCE)
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.connect(endpoint)
+    return socket
+
+
+def question(name, values):
+    return {"id": name, "observables": {"y": values}, "draws": 3}
+
+
+def serial(endpoint, data, out):
+    socket, answers = socket_to(endpoint, zmq.REQ), {}
+    for name, values in people(data).items():
+        socket.send_json(question(name, values))
+        answers[name] = socket.recv_json()
+        assert answers[name]["id"] == name, answers[name]
+        assert answers[name]["verdict"]["accepted"] == ("mu" in answers[name].get("summary", {})), answers[name]
+    with open(out, "w") as file:
+        json.dump(answers, file)
+    print(f"{len(answers)} answers")
+
+
+def client(endpoint, data, expected, until, seed, right, times):
+    """Several questions at once; what comes back must be the same as ever."""
+    socket, sets, random_ = socket_to(endpoint, zmq.DEALER), people(data), random.Random(seed)
+    names, asked = list(sets), {}
+    while time.monotonic() < until or asked:
+        while len(asked) < 5 and time.monotonic() < until:
+            name = random_.choice(names)
+            if name in asked:
+                break
+            asked[name] = time.monotonic()
+            socket.send_json(question(name, sets[name]))
+        answer = socket.recv_json()
+        began = asked.pop(answer["id"])
+        if "busy" in answer:
+            time.sleep(answer["retry_ms"] / 1000)
+            continue
+        assert answer == expected[answer["id"]], (answer, expected[answer["id"]])
+        times.append(time.monotonic() - began)
+        with right.get_lock():
+            right.value += 1
+
+
+def run_client(*arguments):
+    right, times = arguments[5], []
+    try:
+        client(*arguments[:5], right, times)
+    except BaseException as error:  # the parent looks at exit codes
+        print("client:", repr(error)[:2000], flush=True)
+        os._exit(1)
+    arguments[6].put(sorted(times))
+
+
+def percentile(times, share):
+    return 1e3 * times[min(len(times) - 1, int(share * len(times)))]
+
+
+def load(endpoint, data, out, seconds, clients=8):
+    with open(out) as file:
+        expected = json.load(file)
+    right, queue = multiprocessing.Value("q", 0), multiprocessing.Queue()
+    until, random_ = time.monotonic() + float(seconds), random.Random(1)
+
+    def start(seed):
+        process = multiprocessing.Process(target=run_client,
+                                          args=(endpoint, data, expected, until, seed, right, queue))
+        process.start()
+        return process
+    running, killed = [start(seed) for seed in range(clients)], 0
+    while time.monotonic() < until - 1:  # those that are left live to the end
+        time.sleep(random_.uniform(0.05, 0.3))
+        k = random_.randrange(clients // 2)
+        os.kill(running[k].pid, signal.SIGKILL)
+        running[k].join()
+        killed += 1
+        running[k] = start(clients + killed)
+    times = []
+    for _ in running:
+        times += queue.get(timeout=60)
+    for process in running:
+        process.join(60)
+        assert process.exitcode == 0, process.exitcode
+    times.sort()
+    print(f"{right.value} right answers to {clients} clients, {killed} killed; "
+          f"{right.value / float(seconds):.0f} a second, p50 {percentile(times, 0.5):.1f} ms, p99 {percentile(times, 0.99):.1f} ms")
+
+
+def burst(endpoint, data, out, n):
+    with open(out) as file:
+        expected = json.load(file)
+    socket, sets = socket_to(endpoint, zmq.DEALER), people(data)
+    socket.setsockopt(zmq.SNDHWM, 0)
+    names, busy = list(sets), 0
+    texts = {name: json.dumps(question(name, sets[name])) for name in names}
+    for k in range(int(n)):
+        socket.send_string(texts[names[k % len(names)]])
+    for _ in range(int(n)):
+        answer = socket.recv_json()
+        busy += "busy" in answer
+        assert "busy" in answer or answer == expected[answer["id"]], answer
+    print(f"{n} questions at once: {int(n) - busy} answered, {busy} told to come again")
+
+
+def bad(endpoint, data):
+    values = next(iter(people(data).values()))
+    socket = socket_to(endpoint, zmq.DEALER)
+    for frames in ([b"\xff\x00\xfe"], [b"a", b"b"], [b"", b"{}", b"{}"], [b""], [b"{}" * 100], [os.urandom(1000)]):
+        socket.send_multipart(frames)
+    large = socket_to(endpoint, zmq.DEALER)
+    large.send(b" " * (1 << 24))  # more than a question can need: the connection is cut
+    refused = {  # what is asked: what the error or the reason must say
+        '{"observables": {}}': "observables: y is missing",
+        '{"observables": {"y": "a"}}': "observables: y: got text, expected a list",
+        '{"observables": {"y": [[1, 2]]}}': "got a list of 2, expected a list of 1",
+        '{"observables": {"y": [1, "b"]}}': "value 1 is text, expected a number",
+        '{"observables": {"y": [1], "z": [1]}}': '"z" is none of model location_scale',
+        '{"observables": {"y": [1]}, "design": {"m": 1}}': '"m" is none of model location_scale',
+        '{"observables": {"y": [1]}, "draws": -1}': "draws: expected a whole number from 0",
+        '{"observables": {"y": [1]}, "seed": 1.5}': "seed: expected a whole number from 0",
+        '{"observables": {"y": [1]}, "y": 2}': 'unknown key "y"',
+        '{"id": [], "observables": {"y": [1]}}': "id: got a list",
+        '[1, 2]': "got a list, expected an object",
+        '{"observables"': "no JSON",
+        '{"observables": {"y": [1, 2]}}': "n = 2, outside the trained range 20 to 200",
+        json.dumps({"observables": {"y": values}, "design": {"n": 7}}): "elements, elsewhere 7 are told",
+        json.dumps({"observables": {"y": [None] + values}}): "expected a finite number",
+        json.dumps({"observables": {"y": values * 100}}): "outside the trained range",
+    }
+    req = socket_to(endpoint, zmq.REQ)
+    for text, words in refused.items():
+        req.send_string(text)
+        answer = req.recv_json()
+        said = answer.get("error") or answer["verdict"]["reason"]
+        assert words in said and "summary" not in answer, (text[:100], answer)
+    req.send_json({"about": True})
+    about = req.recv_json()
+    assert [p["name"] for p in about["parameters"]] == ["mu", "sigma"] and about["observables"][0]["dims"] == ["n", 1], about
+    draws = []
+    for seed in (0, 0, 1):
+        req.send_json({"observables": {"y": values}, "seed": seed, "draws": 10})
+        draws.append(req.recv_json()["draws"]["mu"])
+    assert draws[0] == draws[1] != draws[2] and len(draws[0]) == 10, draws
+    print(f"{len(refused)} refused, and it serves")
+
+
+def key_of(path):
+    with open(path) as file:
+        return file.read().split()[-1].encode()
+
+
+def keys(endpoint, data, server, own=None):
+    socket = zmq.Context.instance().socket(zmq.REQ)
+    socket.setsockopt(zmq.RCVTIMEO, 3000)
+    socket.setsockopt(zmq.LINGER, 0)
+    public, secret = zmq.curve_keypair()
+    if own:
+        secret = key_of(own)
+        public = zmq.curve_public(secret)
+    socket.curve_publickey, socket.curve_secretkey, socket.curve_serverkey = public, secret, key_of(server)
+    socket.connect(endpoint)
+    socket.send_json(question("a", next(iter(people(data).values()))))
+    try:
+        print(socket.recv_json()["verdict"]["accepted"])
+    except zmq.Again:
+        print("no answer")
+        sys.exit(3)
+
+
+if __name__ == "__main__":
+    {"serial": serial, "load": load, "burst": burst, "bad": bad, "keys": keys}[sys.argv[1]](*sys.argv[2:])
