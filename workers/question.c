@@ -117,17 +117,30 @@ static bool put(const reading_t *r, values_t *v, const json_t *item)
     return true;
 }
 
+// Sizes of 1 at the end (the one channel of a grey image) need no lists of their own.
+static bool is_one(const schema_observable_t *o, int depth, const json_t *item)
+{
+    int64_t rest = 1;
+    for (int d = depth; d < o->n_dims; d++)
+        rest *= o->dims[d];
+    return rest == 1 && !json_is_array(item);
+}
+
 // A list of lists, whose sizes behind the first are dims[1 ...].
 static bool read_nested(const reading_t *r, const schema_observable_t *o, const json_t *list,
                         int depth, values_t *v)
 {
     size_t n = json_array_size(list);
+    if (depth >= o->n_dims)
+        return put(r, v, list);
     if (depth > 0 && (!json_is_array(list) || (int64_t)n != o->dims[depth]))
         return wrong(r, "observables: %s: got %s of %zu, expected a list of %" PRId64, o->name,
                      answer_json_kind(list), n, o->dims[depth]);
     for (size_t i = 0; i < n; i++) {
         const json_t *item = json_array_get(list, i);
-        if (depth + 1 < o->n_dims ? !read_nested(r, o, item, depth + 1, v) : !put(r, v, item))
+        bool fine =
+            is_one(o, depth + 1, item) ? put(r, v, item) : read_nested(r, o, item, depth + 1, v);
+        if (!fine)
             return false;
     }
     return true;
