@@ -38,9 +38,10 @@ struct hub {
     bool over, over_told;
     feed_trainer_t trainer;
     int64_t by_status[ROW_STATUS_COUNT], twice, bad, refused, quiet_bad;
-    double logged; // when a bad message was last logged
-    rows_t one;    // the thread's: a row to look at
-    bool *fresh;   // (fresh_cap) the thread's
+    stream_hello_t warned; // of the kind of machine that was warned of last
+    double logged;         // when a bad message was last logged
+    rows_t one;            // the thread's: a row to look at
+    bool *fresh;           // (fresh_cap) the thread's
     int64_t fresh_cap;
 };
 

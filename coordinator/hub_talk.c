@@ -117,13 +117,21 @@ typedef struct {
     double now;
 } heard_t;
 
-static void warn_of_machine(const hub_t *h, const char *name, const stream_hello_t *hello)
+static bool computes_as(const stream_hello_t *worker, const char *cpu, const char *libm)
 {
-    if (strcmp(hello->cpu, h->config.cpu) != 0 || strcmp(hello->libm, h->config.libm) != 0)
-        log_warning(
-            "refine: worker %s computes with %s and %s, this bank with %s and %s: its rows may "
-            "differ in last bits from those of a campaign",
-            name, hello->cpu, hello->libm, h->config.cpu, h->config.libm);
+    return strcmp(worker->cpu, cpu) == 0 && strcmp(worker->libm, libm) == 0;
+}
+
+// A thousand machines of one kind are told of once.
+static void warn_of_machine(hub_t *h, const char *name, const stream_hello_t *hello)
+{
+    if (computes_as(hello, h->config.cpu, h->config.libm) ||
+        computes_as(hello, h->warned.cpu, h->warned.libm))
+        return;
+    h->warned = *hello;
+    log_warning("refine: worker %s computes with %s and %s, this bank with %s and %s: rows of such "
+                "machines may differ in last bits from those of a campaign",
+                name, hello->cpu, hello->libm, h->config.cpu, h->config.libm);
 }
 
 // The same process on a new connection takes the place of the old one.

@@ -13,7 +13,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "packed rows travel as they lie in memory");
 
 enum {
-    BLOCK_BYTES = 1 << 20,
+    BLOCK_BYTES =
+        1 << 18, // passes a link of 9 KB/s before the connection is given up (wire.h: silence_ms)
     MOST_BYTES = 1 << 30,
     PLACE_BYTES = sizeof(uint32_t),
     LENGTH_BYTES = sizeof(uint16_t),

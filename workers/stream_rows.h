@@ -32,7 +32,7 @@ typedef struct {
 
 enum { STREAM_REASON_MOST = 6 + ROW_REASON_CAP - 1 }; // bytes of data that a reason takes
 
-/* Bytes of a block for this model: about 1 MiB, and at least one row with its reason. ERR_USAGE for rows that are larger
+/* Bytes of a block for this model: about 256 KiB, and at least one row with its reason. ERR_USAGE for rows that are larger
  * than a message may be (1 GiB). */
 err_t stream_block_bytes(const schema_t *schema, uint32_t *out) ERR_MUST_CHECK;
 

@@ -13,14 +13,21 @@ enum { WAIT_MS = 5000, WELCOME_MS = 300, ASK_ROWS = 500, DATA_MOST = 64 << 20 };
 
 /* ---- step by step ---- */
 
-void fake_open(fake_t *f, const char *endpoint)
+void fake_open_in(fake_t *f, wire_t *wire, const char *endpoint)
 {
     wire_options_t options = {.data_cap = DATA_MOST};
     *f = (fake_t){.run = 0};
-    err_t err = wire_start(&f->wire);
-    if (err == OK)
-        err = wire_connect_with(f->wire, endpoint, &options, NULL, &f->socket);
+    err_t err = wire_connect_with(wire, endpoint, &options, NULL, &f->socket);
     CHECK(err == OK, "%s", err_text());
+}
+
+void fake_open(fake_t *f, const char *endpoint)
+{
+    wire_t *wire;
+    err_t err = wire_start(&wire);
+    CHECK(err == OK, "%s", err_text());
+    fake_open_in(f, wire, endpoint);
+    f->wire = wire;
 }
 
 void fake_close(fake_t *f)

@@ -18,7 +18,7 @@
 /* ---- step by step ---- */
 
 typedef struct {
-    wire_t *wire;
+    wire_t *wire; // its own; NULL: it is one of many
     wire_socket_t *socket;
     message_t head; // of the latest message that came
     wire_data_t data;
@@ -26,6 +26,8 @@ typedef struct {
 } fake_t;
 
 void fake_open(fake_t *fake, const char *endpoint);
+void fake_open_in(fake_t *fake, wire_t *wire,
+                  const char *endpoint); // one of many; wire outlives it
 void fake_close(fake_t *fake);
 void fake_say(fake_t *fake, stream_message_t m); // takes its data over
 /* Waits for a message of this type, and drops others meanwhile. False: it did not come in 5 s. */

@@ -321,7 +321,7 @@ static void a_block_has_room_for_a_row(void **state)
     schema_t schema = sample_schema();
     uint32_t bytes;
     assert_int_equal(stream_block_bytes(&schema, &bytes), OK);
-    assert_int_equal(bytes, 1 << 20);
+    assert_int_equal(bytes, 1 << 18);
     schema.observables[1].dims[0] = 1 << 20;
     assert_int_equal(stream_block_bytes(&schema, &bytes), OK);
     assert_int_equal(bytes, rows_bytes(&schema) + STREAM_REASON_MOST);
