@@ -45,4 +45,24 @@ for seconds in "$@"; do
     echo "$name: ended $(($(date +%s) - began)) s after the cable was back"
     as_undisturbed "$name"
 done
+# a valid key that nobody admitted gets nowhere; an admitted one may also look; a revoked one is shut out where it is connected
+"$infermill" keys new stranger --keys strange -q >said
+"$infermill" keys admit here/hub.public --keys strange -q >said
+case_of keys
+hub keys 1 --listen "tcp://$address.1:4777" --keys "$work/here"
+worker keys "tcp://$address.1:4777"
+revoked=$worker
+in_there() { ip netns exec $worker_side timeout 60 "$infermill" "$@" --connect "tcp://$address.1:4777" --hub-key hub; }
+expect 1 'no hub|not admit' in_there worker --keys "$work/strange" --patience 2 keys/refined.yaml
+expect 0 '"workers": *\[' in_there status --keys "$work/there" --json
+"$infermill" keys revoke worker --keys here -q >said
+"$infermill" keys new second --keys second -q >said
+"$infermill" keys admit second/second.public --keys here -q >said
+"$infermill" keys admit here/hub.public --keys second -q >said
+worker_options=(--keys "$work/second" --hub-key hub)
+worker keys "tcp://$address.1:4777"
+comes_to_its_end keys
+grep -q 'which is not admitted any more' keys.said || { cat keys.said; fail "the revoked worker was not shut out"; }
+! kill -0 "$revoked" 2>/dev/null && grep -q 'refuse' keys.workers || { cat keys.workers; fail "the revoked worker was not told"; }
+as_undisturbed keys
 echo passed
