@@ -285,19 +285,24 @@ static void end_weights(refinement_t *r, double row[REFINE_COLUMNS])
 static void say_round(const refinement_t *r)
 {
     int64_t round = r->history.n - 1;
-    log_info("refine: round %" PRId64 " of %" PRId64
-             ": fresh loss %.4f, %.4f (se %.4f) below the offline network's; validation loss %.4f; "
-             "rank test p = %.2g",
-             round + 1, r->plan.rounds, r->history.column[REFINE_FRESH][round],
-             refine_history_gain(&r->history, round), r->history.column[REFINE_ERROR][round],
-             r->history.column[REFINE_VALIDATION][round], r->history.column[REFINE_RANK_P][round]);
+    double p = r->history.column[REFINE_RANK_P][round];
+    char *test = isnan(p) ? mem_copy_text("") : mem_format("; rank test p = %.2g", p);
+    log_info(
+        "refine: round %" PRId64 " of %" PRId64
+        ": fresh loss %.4f, %.4f (se %.4f) below the offline network's; validation loss %.4f%s",
+        round + 1, r->plan.rounds, r->history.column[REFINE_FRESH][round],
+        refine_history_gain(&r->history, round), r->history.column[REFINE_ERROR][round],
+        r->history.column[REFINE_VALIDATION][round], test);
+    free(test);
 }
 
 static err_t end_round(loop_t *loop)
 {
     refinement_t *r = loop->r;
-    double rows = (double)r->sums.rows, p;
-    TRY(refine_rank_test(r, &p));
+    double rows = (double)r->sums.rows,
+           p = NAN; // in the order of their index rows follow the prior
+    if (r->job->study.refine.order == ORDER_ARRIVAL)
+        TRY(refine_rank_test(r, &p));
     double row[REFINE_COLUMNS] = {[REFINE_FRESH] = r->sums.fresh / rows,
                                   [REFINE_OFFLINE] = r->sums.offline / rows,
                                   [REFINE_ERROR] = gain_error(&r->sums),

@@ -163,12 +163,13 @@ static json_t *reservoir(const refinement_t *r)
 static json_t *rank_test(const refinement_t *r)
 {
     const double *p = r->history.column[REFINE_RANK_P];
-    double least = 1;
+    double least = NAN;
     for (int64_t i = 0; i < r->history.n; i++)
-        least = p[i] < least ? p[i] : least;
+        least = fmin(p[i], least); // a number, where one of them is
     json_t *o = json_pack("{s:i}", "parameters", r->job->schema->n_parameters);
     json_object_set_new(o, "p", json_number_or_null(p[r->history.n - 1]));
     json_object_set_new(o, "p_least", json_number_or_null(least));
+    json_object_set_new(o, "p_of_all", json_number_or_null(least * (double)r->history.n));
     return o;
 }
 

@@ -28,7 +28,7 @@ typedef enum {
     REFINE_VALIDATION, // of the offline training's validation rows, at the end of the round
     REFINE_RATE,       // learning rate of the last step
     REFINE_NORM,       // gradient norm of the last step
-    REFINE_RANK_P,  // whether the reservoir's parameters follow those of the bank (refine_rank.h)
+    REFINE_RANK_P, // by arrival: whether the reservoir's parameters follow those of the bank (refine.h); else NaN
     REFINE_SECONDS, // since the beginning
     REFINE_ROWS,    // fresh rows that were done
     REFINE_COLUMNS

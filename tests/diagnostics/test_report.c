@@ -320,16 +320,16 @@ static json_t *refinement(const char *kept, bool passed, double gain)
 {
     return json_pack("{s:s,s:b,s:{s:i,s:f,s:f,s:f,s:f},s:[{s:s,s:f,s:f}],s:i,s:i,s:i,s:s,s:f,s:f,s:"
                      "f,s:i,s:f,s:i,"
-                     "s:{s:i,s:i,s:f,s:i,s:f,s:f,s:i},s:{s:i,s:f,s:f},s:{s:i}}",
+                     "s:{s:i,s:i,s:f,s:i,s:f,s:f,s:i},s:{s:i,s:f,s:f,s:f},s:{s:i}}",
                      "kept", kept, "gate_passed", passed, "held_out", "data_sets", 300,
                      "offline_loss", 1.5, "refined_loss", 1.5 - gain, "gain", gain, "error", 0.02,
                      "calibration", "parameter", "<b>drift</b>", "offline", 0.04, "refined", 0.015,
-                     "rows", 20000, "rows_done", 19990, "rounds", 10, "order", "index", "seconds",
+                     "rows", 20000, "rows_done", 19990, "rounds", 10, "order", "arrival", "seconds",
                      90.0, "trainer_waiting", 0.25, "workers_waiting", 0.5, "workers", 4,
                      "rows_per_second", 250.0, "bytes_most", 12000000, "reservoir", "taken", 19990,
                      "held", 16384, "uses_mean", 2.0, "uses_most", 9, "once", 0.3, "age_mean",
-                     4000.0, "age_most", 17000, "rank_test", "parameters", 2, "p", 0.4, "p_least",
-                     0.0001, "history", "best_round", 10);
+                     4000.0, "age_most", 17000, "rank_test", "parameters", 2, "p", 0.4, "p_of_all",
+                     0.0005, "p_least", 0.0001, "history", "best_round", 10);
 }
 
 static void what_refinement_gave_is_told(void **state)
