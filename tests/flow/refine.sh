@@ -67,7 +67,7 @@ study hub "$(settings bank-hub 1 ", listen: 'tcp://127.0.0.1:$port'")"
 "$infermill" train hub.yaml -j 2 -q
 "$infermill" diagnose hub.yaml -j 2 -q >said
 hub hub 2
-"$infermill" worker --connect "$endpoint" -j 2 >worker.said 2>&1 &
+"$infermill" worker --connect "$endpoint" -j 2 --patience 15 >worker.said 2>&1 &
 worker=$!
 wait_for hub/refine-history.json $pid
 kill -KILL $(family $pid)
@@ -80,7 +80,8 @@ end_of $pid
 hub_again() { "$infermill" refine hub.yaml -j 4 >hub.said 2>&1 || { cat hub.said; fail "the third call"; }; }
 hub_again
 end_of $worker
-[ $code -eq 0 ] || { cat worker.said; fail "the workers: exit $code"; }
+# where the bank had all rows before, the last hub may have come and gone while they looked for it
+[ $code -eq 0 ] || grep -q 'no hub' worker.said || { cat worker.said; fail "the workers: exit $code"; }
 [ "$(weights hub)" = "$(weights workers-1)" ] || fail "weights depend on kills and stops"
 same_shards bank-batch bank-hub
 expect 0 'nothing to do' "$infermill" refine hub.yaml -j 2
