@@ -6,6 +6,7 @@
 #include "cluster/stop.h"
 #include "coordinator/inferred.h"
 #include "coordinator/job.h"
+#include "coordinator/model_gate.h"
 #include "coordinator/observed.h"
 #include "coordinator/outside.h"
 #include "coordinator/pairs.h"
@@ -30,9 +31,8 @@ typedef struct {
     const study_t *study;
     const infer_request_t *request;
     trained_t trained;
-    gate_record_t gate; // empty without one
-    char *gate_words;   // for the file
-    bool unverified;    // a guard refused, and a reason was given to go on
+    model_gate_t gate;
+    bool unverified; // a guard refused, and a reason was given to go on
     real_data_t data;
     const char **names; // (P)
     posterior_head_t head;
@@ -44,40 +44,6 @@ typedef struct {
 
 /* ---- what it starts from ---- */
 
-static char *gate_path(const char *model)
-{
-    const char *slash = strrchr(model, '/');
-    return slash ? mem_format("%.*s/gate.json", (int)(slash - model), model)
-                 : mem_copy_text("gate.json");
-}
-
-/* A gate that was passed by asking for less: what was asked, and what is asked by default; "" where it was not. The caller
- * frees it. */
-static char *loosened(const gate_limits_t *asked)
-{
-    gate_limits_t usual = gate_limits_default();
-    if (asked->calibration_error <= usual.calibration_error &&
-        asked->ecdf_deviation <= usual.ecdf_deviation && asked->rank_r2 <= usual.rank_r2 &&
-        asked->data_sets >= usual.data_sets)
-        return mem_copy_text("");
-    return mem_format(", under limits of the study's own (calibration error %.3g, ECDF deviation "
-                      "%.3g, rank R2 %.3g, %" PRId64
-                      " data sets), looser than the default ones (%.3g, %.3g, %.3g, %" PRId64 ")",
-                      asked->calibration_error, asked->ecdf_deviation, asked->rank_r2,
-                      asked->data_sets, usual.calibration_error, usual.ecdf_deviation,
-                      usual.rank_r2, usual.data_sets);
-}
-
-static void keep_gate_words(inference_t *f)
-{
-    char *loose = loosened(&f->gate.limits);
-    f->gate_words = mem_format("passed on %" PRId64 " simulated data sets%s, %s", f->gate.rows,
-                               loose, f->gate.software);
-    if (loose[0] != '\0' && f->par->rank == 0)
-        log_warning("infer: the gate passed%s", loose);
-    free(loose);
-}
-
 static void go_on(inference_t *f, const char *despite)
 {
     f->unverified = true;
@@ -85,23 +51,14 @@ static void go_on(inference_t *f, const char *despite)
         log_warning("infer: unverified (%s): %s", f->request->unverified, despite);
 }
 
-/* Real data are only judged by weights that were checked, or when a person says why not. */
 static err_t ask_gate(inference_t *f)
 {
-    char *path = gate_path(f->request->model);
-    err_t err = gate_require(path, f->trained.hash);
-    if (err == OK)
-        err = gate_read(path, &f->gate);
-    if (err != OK && f->request->unverified != NULL) {
-        go_on(f, err_text());
-        err_clear();
-        f->gate_words = mem_copy_text("none passed");
-        err = OK;
-    } else if (err == OK) {
-        keep_gate_words(f);
-    }
-    free(path);
-    return err;
+    TRY(model_gate_ask(f->request->model, f->trained.hash, f->request->unverified, &f->gate));
+    if (f->gate.despite != NULL)
+        go_on(f, f->gate.despite);
+    else if (f->gate.loosened[0] != '\0' && f->par->rank == 0)
+        log_warning("infer: the gate passed%s", f->gate.loosened);
+    return OK;
 }
 
 /* Nor are data that lie outside of all that the prior produces, or when a person says why. Collective. */
@@ -115,9 +72,9 @@ static err_t ask_prior(inference_t *f)
     } else if (outside) {
         go_on(f, words ? words : "");
         char *both =
-            mem_format("%s; the data lie outside of all that the prior produces", f->gate_words);
-        free(f->gate_words);
-        f->gate_words = both;
+            mem_format("%s; the data lie outside of all that the prior produces", f->gate.words);
+        free(f->gate.words);
+        f->gate.words = both;
     }
     free(words);
     return err;
@@ -147,7 +104,7 @@ static void make_head(inference_t *f)
         .model = f->trained.bank,
         .study = f->trained.study_path,
         .weights = f->trained.hash,
-        .gate = f->gate_words,
+        .gate = f->gate.words,
         .unverified = f->unverified ? r->unverified : NULL,
         .note = amortizer_is_marginal(f->trained.amortizer) ? AMORTIZER_MARGINAL_NOTE : NULL};
     free(data);
@@ -174,10 +131,9 @@ static void inference_close(inference_t *f)
     lock_release(&f->lock);
     inferred_free(&f->result);
     real_data_free(&f->data);
-    gate_free(&f->gate);
+    model_gate_free(&f->gate);
     trained_free(&f->trained);
     free(f->names);
-    free(f->gate_words);
     free(f->stamp);
     free(f->blocks);
 }
@@ -236,13 +192,13 @@ static err_t my_blocks(inference_t *f)
 
 static err_t write_report(const inference_t *f)
 {
-    if (f->request->report == NULL || !f->gate.passed)
+    if (f->request->report == NULL || !f->gate.record.passed)
         return OK;
     const study_report_t report = {.par = f->par,
                                    .folder = f->request->report,
                                    .study = f->study,
                                    .trained = &f->trained,
-                                   .gate = &f->gate,
+                                   .gate = &f->gate.record,
                                    .inferred = f->result.table.n > 0 ? &f->result.table : NULL};
     return study_report(&report);
 }
