@@ -206,7 +206,7 @@ err_t bank_writer_open(const par_t *par, const bank_plan_t *plan, bank_writer_t 
     par_broadcast(par, 0, sizeof w->run, w->run);
     par_broadcast(par, 0, sizeof w->rows, &w->rows);
     writer_share_lacking(w);
-    w->journal = journal_create(w->folder, &w->card, w->run, par->rank);
+    w->journal = journal_create(w->folder, &w->card, w->run, par->rank, JOURNAL_MOST);
     *out = w;
     return OK;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The journal of a rank, journal/<run>-<rank>: finished rows that are not sealed yet and were dear. Only ever appended to,
- * and synced, so that what is in it survives any crash; read back by any rank of a later run.
+ * and synced, so that what is in it survives any crash; read back by any rank of a later run. Where it grows long another file
+ * is begun (<run>-<rank>.1, .2 ...), so that those whose rows are all sealed can go: a stream of rows that never ends takes
+ * no more than the rows that wait for their shards, and two files.
  *
  *   "infermill journal 1 <fingerprint> <seed>\n", then records:
  *   bytes u32, index i64, packed row (rows_pack), reason without its 0, xxh3 u64 of what stands between
@@ -21,12 +23,15 @@ char *journal_header(const bank_card_t *card);
 /* ---- written ---- */
 typedef struct journal journal_t; // one rank's, opaque
 
+enum { JOURNAL_MOST = 64 << 20 }; // bytes of a file, beyond which another one is begun, usually
+
 /* Nothing is made on disk before the first row. The card must outlive it. */
-journal_t *journal_create(const char *folder, const bank_card_t *card, const char *run, int rank);
+journal_t *journal_create(const char *folder, const bank_card_t *card, const char *run, int rank,
+                          int64_t most);
 /* Rows [begin, end) of a block, synced. When it fails the file is as before. ERR_IO. */
 err_t journal_append(journal_t *journal, const rows_t *rows, int64_t begin,
                      int64_t end) ERR_MUST_CHECK;
-/* Rows of these shards (ascending) are sealed now: where no others are left, the file is emptied. */
+/* Rows of these shards (ascending) are sealed now: where no others are left, a file is emptied or removed. */
 err_t journal_sealed(journal_t *journal, int n_shards, const int64_t *shards) ERR_MUST_CHECK;
 /* Ends it, and removes its file when it is empty. */
 void journal_close(journal_t **journal);
