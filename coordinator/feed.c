@@ -116,6 +116,23 @@ static bool is_failure(row_status_t status)
     return status != ROW_DONE && status != ROW_REJECTED;
 }
 
+/* ", such as row 1204 (y[3] is nan)", of one that is in the ring; "" where none is. The caller frees it. */
+static char *a_failed_row(feed_t *f)
+{
+    char *words = NULL;
+    hub_lock(f->hub);
+    const rows_t *rows = row_ring_rows(f->ring);
+    for (int64_t row = row_ring_low(f->ring); row_ring_has_place(f->ring, row) && words == NULL;
+         row++) {
+        int64_t at = row_ring_place(f->ring, row);
+        if (row_ring_has(f->ring, row) && is_failure((row_status_t)rows->status[at]))
+            words = mem_format(", such as row %" PRId64 " (%s)", row,
+                               rows->reason[at] ? rows->reason[at] : "no reason was told");
+    }
+    hub_unlock(f->hub);
+    return words ? words : mem_copy_text("");
+}
+
 // The share may lie above the limit by chance: it is passed when it lies 3 standard errors above it.
 static err_t check_failures(feed_t *f)
 {
@@ -133,10 +150,15 @@ static err_t check_failures(feed_t *f)
     double most = limit * (double)rows + 3 * sqrt(limit * (1 - limit) * (double)rows);
     if (rows < FAILURE_ROWS || (double)failed <= most)
         return OK;
-    return err_fail(ERR_SIMULATOR,
-                    "%" PRId64 " of %" PRId64
-                    " fresh rows failed, more than the share of %g that bank.failure_limit allows",
-                    failed, rows, limit);
+    char *row = a_failed_row(f);
+    err_t err = err_fail(ERR_SIMULATOR,
+                         "%" PRId64 " of %" PRId64
+                         " fresh rows failed, more than the share of %g that bank.failure_limit "
+                         "allows%s: mend the simulator and give it a new version, or narrow the "
+                         "prior",
+                         failed, rows, limit, row);
+    free(row);
+    return err;
 }
 
 static void watch_stall(feed_t *f)

@@ -302,6 +302,24 @@ static void put_rows(hub_t *h, hub_peer_t *peer, const stream_rows_t *packed)
     pthread_cond_signal(&h->came);
 }
 
+static bool is_stored(const row_ring_t *ring, int64_t row)
+{
+    return row < row_ring_low(ring) || (row_ring_has(ring, row) && !row_ring_unstored(ring, row));
+}
+
+// Rows that came twice, and that the bank has: who sends them again after a hub was killed may forget them.
+static void tell_stored(hub_t *h, const hub_peer_t *peer, const stream_rows_t *packed)
+{
+    const row_ring_t *ring = h->config.ring;
+    int64_t end = packed->first + packed->count;
+    for (int64_t row = packed->first, stop; row < end; row = stop + 1) {
+        for (stop = row; stop < end && is_stored(ring, stop); stop++)
+            continue;
+        if (stop > row)
+            say(h, peer, stream_write_kept(&(stream_kept_t){h->run, row, stop}));
+    }
+}
+
 // Called without the lock: looking at the bytes, and copying them, is most of the work of this thread.
 static err_t hear_rows(heard_t *m)
 {
@@ -325,6 +343,8 @@ static err_t hear_rows(heard_t *m)
     hub_lock(h);
     if (came > 0)
         put_rows(h, m->peer, &packed);
+    if (came < packed.count)
+        tell_stored(h, m->peer, &packed);
     hub_unlock(h);
     return OK;
 }

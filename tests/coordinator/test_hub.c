@@ -232,6 +232,42 @@ static void what_comes_twice_is_dropped(void **state)
     fake_close(&f);
 }
 
+/* A worker sends rows again to a hub whose bank has them: it may forget them. Rows that nobody has stored are not called kept. */
+static void rows_that_the_bank_has_are_kept(void **state)
+{
+    world_t *w = *state;
+    fake_t f;
+    stream_kept_t kept;
+    int64_t used[20];
+    admit(w, &f, 1);
+    simulate(w, 0, 20);
+    for (int64_t begin = 0; begin < 20;) { // a lease at a time
+        stream_lease_t lease;
+        fake_ask(&f, begin + 1, 20 - begin, 0);
+        assert_true(fake_leased(&f, &lease));
+        fake_rows(&f, &w->rows, lease.begin, lease.end < 20 ? lease.end : 20);
+        begin = lease.end;
+    }
+    wait_for_rows(w, 20);
+    hub_lock(w->hub);
+    row_ring_use(w->ring, 20, used);
+    row_ring_stored(w->ring, 0); // rows 0 to 9
+    hub_unlock(w->hub);
+    fake_rows(&f, &w->rows, 5, 15);
+    assert_true(fake_hears(&f, STREAM_KEPT));
+    assert_int_equal(stream_read_kept(&f.head, f.data.n, f.data.bytes, &kept), OK);
+    assert_true(kept.begin == 5 && kept.end == 10);
+    hub_lock(w->hub);
+    row_ring_stored(w->ring, 1);
+    row_ring_advance(w->ring);
+    hub_unlock(w->hub);
+    fake_rows(&f, &w->rows, 8, 20); // below the ring
+    assert_true(fake_hears(&f, STREAM_KEPT));
+    assert_int_equal(stream_read_kept(&f.head, f.data.n, f.data.bytes, &kept), OK);
+    assert_true(kept.begin == 8 && kept.end == 20);
+    fake_close(&f);
+}
+
 static void who_is_unknown_is_asked(void **state)
 {
     world_t *w = *state;
@@ -409,6 +445,7 @@ int main(int argc, char **argv)
         TEST(credit_waits_for_the_window),
         TEST(the_rows_of_a_silent_worker_are_lent_again),
         TEST(what_comes_twice_is_dropped),
+        TEST(rows_that_the_bank_has_are_kept),
         TEST(who_is_unknown_is_asked),
         TEST(another_simulator_is_refused),
         TEST(another_protocol_is_refused),
