@@ -15,6 +15,7 @@
 #include <time.h>
 
 enum { TICK_MS = 100, HIGH_WATER = 64, LINGER_MS = 2000, BURST = 256 };
+static const double farewell_seconds = 6; // at most: three beats of silence, a HELLO and its answer
 
 /* ---- the thread ---- */
 
@@ -156,6 +157,19 @@ static void wake(hub_t *h)
         wire_send(h->waker, NULL, &m);
 }
 
+// A worker whose connection breaks just now would not hear that it is over, and look for a hub for ever.
+static void say_farewell(hub_t *h)
+{
+    double until = log_clock() + farewell_seconds;
+    h->over = true;
+    hub_tell_done(h);
+    while (hub_has_workers(h, log_clock()) && log_clock() < until) {
+        wire_wait(1, &h->socket, TICK_MS);
+        for (int i = 0; i < BURST && take_one(h); i++)
+            continue;
+    }
+}
+
 static void end_thread(hub_t *h, bool done)
 {
     atomic_store(&h->closing, true);
@@ -164,7 +178,7 @@ static void end_thread(hub_t *h, bool done)
     pthread_join(h->thread, NULL);
     hub_look_around(h);
     if (done)
-        hub_tell_done(h);
+        say_farewell(h);
 }
 
 void hub_close(hub_t **hub, bool done)

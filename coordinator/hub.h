@@ -34,7 +34,8 @@ typedef struct hub hub_t; // opaque
 /* Listens, and starts the thread. ERR_USAGE, ERR_FAILED, ERR_MISSING: endpoint or keys. */
 err_t hub_open(const hub_config_t *config, hub_t **out) ERR_MUST_CHECK;
 const char *hub_endpoint(const hub_t *hub); // with the port it got; valid until hub_close
-/* `done`: workers are told to end; else they look for the next hub. NULL is fine. */
+/* `done`: workers are told to end, and listened to until each has said good-bye or was silent for three beats, 6 s at most; else
+ * they look for the next hub. NULL is fine. */
 void hub_close(hub_t **hub, bool done);
 
 /* The ring's marks, and what follows, are for who holds the lock. */

@@ -58,5 +58,7 @@ void hub_hear_revoked(hub_t *hub, const wire_peer_t *from);
 void hub_look_around(hub_t *hub);
 /* All workers are told that there is no more work. The lock is held. */
 void hub_tell_done(hub_t *hub);
+/* Whether a worker was heard within three beats and has not said good-bye. */
+bool hub_has_workers(const hub_t *hub, double now);
 
 #endif

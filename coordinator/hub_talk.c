@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BAD_MOST = 3 };
+enum { BAD_MOST = 3, SILENT_BEATS = 3 };
 
 static const double who_seconds = 1;    // between two times that a peer is asked who it is
 static const double log_seconds = 5;    // between two lines about bad messages
@@ -52,6 +52,11 @@ static void say_welcome(hub_t *h, const hub_peer_t *peer)
                           .study = (char *)h->config.text,
                           .model = h->model};
     say(h, peer, stream_write_welcome(&m));
+}
+
+static void say_done(hub_t *h, const hub_peer_t *peer)
+{
+    say(h, peer, stream_write_run(STREAM_DONE, h->run));
 }
 
 /* ---- peers that go ---- */
@@ -178,6 +183,8 @@ static err_t hear_hello(heard_t *m)
     m->peer->state = m->peer->state == PEER_READY ? PEER_READY : PEER_GREETED;
     memcpy(m->peer->name, name, sizeof name);
     say_welcome(m->hub, m->peer);
+    if (m->hub->over)
+        say_done(m->hub, m->peer);
     return OK;
 }
 
@@ -224,7 +231,7 @@ static err_t hear_ask(heard_t *m)
         return OK;
     hub_ask_t told = {ask.number, ask.rows, ask.row_seconds};
     if (h->over)
-        say(h, m->peer, stream_write_run(STREAM_DONE, h->run));
+        say_done(h, m->peer);
     else if (hub_policy_ask(h->policy, m->now, m->peer->worker, &told, &lease))
         say_lease(h, m->peer, &lease);
     return OK;
@@ -476,6 +483,18 @@ void hub_tell_done(hub_t *h)
 {
     for (int i = 0; i < h->peers.n; i++)
         if (h->peers.at[i].state == PEER_READY)
-            say(h, &h->peers.at[i], stream_write_run(STREAM_DONE, h->run));
+            say_done(h, &h->peers.at[i]);
     h->over_told = true;
+}
+
+bool hub_has_workers(const hub_t *h, double now)
+{
+    double silent = SILENT_BEATS * 1e-3 * h->config.beat_ms;
+    for (int i = 0; i < h->peers.n; i++) {
+        const hub_peer_t *peer = &h->peers.at[i];
+        if ((peer->state == PEER_GREETED || peer->state == PEER_READY) &&
+            now - peer->heard < silent)
+            return true;
+    }
+    return false;
 }

@@ -191,11 +191,12 @@ static void tick(stream_link_t *l)
         tick_working(l, now);
 }
 
-static void say_bye(stream_link_t *l)
+void link_say_bye(stream_link_t *l)
 {
     stream_bye_t bye = {.run = l->welcome.run};
-    if (l->state == SEEKING)
+    if (l->state == SEEKING || l->said_bye)
         return;
+    l->said_bye = true;
     if (l->state == WORKING && !l->over)
         stream_blocks_send(l->blocks, l->welcome.run, l->socket);
     if (l->why != NULL)
@@ -226,7 +227,7 @@ static void *run(void *argument)
         tick(l);
         watch_stop(l);
     }
-    say_bye(l);
+    link_say_bye(l);
     pthread_mutex_unlock(&l->lock);
     return NULL;
 }

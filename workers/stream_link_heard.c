@@ -102,6 +102,7 @@ static err_t on_run(stream_link_t *l, message_t *head, const wire_data_t *data)
             link_seek(l, log_clock());
     } else if (run == l->welcome.run) {
         link_end(l, OK);
+        link_say_bye(l); // the hub waits for it; the last draw may take long
     }
     return OK;
 }

@@ -47,7 +47,7 @@ struct stream_link {
 
     double began, heard, said_hello, made, beat, asked, lined; // times of log_clock
     int bad;
-    bool over;
+    bool over, said_bye;
     err_t err;
     char *err_words;
 };
@@ -58,6 +58,8 @@ struct stream_link {
 void link_end(stream_link_t *link, err_t err);
 /* Looks for the hub, from HELLO on. */
 void link_seek(stream_link_t *link, double now);
+/* Good-bye, once, with the rows that are left where the hub may want them. */
+void link_say_bye(stream_link_t *link);
 /* Takes what has come, some messages at most. */
 void link_hear(stream_link_t *link);
 

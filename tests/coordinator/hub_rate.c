@@ -161,7 +161,7 @@ static void server_open(server_t *s, const schema_t *schema, int64_t rows)
 
 static void server_close(server_t *s)
 {
-    hub_close(&s->hub, true);
+    hub_close(&s->hub, false); // its workers have ended
     row_ring_destroy(&s->ring);
     used_rows_destroy(&s->used);
     free(s->here.model);

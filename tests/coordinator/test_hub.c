@@ -161,6 +161,35 @@ static void workers_are_told_when_all_is_over(void **state)
     fake_close(&late);
 }
 
+static void *close_hub(void *argument)
+{
+    hub_close(argument, true);
+    return NULL;
+}
+
+// A worker whose connection broke while the hub said good-bye hears it on the next one, and the hub waits for that.
+static void a_worker_on_a_new_connection_is_told_too(void **state)
+{
+    world_t *w = *state;
+    fake_t before, after;
+    pthread_t closing;
+    admit(w, &before, 1);
+    fake_say(&before, stream_write_beat(&(stream_beat_t){.run = before.run}));
+    assert_true(fake_hears(&before, STREAM_BEAT));
+    fake_open(&after, hub_endpoint(w->hub));
+    fake_say(&after, stream_write_beat(&(stream_beat_t){.run = before.run}));
+    assert_true(fake_hears(&after, STREAM_WHO));
+    assert_int_equal(pthread_create(&closing, NULL, close_hub, &w->hub), 0);
+    assert_true(fake_hears(&before, STREAM_DONE));
+    fake_hello(&after, 1);
+    assert_true(fake_hears(&after, STREAM_WELCOME));
+    assert_true(fake_hears(&after, STREAM_DONE));
+    fake_say(&after, stream_write_bye(&(stream_bye_t){.run = before.run}));
+    pthread_join(closing, NULL);
+    fake_close(&before);
+    fake_close(&after);
+}
+
 static void credit_waits_for_the_window(void **state)
 {
     world_t *w = *state;
@@ -442,6 +471,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(rows_go_from_a_worker_to_the_ring),
         TEST(workers_are_told_when_all_is_over),
+        TEST(a_worker_on_a_new_connection_is_told_too),
         TEST(credit_waits_for_the_window),
         TEST(the_rows_of_a_silent_worker_are_lent_again),
         TEST(what_comes_twice_is_dropped),

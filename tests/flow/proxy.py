@@ -8,11 +8,12 @@ Listens on a free loopback port, which it prints, and forwards connections to 12
     --cut-after  a connection is reset after about so many bytes from the client: in the middle of whatever is on its way
     --outage     from the moment FIRST (seconds after the first connection) on nothing goes through for SECONDS, then all
                  connections are reset; new ones work
-Ends with its parent's end of standard input, or when it is killed; then it prints what it did."""
+When it is terminated it prints what it did."""
 import argparse
 import asyncio
+import os
 import random
-import sys
+import signal
 import time
 
 CHUNK = 16384
@@ -97,9 +98,10 @@ async def main(options):
     link = Link(options)
     server = await asyncio.start_server(link.connected, "127.0.0.1", 0, limit=CHUNK)
     print(server.sockets[0].getsockname()[1], flush=True)
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    await ended.wait()
     print(f"{link.connections} connections, {link.cuts} cut, {link.bytes} bytes", flush=True)
-    import os
     os._exit(0)
 
 

@@ -48,7 +48,7 @@ hub() {
     shift 2
     (cd "$name" && exec "${hub_in[@]}" "$infermill" refine refined.yaml -j "$ranks" "$@") >"$name.said" 2>&1 &
     pid=$!
-    until grep -q 'workers connect to' "$name.said" || ! kill -0 $pid 2>/dev/null; do sleep 0.02; done
+    until grep -qs 'workers connect to' "$name.said" || ! kill -0 $pid 2>/dev/null; do sleep 0.02; done
     endpoint=$(sed -n 's/.*workers connect to //p' "$name.said" | tail -1)
     [ -n "$endpoint" ] || { cat "$name.said"; fail "$name: no hub"; }
     watch_memory "$name" $pid &
@@ -84,6 +84,17 @@ comes_to_its_end() {
     ! kill -0 $pid 2>/dev/null || { cat "$1.said"; tail "$1.workers"; fail "$1: training does not end"; }
     end_of $pid
     [ $code -eq 0 ] || { cat "$1.said"; tail "$1.workers"; fail "$1: exit $code"; }
+}
+
+# workers_end NAME: all its workers have heard that it is over, whatever their links are like
+workers_end() {
+    local k
+    for k in $(seq 300); do
+        kill -0 $(cat "$1.pid") 2>/dev/null || return 0
+        sleep 0.1
+    done
+    tail "$1.workers"
+    fail "$1: a worker goes on looking for a hub that is done"
 }
 
 # as_undisturbed NAME: weights, bank and memory

@@ -8,14 +8,12 @@ python=${3:-python3}
 export MOODY_MICROSECONDS=500
 begin 2400
 
-# link NAME OPTIONS...: a proxy before the hub; its port is in $port, what it did is in NAME.link when its input ends
+# link NAME OPTIONS...: a proxy before the hub; its port is in $port, what it did is in NAME.link when it is terminated
 link() {
     local name=$1
     shift
-    rm -f "$name.in" && mkfifo "$name.in"
-    "$python" "$here/proxy.py" "${endpoint##*:}" "$@" <"$name.in" >"$name.link" &
+    "$python" "$here/proxy.py" "${endpoint##*:}" "$@" >"$name.link" &
     proxy=$!
-    exec {input}>"$name.in"
     wait_for "$name.link" $proxy
     port=$(head -1 "$name.link")
 }
@@ -29,7 +27,8 @@ over() {
     link "$name" "$@"
     for ((k = 0; k < workers; k++)); do worker "$name" "tcp://127.0.0.1:$port"; done
     comes_to_its_end "$name"
-    exec {input}>&-
+    workers_end "$name"
+    kill -TERM $proxy
     end_of $proxy
     tail -1 "$name.link"
     as_undisturbed "$name"

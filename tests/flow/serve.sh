@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 readme=$2 python=${3:-} seconds=${4:-5}
 [ -n "$python" ] && "$python" -c 'import zmq' 2>/dev/null || { echo "skipped: INFERMILL_PYTHON names no interpreter with pyzmq"; exit 77; }
-clients() { timeout 1000 "$python" "$here/serve_clients.py" "$@"; }
+clients() { timeout $((60 + 2 * seconds)) "$python" "$here/serve_clients.py" "$@"; }
 trap 'kill -9 $(jobs -p) 2>/dev/null || true; chmod -R u+w "$work" && rm -rf "$work"' EXIT
 
 study s 'model: {builtin: location_scale}' 'bank: {path: bank, rows: 1000, seed: 3, shard_rows: 512}' \
@@ -30,7 +30,7 @@ server() {
     shift
     "$infermill" serve s.yaml --draws 200 "$@" >"$name.said" 2>&1 &
     pid=$!
-    until grep -q ' at tcp' "$name.said" || ! kill -0 $pid 2>/dev/null; do sleep 0.05; done
+    until grep -qs ' at tcp' "$name.said" || ! kill -0 $pid 2>/dev/null; do sleep 0.05; done
     endpoint=$(sed -n 's/.* at \(tcp.*\)/\1/p' "$name.said")
     [ -n "$endpoint" ] || { cat "$name.said"; fail "$name: no server"; }
 }
