@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// c is made in tiles of up to MOST_ROWS x COLS entries that stay in registers. For a strip of COLS columns the part of b is a
+// c is made in tiles of up to MOST_ROWS (WIDE_ROWS, where registers are wider) x COLS entries that stay in registers. For a strip of COLS columns the part of b is a
 // panel (depth, COLS) in the first-level cache: where the columns of b are contiguous the first tile copies it while it
 // computes, and asks for the next one, since weights are seldom in a near cache. A b that is contiguous the other way is either transposed into panels, or c' = b' a' is made instead, whichever
 // moves fewer numbers.
@@ -12,12 +12,14 @@
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
 
-enum { COLS = 16, MOST_ROWS = 6 };
+enum { COLS = 16, MOST_ROWS = 6, WIDE_ROWS = 12 };
 /* Beyond both the panels are too few and a is read too often from far away: a library's packing pays. */
 enum { MOST_LEFT = 1 << 18, MOST_STRIP = 128 };
 
-#define KERNEL __attribute__((target("avx2,fma")))
-#define INLINE KERNEL static inline __attribute__((always_inline))
+#define KERNEL      __attribute__((target("avx2,fma")))
+#define INLINE      KERNEL static inline __attribute__((always_inline))
+#define WIDE_KERNEL __attribute__((target("avx512f,avx2,fma")))
+#define WIDE_INLINE WIDE_KERNEL static inline __attribute__((always_inline))
 
 /* One tile: rows of a `row` apart and its depth `col`; rows of b `ldb` apart. */
 typedef struct {
@@ -92,9 +94,75 @@ INLINE void write_rows(int rows, const sums_t *s, const out_t *o)
 TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
     // clang-format on
 
-    typedef void tile_kernel_t(const tile_t *t, const out_t *o);
-static tile_kernel_t *const tiles[MOST_ROWS + 1] = {NULL,   tile_1, tile_2, tile_3,
-                                                    tile_4, tile_5, tile_6};
+    /* ---- the same with registers of COLS floats ---- */
+
+    typedef struct {
+    __m512 row[WIDE_ROWS];
+} wide_sums_t;
+
+WIDE_INLINE void wide_accumulate(int rows, bool copied, const tile_t *t, wide_sums_t *s)
+{
+    const float *a = t->a, *b = t->b;
+    float *copy = t->copy;
+#pragma GCC unroll 12
+    for (int r = 0; r < rows; r++)
+        s->row[r] = _mm512_setzero_ps();
+    for (int64_t p = 0; p < t->k; p++, a += t->col, b += t->ldb) {
+        __m512 all = _mm512_loadu_ps(b);
+        if (copied) {
+            _mm_prefetch((const char *)(b + COLS), _MM_HINT_T0);
+            _mm512_storeu_ps(copy, all);
+            copy += COLS;
+        }
+#pragma GCC unroll 12
+        for (int r = 0; r < rows; r++)
+            s->row[r] = _mm512_fmadd_ps(_mm512_set1_ps(a[r * t->row]), all, s->row[r]);
+    }
+}
+
+WIDE_INLINE void wide_write_rows(int rows, const wide_sums_t *s, const out_t *o)
+{
+    __m512 alpha = _mm512_set1_ps(o->alpha), beta = _mm512_set1_ps(o->beta);
+#pragma GCC unroll 12
+    for (int r = 0; r < rows; r++) {
+        __m512 y = _mm512_mul_ps(alpha, s->row[r]);
+        if (o->base != NULL)
+            y = _mm512_add_ps(y, _mm512_mul_ps(beta, _mm512_loadu_ps(o->base + r * o->base_row)));
+        _mm512_storeu_ps(o->c + r * o->ldc, y);
+    }
+}
+
+#define WIDE(rows)                                                                                 \
+    WIDE_KERNEL static void wide_##rows(const tile_t *t, const out_t *o)                           \
+    {                                                                                              \
+        wide_sums_t s;                                                                             \
+        if (t->copy != NULL)                                                                       \
+            wide_accumulate(rows, true, t, &s);                                                    \
+        else                                                                                       \
+            wide_accumulate(rows, false, t, &s);                                                   \
+        wide_write_rows(rows, &s, o);                                                              \
+    }
+// clang-format off
+WIDE(1) WIDE(2) WIDE(3) WIDE(4) WIDE(5) WIDE(6) WIDE(7) WIDE(8) WIDE(9) WIDE(10) WIDE(11) WIDE(12)
+
+typedef void tile_kernel_t(const tile_t *t, const out_t *o);
+// clang-format on
+
+/* The kernels of this CPU: by the number of rows, up to `most`. */
+typedef struct {
+    int64_t most;
+    tile_kernel_t *const *tile;
+} kernels_t;
+
+static kernels_t kernels_here(void)
+{
+    static tile_kernel_t *const tiles[] = {NULL, tile_1, tile_2, tile_3, tile_4, tile_5, tile_6};
+    static tile_kernel_t *const wide[] = {NULL,   wide_1, wide_2, wide_3,  wide_4,  wide_5, wide_6,
+                                          wide_7, wide_8, wide_9, wide_10, wide_11, wide_12};
+    if (__builtin_cpu_supports("avx512f"))
+        return (kernels_t){WIDE_ROWS, wide};
+    return (kernels_t){MOST_ROWS, tiles};
+}
 
 /* One strip of at most COLS columns of c, rows contiguous or, `across`, its columns. */
 typedef struct {
@@ -106,14 +174,15 @@ typedef struct {
     bool copies;  // b is not in the panel yet
     out_t out;
     bool across;
+    kernels_t kernels;
 } strip_t;
 
 /* A tile that is narrower than COLS or lies across: made aside, then put where it belongs. */
 static void write_apart(int rows, const strip_t *s, const tile_t *t, const out_t *o)
 {
-    float aside[MOST_ROWS * COLS];
+    float aside[WIDE_ROWS * COLS];
     out_t plain = {.alpha = o->alpha, .ldc = COLS, .c = aside};
-    tiles[rows](t, &plain);
+    s->kernels.tile[rows](t, &plain);
     int64_t row = s->across ? 1 : o->ldc, col = s->across ? o->ldc : 1;
     int64_t base_row = s->across ? 1 : o->base_row, base_col = s->across ? o->base_row : 1;
     for (int64_t j = 0; j < s->n; j++)
@@ -125,7 +194,7 @@ static void write_apart(int rows, const strip_t *s, const tile_t *t, const out_t
 
 static void run_strip(const strip_t *s)
 {
-    int64_t count = (s->m + MOST_ROWS - 1) / MOST_ROWS;
+    int64_t count = (s->m + s->kernels.most - 1) / s->kernels.most;
     tile_t t = {s->k, s->a.row, s->a.col, s->ldb, NULL, s->b, s->copies ? s->panel : NULL};
     for (int64_t k = 0; k < count; k++) {
         int64_t begin = s->m * k / count, end = s->m * (k + 1) / count;
@@ -135,7 +204,7 @@ static void run_strip(const strip_t *s)
             o.base += begin * (s->across ? 1 : o.base_row);
         t.a = s->a.at + begin * s->a.row;
         if (s->n == COLS && !s->across)
-            tiles[end - begin](&t, &o);
+            s->kernels.tile[end - begin](&t, &o);
         else
             write_apart((int)(end - begin), s, &t, &o);
         if (t.copy != NULL)
@@ -174,7 +243,7 @@ static void run_strips(const gemm_t *p, int64_t m, int64_t n, gemm_matrix_t a, g
         if (first > 0)
             out = (out_t){p->alpha, 1, p->c, p->ldc, p->ldc, p->c};
         for (int64_t j = 0; j < n; j += COLS) {
-            strip_t s = {.m = m, .a = a, .out = out, .across = across};
+            strip_t s = {.m = m, .a = a, .out = out, .across = across, .kernels = kernels_here()};
             s.n = n - j < COLS ? n - j : COLS;
             s.k = p->k - first < GEMM_DEPTH ? p->k - first : GEMM_DEPTH;
             s.a.at += first * a.col;

@@ -2,6 +2,7 @@
 #include "nn/op_flow.h"
 
 #include "cluster/err.h"
+#include "nn/spline_many.h"
 
 #include <math.h>
 
@@ -29,20 +30,20 @@ static void check(graph_t *g, tensor_t *t)
 static void forward(tensor_t *t)
 {
     spline_t s = spline_of(t);
-    int64_t d = t->cols - 1, m = spline_raw_count(&s);
+    int64_t d = t->cols - 1, m = spline_raw_count(&s), all = t->rows * d;
     bool inverse = t->attr.i[0] != 0;
-    for (int64_t r = 0; r < t->rows; r++) {
-        const float *x = t->in[0]->value + r * d, *raw = t->in[1]->value + r * d * m;
-        float *out = t->value + r * (d + 1);
-        double sum = 0.0;
-        for (int64_t j = 0; j < d; j++) {
-            double log_slope, y = inverse
-                                      ? spline_inverse(&s, raw + j * m, (double)x[j], &log_slope)
-                                      : spline_forward(&s, raw + j * m, (double)x[j], &log_slope);
-            out[j] = (float)y;
-            sum += log_slope;
+    double moved[SPLINE_TILE], log_slope[SPLINE_TILE], sum = 0.0;
+    for (int64_t begin = 0; begin < all; begin += SPLINE_TILE) {
+        int64_t n = all - begin < SPLINE_TILE ? all - begin : SPLINE_TILE;
+        spline_tile(&s, inverse, n, t->in[1]->value + begin * m, t->in[0]->value + begin, moved,
+                    log_slope);
+        for (int64_t l = 0; l < n; l++) {
+            int64_t r = (begin + l) / d, j = (begin + l) % d;
+            t->value[r * (d + 1) + j] = (float)moved[l];
+            sum = (j == 0 ? 0.0 : sum) + log_slope[l];
+            if (j == d - 1)
+                t->value[r * (d + 1) + d] = (float)(inverse ? -sum : sum);
         }
-        out[d] = (float)(inverse ? -sum : sum);
     }
 }
 

@@ -11,7 +11,7 @@
  *     slopes = softplus(raw + ln(e - 1)) inside, height / width at both edges
  *
  * At raw = 0 it is the identity. In double precision, but for the softmax. Values that are not finite come out as
- * they went in: nothing is hidden.
+ * they went in: nothing is hidden. For gradients, and to hold spline_many.h to.
  */
 #ifndef NN_SPLINE_H
 #define NN_SPLINE_H

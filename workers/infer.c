@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { AT_ONCE = 256 }; // draws: what they need stays in near caches
+
 struct infer {
     infer_config_t config;
     amortizer_work_t *work;
@@ -24,7 +26,8 @@ infer_t *infer_create(const infer_config_t *config)
     f->config = *config;
     while (!adapter_uses_observable(amortizer_adapter(config->amortizer), f->first))
         f->first++;
-    f->work = amortizer_work_create(config->amortizer, WORK_EVALUATE, 1, config->draws);
+    f->work = amortizer_work_create(config->amortizer, WORK_EVALUATE, 1,
+                                    config->draws < AT_ONCE ? config->draws : AT_ONCE);
     f->fields = MEM_NEW(const float *, config->schema->n_observables);
     f->summaries = MEM_NEW(float, amortizer_summary_width(config->amortizer));
     f->column = MEM_NEW(double, config->draws);

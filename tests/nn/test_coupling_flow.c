@@ -185,7 +185,8 @@ static double loss(void *user)
     return sum;
 }
 
-// Small steps, since ln f' has a kink at each knot of a spline.
+// Small steps, since ln f' has a kink at each knot of a spline. Of a spline ln f' is sure to 2e-7 (float32 logarithms), a loss of
+// some hundred of them to 3e-6, and a difference over these steps, 18 / 12 of that over 4e-4, to 1e-2; twice that is allowed.
 static void test_gradients_agree_with_differences(void **state)
 {
     (void)state;
@@ -193,7 +194,7 @@ static void test_gradients_agree_with_differences(void **state)
         case_t c = make(k, 0.03, GRAPH_TRAIN);
         run_forward(&c, SETS, 12);
         graph_backward(c.forward, c.gradient);
-        weights_check_gradient(c.params, loss, &c, c.gradient, 4e-4, 1e-2);
+        weights_check_gradient(c.params, loss, &c, c.gradient, 4e-4, 2e-2);
         end(&c);
     }
 }

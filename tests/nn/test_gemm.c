@@ -105,6 +105,27 @@ static void a_row_does_not_depend_on_the_others(void **state)
     free(w);
 }
 
+// Whatever the width of the registers: the chain of fused multiply-adds of the definition, bit for bit.
+static void each_entry_is_one_chain(void **state)
+{
+    enum { M = 29, N = 37, K = 200 };
+    float *x = uniform(M * K, 1), *w = uniform(K * N, 2), c[M * N];
+    (void)state;
+    gemm_t p = {
+        .m = M, .n = N, .k = K, .a = {x, K, 1}, .b = {w, N, 1}, .alpha = 1, .c = c, .ldc = N};
+    if (!gemm_run(&p))
+        skip();
+    for (int i = 0; i < M; i++)
+        for (int j = 0; j < N; j++) {
+            float sum = 0;
+            for (int k = 0; k < K; k++)
+                sum = fmaf(x[i * K + k], w[k * N + j], sum);
+            assert_memory_equal(&sum, &c[i * N + j], sizeof sum);
+        }
+    free(x);
+    free(w);
+}
+
 static void a_linear_layer_adds_its_bias(void **state)
 {
     enum { M = 7, N = 21, K = 270 };
@@ -127,6 +148,7 @@ int main(void)
         cmocka_unit_test(nothing_times_nothing_leaves_what_beta_leaves),
         cmocka_unit_test(a_large_product_is_right_too),
         cmocka_unit_test(a_row_does_not_depend_on_the_others),
+        cmocka_unit_test(each_entry_is_one_chain),
         cmocka_unit_test(a_linear_layer_adds_its_bias),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

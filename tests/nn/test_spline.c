@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "cluster/rng.h"
-#include "nn/spline.h"
+#include "nn/spline_many.h"
 
 #include <math.h>
 
@@ -144,6 +144,42 @@ static void test_what_is_not_finite_stays_visible(void **state)
     assert_true(isnan(log_slope));
 }
 
+// Exponentials and logarithms are float32 there: a few 1e-7 of each bin, whose sums are of size 10 and whose slopes may be
+// 100 times as large.
+static void test_many_at_once_are_what_each_is(void **state)
+{
+    (void)state;
+    rng_t rng = rng_at(4, RNG_CHECK, 0);
+    for (int k = 0; k < CASES; k++) {
+        float raw[SPLINE_TILE * MOST_RAW], at[SPLINE_TILE];
+        double moved[SPLINE_TILE], log_slope[SPLINE_TILE], x;
+        int64_t n = rng_integer(&rng, 1, SPLINE_TILE);
+        bool inverse = k % 2 == 1;
+        spline_t s = random_case(&rng, raw, &x);
+        int m = spline_raw_count(&s);
+        for (int i = 0; i < n * m; i++)
+            raw[i] = (float)(1.5 * rng_normal(&rng));
+        for (int i = 0; i < n; i++)
+            at[i] = (float)(10.0 * rng_uniform(&rng) - 5.0);
+        spline_tile(&s, inverse, n, raw, at, moved, log_slope);
+        for (int i = 0; i < n; i++) {
+            double slope, y = inverse ? spline_inverse(&s, raw + i * m, (double)at[i], &slope)
+                                      : spline_forward(&s, raw + i * m, (double)at[i], &slope);
+            assert_near(moved[i], y, 2e-5 * (1 + fabs(y)));
+            assert_near(log_slope[i], slope, 1e-4);
+        }
+    }
+    float raw[MOST_RAW] = {0}, at = NAN;
+    double moved[SPLINE_TILE], log_slope[SPLINE_TILE];
+    spline_t s = spline_make(8, 3.0);
+    spline_tile(&s, true, 1, raw, &at, moved, log_slope);
+    assert_true(isnan(moved[0]));
+    raw[5] = NAN;
+    at = 0.5f;
+    spline_tile(&s, false, 1, raw, &at, moved, log_slope);
+    assert_true(isnan(moved[0]) && isnan(log_slope[0]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +189,7 @@ int main(void)
         cmocka_unit_test(test_gradient_agrees_with_differences),
         cmocka_unit_test(test_the_peers_box_begins_short),
         cmocka_unit_test(test_what_is_not_finite_stays_visible),
+        cmocka_unit_test(test_many_at_once_are_what_each_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
