@@ -61,7 +61,7 @@ hub() {
 }
 
 # killed with all its ranks, stopped, and gone on with on another number of ranks; workers stay and find the next hub
-port=$((20000 + $$ % 20000))
+port=$((20000 + $$ % 12000)) # below those that the system deals out
 study hub "$(settings bank-hub 1 ", listen: 'tcp://127.0.0.1:$port'")"
 "$infermill" simulate hub.yaml -j 2 -q
 "$infermill" train hub.yaml -j 2 -q

@@ -26,7 +26,7 @@ as_undisturbed workers
 
 # hub and trainer are one process; the workers live on and find the next one
 case_of hubs
-port=$((20000 + $$ % 20000))
+port=$((20000 + $$ % 12000)) # below those that the system deals out
 worker hubs "tcp://127.0.0.1:$port"
 worker hubs "tcp://127.0.0.1:$port"
 for ((k = 0; k < hub_kills; k++)); do

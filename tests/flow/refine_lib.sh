@@ -46,6 +46,7 @@ case_of() {
 hub() {
     local name=$1 ranks=$2
     shift 2
+    rm -f "$name.said" # an earlier hub of this name said where that one was
     (cd "$name" && exec "${hub_in[@]}" "$infermill" refine refined.yaml -j "$ranks" "$@") >"$name.said" 2>&1 &
     pid=$!
     until grep -qs 'workers connect to' "$name.said" || ! kill -0 $pid 2>/dev/null; do sleep 0.02; done

@@ -28,6 +28,7 @@ expect 1 'nothing.h5' "$infermill" serve --model nothing.h5
 server() {
     local name=$1
     shift
+    rm -f "$name.said"
     "$infermill" serve s.yaml --draws 200 "$@" >"$name.said" 2>&1 &
     pid=$!
     until grep -qs ' at tcp' "$name.said" || ! kill -0 $pid 2>/dev/null; do sleep 0.05; done
