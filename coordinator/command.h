@@ -30,6 +30,7 @@ typedef struct {
     const char *key, *hub_key; // names in it
     const char *connect;       // endpoint of a hub
     const char *listen;        // endpoint to be one
+    const char *keep;          // infer: what; NULL: as the study says
     int64_t patience;          // seconds; 0: not given
     bool simulator_log;
 } options_t;

@@ -32,7 +32,8 @@ static err_t infer_stage(job_t *job, bool *did)
                                .out = s->infer.out ? s->infer.out : out,
                                .report = job->folder,
                                .draws = s->infer.draws,
-                               .seed = s->infer.seed};
+                               .seed = s->infer.seed,
+                               .keep = s->infer.keep};
     err_t err = job_infer(job->par, s, &request, did);
     free(model);
     free(out);

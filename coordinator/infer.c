@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Posteriors of real data over ranks: the gate first, then blocks of data sets sealed one by one, joined at the end.
+// Posteriors of real data over ranks: the gate first, then blocks of data sets sealed one by one, joined at the end. While it works
+// there is a folder OUT.blocks with the sealed blocks, the packed data, and a word on what is kept.
 #include "cluster/log.h"
 #include "cluster/mem.h"
-#include "cluster/stop.h"
+#include "coordinator/infer_blocks.h"
+#include "coordinator/infer_keep.h"
 #include "coordinator/inferred.h"
 #include "coordinator/job.h"
 #include "coordinator/model_gate.h"
@@ -11,7 +13,7 @@
 #include "coordinator/outside.h"
 #include "coordinator/pairs.h"
 #include "coordinator/predictive.h"
-#include "coordinator/real_data.h"
+#include "coordinator/real_sets.h"
 #include "coordinator/run_folder.h"
 #include "coordinator/study_report.h"
 #include "diagnostics/figures.h"
@@ -25,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct {
     const par_t *par;
@@ -37,6 +40,7 @@ typedef struct {
     const char **names; // (P)
     posterior_head_t head;
     char *stamp, *blocks; // what the result depends on; folder of the sealed blocks
+    char *packed;         // the data, in that folder
     char run[LOCK_RUN_BYTES];
     lock_t *lock;      // on that folder, on rank 0
     inferred_t result; // on rank 0, of this call
@@ -64,7 +68,8 @@ static err_t ask_gate(inference_t *f)
 /* Nor are data that lie outside of all that the prior produces, or when a person says why. Collective. */
 static err_t ask_prior(inference_t *f)
 {
-    char *words = outside_prior(f->par, &f->trained, &f->data);
+    char *words;
+    TRY(outside_prior(f->par, &f->trained, &f->data, &words));
     bool outside = par_any(f->par, words != NULL);
     err_t err = OK;
     if (outside && f->request->unverified == NULL) {
@@ -80,65 +85,73 @@ static err_t ask_prior(inference_t *f)
     return err;
 }
 
+/* What the result depends on. The caller frees it. */
+static char *stamp_of(const inference_t *f, posterior_keep_t keep, bool unverified)
+{
+    static const char *const kept[] = {"", " keep draws", " keep summary"};
+    return mem_format("weights %s data %s draws %" PRId64 " seed %" PRId64 "%s%s", f->trained.hash,
+                      f->data.hash, f->request->draws, f->request->seed, kept[keep],
+                      unverified ? " unverified" : "");
+}
+
 static void make_head(inference_t *f)
 {
     const infer_request_t *r = f->request;
     int P = f->trained.inferred.n_parameters;
-    char *data = real_data_hash(&f->data);
     f->names = MEM_NEW(const char *, P);
     for (int p = 0; p < P; p++)
         f->names[p] = f->trained.inferred.parameters[p].name;
-    f->stamp =
-        mem_format("weights %s data %s draws %" PRId64 " seed %" PRId64 "%s", f->trained.hash, data,
-                   r->draws, r->seed, f->unverified ? " unverified" : "");
-    f->blocks = mem_format("%s.blocks", r->out);
     f->head = (posterior_head_t){
         .datasets = f->data.n,
         .draws = r->draws,
-        .block_datasets = INFER_BLOCK,
+        .block_datasets = 1,
         .n_parameters = P,
         .parameters = f->names,
         .schema = &f->trained.inferred,
         .ids = f->data.ids,
-        .stamp = f->stamp,
         .model = f->trained.bank,
         .study = f->trained.study_path,
         .weights = f->trained.hash,
-        .gate = f->gate.words,
-        .unverified = f->unverified ? r->unverified : NULL,
         .note = amortizer_is_marginal(f->trained.amortizer) ? AMORTIZER_MARGINAL_NOTE : NULL};
-    free(data);
 }
 
-static err_t prepare(inference_t *f, const study_t *study)
+static err_t load_model(inference_t *f)
 {
     TRY(trained_load(f->request->model, &f->trained));
-    TRY(study_check_prior(study, &f->trained.schema));
-    TRY(ask_gate(f));
-    return real_data_read(f->request->data, study, &f->trained.schema,
-                          amortizer_adapter(f->trained.amortizer), &f->data);
+    TRY(study_check_prior(f->study, &f->trained.schema));
+    return ask_gate(f);
 }
 
-static err_t prepare_head(inference_t *f)
+static err_t prepare(inference_t *f)
 {
-    TRY(ask_prior(f));
+    TRY(par_agree(f->par, load_model(f)));
+    TRY(real_data_open(f->par, f->request->data, f->study, &f->trained.schema,
+                       amortizer_adapter(f->trained.amortizer), &f->data));
     make_head(f);
+    f->blocks = mem_format("%s.blocks", f->request->out);
+    f->packed = mem_format("%s/data.pack", f->blocks);
     return par_agree(f->par, posterior_head_check(&f->head));
 }
 
-static void inference_close(inference_t *f)
+/* Whether the result is there. One that was made with what a person said of data outside the prior counts for the same request. */
+static bool is_there(inference_t *f)
 {
-    lock_release(&f->lock);
-    inferred_free(&f->result);
-    real_data_free(&f->data);
-    model_gate_free(&f->gate);
-    trained_free(&f->trained);
-    free(f->names);
-    free(f->stamp);
-    free(f->blocks);
+    bool any = f->request->keep == KEEP_AUTO;
+    for (int keep = POSTERIOR_KEEP_BOTH; keep <= POSTERIOR_KEEP_SUMMARY; keep++)
+        for (int unverified = f->unverified; unverified <= (f->request->unverified != NULL);
+             unverified++) {
+            if (any ? keep == POSTERIOR_KEEP_DRAWS : keep != (int)infer_keep(f->request->keep))
+                continue;
+            f->stamp = stamp_of(f, (posterior_keep_t)keep, unverified);
+            if (posterior_file_is(f->request->out, f->stamp))
+                return true;
+            free(f->stamp);
+            f->stamp = NULL;
+        }
+    return false;
 }
 
-/* ---- the blocks ---- */
+/* ---- the folder of blocks ---- */
 
 static err_t lock_blocks(inference_t *f)
 {
@@ -147,45 +160,61 @@ static err_t lock_blocks(inference_t *f)
     return lock_take(f->blocks, f->run, LOCK_WATCH_SECONDS, &f->lock);
 }
 
-static err_t one_block(inference_t *f, infer_t *infer, int64_t block, double *draws)
+static err_t open_folder(inference_t *f)
 {
-    posterior_verdict_t verdicts[INFER_BLOCK];
-    int64_t begin = block * INFER_BLOCK;
-    infer_block(infer, &f->data.rows, begin, begin + posterior_block_size(&f->head, block),
-                f->data.problem, draws, verdicts);
-    TRY(lock_check(f->blocks, f->run)); // this rank may have outlived its run
-    return posterior_block_write(f->blocks, &f->head, block, draws, verdicts);
+    TRY(par_agree(f->par, f->par->rank == 0 ? lock_blocks(f) : OK));
+    par_broadcast(f->par, 0, sizeof f->run, f->run);
+    return real_data_stage(f->par, &f->data, f->packed);
 }
 
-static err_t my_blocks(inference_t *f)
+/* Sealed blocks stay. On rank 0. */
+static void close_folder(inference_t *f)
 {
-    infer_config_t config = {.amortizer = f->trained.amortizer,
-                             .distance = &f->trained.distance,
-                             .reach = &f->trained.reach,
-                             .schema = &f->trained.inferred,
-                             .seed = (uint64_t)f->request->seed,
-                             .draws = f->head.draws};
-    infer_t *infer = infer_create(&config);
-    double *draws = MEM_NEW(double, INFER_BLOCK * f->head.draws * f->head.n_parameters);
-    progress_t progress = {0};
-    if (f->par->rank == 0)
-        progress = progress_start("infer", "data sets", 0, f->head.datasets);
+    if (f->lock == NULL)
+        return;
+    unlink(f->packed);
+    lock_release(&f->lock);
+    rmdir(f->blocks);
+}
+
+static void inference_close(inference_t *f)
+{
+    real_data_close(&f->data);
+    close_folder(f);
+    inferred_free(&f->result);
+    model_gate_free(&f->gate);
+    trained_free(&f->trained);
+    free(f->names);
+    free(f->stamp);
+    free(f->blocks);
+    free(f->packed);
+}
+
+/* What is kept is decided once, on rank 0: an inference that goes on finds less room on the disk, for its own blocks. */
+static err_t decide_keep(inference_t *f, posterior_keep_t *keep)
+{
     err_t err = OK;
-    for (int64_t b = f->par->rank; b < posterior_blocks(&f->head) && err == OK; b += f->par->size) {
-        if (stop_requested())
-            err = err_fail(
-                ERR_STOPPED,
-                "infer: stopped on request; finished blocks are kept, the same command goes on");
-        else if (!posterior_block_done(f->blocks, &f->head, b))
-            err = one_block(f, infer, b, draws);
-        if (f->par->rank == 0 && err == OK)
-            progress_show(&progress, b * INFER_BLOCK + posterior_block_size(&f->head, b), NULL);
-    }
-    if (f->par->rank == 0 && err == OK)
-        progress_end(&progress, f->head.datasets, NULL);
-    free(draws);
-    infer_destroy(&infer);
-    return err;
+    char *path = mem_format("%s/keep", f->blocks);
+    if (f->par->rank == 0)
+        err = f->request->keep == KEEP_AUTO ? infer_keep_by_room(path, &f->head, keep) : OK;
+    if (f->request->keep != KEEP_AUTO)
+        *keep = infer_keep(f->request->keep);
+    free(path);
+    TRY(par_agree(f->par, err));
+    par_broadcast(f->par, 0, sizeof *keep, keep);
+    return OK;
+}
+
+static err_t finish_head(inference_t *f)
+{
+    TRY(ask_prior(f));
+    TRY(decide_keep(f, &f->head.keep));
+    f->stamp = stamp_of(f, f->head.keep, f->unverified);
+    f->head.stamp = f->stamp;
+    f->head.gate = f->gate.words;
+    f->head.unverified = f->unverified ? f->request->unverified : NULL;
+    f->head.block_datasets = posterior_block_choice(&f->head);
+    return OK;
 }
 
 /* ---- the end, on rank 0 ---- */
@@ -199,28 +228,49 @@ static err_t write_report(const inference_t *f)
                                    .study = f->study,
                                    .trained = &f->trained,
                                    .gate = &f->gate.record,
-                                   .inferred = f->result.table.n > 0 ? &f->result.table : NULL};
+                                   .inferred = f->result.ledger.n > 0 ? &f->result.table : NULL};
     return study_report(&report);
+}
+
+/* The posterior of one data set once more: a block need not keep its draws. */
+static err_t draw_pairs(inference_t *f, int64_t at, bool *drawn)
+{
+    infer_config_t config = {.amortizer = f->trained.amortizer,
+                             .distance = &f->trained.distance,
+                             .reach = &f->trained.reach,
+                             .schema = &f->trained.inferred,
+                             .seed = (uint64_t)f->request->seed,
+                             .draws = f->head.draws};
+    infer_t *infer = infer_create(&config);
+    real_sets_t set = real_sets_create(&f->data, 1);
+    double *draws = MEM_NEW(double, f->head.draws * f->head.n_parameters);
+    posterior_verdict_t verdict;
+    err_t err = real_sets_load(&f->data, 1, &at, &set);
+    if (err == OK) {
+        infer_one(infer, &set.rows, 0, set.problem[0], draws, &verdict);
+        err = pairs_of_real(f->request->report, f->study->name, &f->trained, f->data.ids[at],
+                            f->head.draws, draws, drawn);
+    }
+    free(draws);
+    real_sets_free(&set);
+    infer_destroy(&infer);
+    return err;
 }
 
 static err_t read_result(inference_t *f)
 {
     bool drawn = false;
-    data_view_t view =
-        data_view_create(&f->trained.schema, amortizer_adapter(f->trained.amortizer));
-    doubt_t doubt = {&f->trained.reach, &f->trained.inferred, &view, &f->data.rows};
-    err_t err = inferred_read(f->blocks, &f->head, &doubt, &f->result);
-    data_view_free(&view);
-    TRY(err);
-    if (f->request->report != NULL)
-        TRY(pairs_of_real(f->request->report, f->study->name, &f->trained, f->blocks, &f->head,
-                          f->result.refused, &drawn));
-    f->result.table.pairs_picture = drawn ? "pairs.png" : NULL;
-    f->result.table.data = f->request->data;
-    f->result.table.posterior = f->request->out;
-    f->result.table.draws = f->head.draws;
-    f->result.table.seed = f->request->seed;
-    f->result.table.misfit = &f->result.misfit;
+    TRY(inferred_read(f->blocks, &f->head, &f->result));
+    if (f->request->report != NULL && f->result.first_accepted >= 0)
+        TRY(draw_pairs(f, f->result.first_accepted, &drawn));
+    report_inferred_t *t = &f->result.table;
+    t->ledger = &f->result.ledger;
+    t->pairs_picture = drawn ? "pairs.png" : NULL;
+    t->data = f->request->data;
+    t->posterior = f->request->out;
+    t->draws = f->head.draws;
+    t->seed = f->request->seed;
+    t->misfit = &f->result.misfit;
     return OK;
 }
 
@@ -236,7 +286,7 @@ static err_t draw_distances(inference_t *f)
                            .title = "Observed among simulated data"};
     const distances_t distances = {.references = d->n,
                                    .reference = d->reference,
-                                   .n = f->result.table.n,
+                                   .n = f->result.ledger.n,
                                    .observed = f->result.distance,
                                    .threshold = f->result.misfit.threshold};
     err_t err = figure_distance(path, &stamp, &distances);
@@ -248,17 +298,19 @@ static err_t draw_distances(inference_t *f)
 static err_t join(inference_t *f)
 {
     TRY(posterior_join(f->blocks, &f->head, f->request->out));
-    lock_release(&f->lock);
-    posterior_blocks_remove(f->blocks, &f->head);
     if (f->request->json)
-        inferred_print_json(&f->result);
+        TRY(inferred_print_json(f->blocks, &f->head));
     else
         inferred_print(&f->result);
+    char *word = mem_format("%s/keep", f->blocks);
+    unlink(word);
+    free(word);
+    posterior_blocks_remove(f->blocks);
     TRY(draw_distances(f));
     return write_report(f);
 }
 
-static predictive_config_t predictive_config(const inference_t *f, bool anew)
+static predictive_config_t predictive_config(const inference_t *f)
 {
     return (predictive_config_t){.par = f->par,
                                  .study = f->study,
@@ -268,48 +320,63 @@ static predictive_config_t predictive_config(const inference_t *f, bool anew)
                                  .folder = f->request->report,
                                  .out = f->request->out,
                                  .seed = (uint64_t)f->request->seed,
-                                 .anew = anew,
                                  .quiet = f->request->json};
 }
 
 static err_t infer_all(inference_t *f)
 {
     bool first = f->par->rank == 0;
-    predictive_config_t config = predictive_config(f, true);
+    TRY(finish_head(f));
+    predictive_config_t config = predictive_config(f);
     if (first)
         predictive_clear(&config);
-    TRY(par_agree(f->par, first ? lock_blocks(f) : OK));
-    par_broadcast(f->par, 0, sizeof f->run, f->run);
-    TRY(par_agree(f->par, my_blocks(f)));
+    const infer_blocks_t blocks = {.par = f->par,
+                                   .trained = &f->trained,
+                                   .data = &f->data,
+                                   .head = &f->head,
+                                   .folder = f->blocks,
+                                   .run = f->run,
+                                   .seed = (uint64_t)f->request->seed};
+    TRY(infer_blocks(&blocks));
     TRY(par_agree(f->par, first ? read_result(f) : OK));
-    f->result.misfit = observed_judge(f->par, &f->trained, &f->data.rows, f->result.distance,
-                                      f->study->infer.misfit_draws);
+    TRY(observed_judge(f->par, &f->trained, &f->data, f->result.distance,
+                       f->study->infer.misfit_draws, &f->result.misfit));
     return par_agree(f->par, first ? join(f) : OK);
 }
 
 /* Whether the model with these posteriors produces such data; the report tells. */
-static err_t check_model(inference_t *f, bool *did)
+static err_t check_model(inference_t *f)
 {
-    bool checked = false;
-    predictive_config_t config = predictive_config(f, *did);
-    TRY(predictive_run(&config, &checked));
-    *did |= checked;
-    return par_agree(f->par, checked && f->par->rank == 0 ? write_report(f) : OK);
+    predictive_config_t config = predictive_config(f);
+    TRY(predictive_run(&config));
+    return par_agree(f->par, f->par->rank == 0 ? write_report(f) : OK);
+}
+
+static err_t infer(inference_t *f, bool *did)
+{
+    TRY(prepare(f));
+    bool anew = par_any(f->par, f->par->rank == 0 && !is_there(f)),
+         check = f->study->infer.predictive > 0;
+    if (!anew) {
+        char *stamp = par_broadcast_text(f->par, 0, f->stamp);
+        free(f->stamp);
+        f->stamp = stamp;
+        predictive_config_t config = predictive_config(f);
+        check = predictive_wanted(&config);
+    }
+    *did = anew || check;
+    if (*did)
+        TRY(open_folder(f));
+    if (anew)
+        TRY(infer_all(f));
+    return check ? check_model(f) : OK;
 }
 
 err_t job_infer(const par_t *par, const study_t *study, const infer_request_t *request, bool *did)
 {
     inference_t f = {.par = par, .study = study, .request = request};
     *did = false;
-    err_t err = par_agree(par, prepare(&f, study));
-    if (err == OK)
-        err = prepare_head(&f);
-    if (err == OK)
-        *did = par_any(par, !posterior_file_is(request->out, f.stamp));
-    if (*did)
-        err = infer_all(&f);
-    if (err == OK)
-        err = check_model(&f, did);
+    err_t err = infer(&f, did);
     inference_close(&f);
     return err;
 }
@@ -342,6 +409,7 @@ static infer_request_t request_of(const options_t *o, const study_t *study, cons
                              .unverified = o->unverified,
                              .draws = o->draws >= 0 ? o->draws : study->infer.draws,
                              .seed = o->seed >= 0 ? o->seed : study->infer.seed,
+                             .keep = study->infer.keep,
                              .json = o->json};
 }
 
@@ -355,10 +423,12 @@ err_t command_infer(const par_t *par, const options_t *options)
                                          : mem_copy_text("posterior.h5");
     infer_request_t request = request_of(options, &study, folder, model, out);
     bool did = false;
-    err_t err = request.data == NULL
-                    ? err_fail(ERR_USAGE,
-                               "infer: no real data: give --data FILE, or infer.data in the study")
-                    : job_infer(par, &study, &request, &did);
+    err_t err = options->keep != NULL ? infer_keep_read(options->keep, &request.keep) : OK;
+    if (err == OK && request.data == NULL)
+        err = err_fail(ERR_USAGE,
+                       "infer: no real data: give --data FILE, or infer.data in the study");
+    if (err == OK)
+        err = job_infer(par, &study, &request, &did);
     if (err == OK && par->rank == 0)
         log_info(did ? "infer: %s"
                      : "infer: nothing to do, %s is of these weights, data and settings",

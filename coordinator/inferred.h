@@ -6,33 +6,33 @@
 #ifndef COORDINATOR_INFERRED_H
 #define COORDINATOR_INFERRED_H
 
-#include "coordinator/doubt.h"
+#include "diagnostics/ledger.h"
 #include "diagnostics/misfit.h"
 #include "diagnostics/report.h"
 #include "storage/posterior_file.h"
 
 typedef struct {
-    report_inferred_t table;        // points into what follows and into the head
-    double *mean, *sd, *low, *high; // (N, D)
-    int *values;                    // (D) of each parameter; 1: no array
-    const char **names;             // (D), of the head
-    char **labels;                  // (D), owned: "image, means of 784 values"
-    char **verdict;                 // (N), owned
-    double *distance, *p;           // (N) of the distance; NaN: there is none
-    bool *refused;                  // (N)
-    int64_t *length;                // (N)
-    int64_t accepted, unusual;
+    report_inferred_t table; // points into what follows and into the head
+    ledger_t ledger;
+    int d;
+    int *values;             // (D) of each parameter; 1: no array
+    const char **names;      // (D), of the head
+    char **labels;           // (D), owned: "image, means of 784 values"
+    double *distance;        // (N); NaN where there is no posterior
     int64_t beyond, leaning; // data that the prior never produces; posteriors that lean on its edge
+    int64_t first_accepted;  // -1: none
     misfit_t misfit;         // of all that are accepted; filled in by whoever has the references
 } inferred_t;
 
-/* Reads all sealed blocks; `head` must outlive the result, `doubt` goes into the verdicts. Not collective. */
-err_t inferred_read(const char *folder, const posterior_head_t *head, const doubt_t *doubt,
+/* Goes through all sealed blocks, without their draws; `head` must outlive the result, whose memory grows by 8 bytes a data set. Not
+ * collective. */
+err_t inferred_read(const char *folder, const posterior_head_t *head,
                     inferred_t *out) ERR_MUST_CHECK;
 void inferred_free(inferred_t *r);
 /* A table on stdout: mean, sd and 95 % interval of each parameter, a line a data set (the first 40), the counts, and whether
  * they look like simulated ones. */
 void inferred_print(const inferred_t *r);
-void inferred_print_json(const inferred_t *r);
+/* All data sets as one JSON list on stdout, from the sealed blocks. */
+err_t inferred_print_json(const char *folder, const posterior_head_t *head) ERR_MUST_CHECK;
 
 #endif

@@ -60,6 +60,7 @@ typedef struct {
     const char *report;     // folder of results whose report gets the table, or NULL
     const char *unverified; // reason to go on without a passed gate, or NULL
     int64_t draws, seed;
+    int keep;  // infer_keep_t
     bool json; // the table on the terminal
 } infer_request_t;
 /* `study` names the columns of the data. */

@@ -4,6 +4,7 @@
 #include "cluster/mem.h"
 #include "coordinator/data_view.h"
 #include "coordinator/observed.h"
+#include "coordinator/real_sets.h"
 #include "coordinator/trainer.h"
 #include "diagnostics/outside.h"
 #include "workers/infer.h"
@@ -29,28 +30,24 @@ static bool networks_read(const trained_t *trained, const rows_t *rows, int64_t 
            adapter_reads(amortizer_adapter(trained->amortizer), &batch, 0, why);
 }
 
-static bool could_be_read(const real_data_t *data, int64_t i)
+static void choose(const real_data_t *data, chosen_t *c)
 {
-    return data->problem[i] == NULL || data->problem[i][0] == '\0';
+    int64_t all = 0, seen = 0;
+    for (int64_t i = 0; i < data->n; i++)
+        all += real_data_readable(data, i);
+    int64_t most = all < LOOKED_AT ? all : LOOKED_AT;
+    for (int64_t i = 0; i < data->n && c->n < most; i++)
+        if (real_data_readable(data, i) && seen++ == c->n * all / most)
+            c->at[c->n++] = i;
 }
 
-static chosen_t choose(const trained_t *trained, const real_data_t *data)
+static void find_read(const trained_t *trained, const rows_t *rows, chosen_t *c)
 {
-    chosen_t c = {0};
-    int64_t all = 0, seen = 0;
-    const float **fields = MEM_NEW(const float *, data->rows.schema->n_observables);
-    for (int64_t i = 0; i < data->n; i++)
-        all += could_be_read(data, i);
-    int64_t most = all < LOOKED_AT ? all : LOOKED_AT;
-    for (int64_t i = 0; i < data->n && c.n < most; i++) {
-        if (!could_be_read(data, i) || seen++ != c.n * all / most)
-            continue;
-        c.at[c.n++] = i;
-        if (networks_read(trained, &data->rows, i, fields))
-            c.read[c.n_read++] = i;
-    }
+    const float **fields = MEM_NEW(const float *, rows->schema->n_observables);
+    for (int64_t i = 0; i < c->n; i++)
+        if (networks_read(trained, rows, i, fields))
+            c->read[c->n_read++] = c->at[i];
     free(fields);
-    return c;
 }
 
 /* (n), NaN where the networks can not read the data set. */
@@ -66,7 +63,7 @@ static double *distances_of(const trained_t *trained, const chosen_t *c, const f
     return out;
 }
 
-static char *judge(const trained_t *trained, const real_data_t *data, const chosen_t *c,
+static char *judge(const trained_t *trained, const rows_t *rows, const chosen_t *c,
                    const float *summaries)
 {
     data_view_t view = data_view_create(&trained->schema, amortizer_adapter(trained->amortizer));
@@ -74,7 +71,7 @@ static char *judge(const trained_t *trained, const real_data_t *data, const chos
     double *statistics = MEM_NEW(double, c->n *k + 1),
            *distances = distances_of(trained, c, summaries);
     for (int64_t i = 0; i < c->n && k > 0; i++)
-        data_view_statistics(&view, &data->rows, c->at[i], statistics + i * k);
+        data_view_statistics(&view, rows, i, statistics + i * k);
     outside_t o = outside_judge(&trained->reach, &trained->distance, c->n, statistics, distances);
     char *words = o.found ? outside_words(&o, k, view.fields, view.items) : NULL;
     free(distances);
@@ -83,11 +80,29 @@ static char *judge(const trained_t *trained, const real_data_t *data, const chos
     return words;
 }
 
-char *outside_prior(const par_t *par, const trained_t *trained, const real_data_t *data)
+static err_t look(const par_t *par, const trained_t *trained, const real_data_t *data, chosen_t *c,
+                  real_sets_t *sets, char **words)
 {
-    chosen_t c = choose(trained, data);
-    float *summaries = observed_summaries(par, trained, &data->rows, c.n_read, c.read);
-    char *words = par->rank == 0 ? judge(trained, data, &c, summaries) : NULL;
+    float *summaries;
+    TRY(par_agree(par, real_sets_load(data, c->n, c->at, sets)));
+    find_read(trained, &sets->rows, c);
+    TRY(observed_summaries(par, trained, data, c->n_read, c->read, &summaries));
+    if (par->rank == 0)
+        *words = judge(trained, &sets->rows, c, summaries);
     free(summaries);
-    return words;
+    return OK;
+}
+
+err_t outside_prior(const par_t *par, const trained_t *trained, const real_data_t *data,
+                    char **words)
+{
+    chosen_t c = {0};
+    *words = NULL;
+    if (par->rank == 0)
+        choose(data, &c);
+    par_broadcast(par, 0, sizeof c, &c);
+    real_sets_t sets = real_sets_create(data, c.n > 0 ? c.n : 1);
+    err_t err = look(par, trained, data, &c, &sets, words);
+    real_sets_free(&sets);
+    return err;
 }

@@ -4,7 +4,6 @@
 #include "cluster/mem.h"
 #include "coordinator/run_folder.h"
 #include "diagnostics/figures.h"
-#include "storage/posterior_block.h"
 
 #include <stdlib.h>
 
@@ -40,37 +39,18 @@ static err_t draw(const char *path, const char *title, const char *study, const 
     return err;
 }
 
-/* Data set i of a block, one draw after the other; the caller frees it. */
-static double *draws_of(const posterior_block_t *b, int64_t i, int64_t s, int D)
+err_t pairs_of_real(const char *folder, const char *study, const trained_t *trained, const char *id,
+                    int64_t n, const double *draws, bool *drawn)
 {
-    double *draws = MEM_NEW(double, s *D);
-    for (int p = 0; p < D; p++)
-        for (int64_t k = 0; k < s; k++)
-            draws[k * D + p] = b->draws[(p * b->n + i) * s + k];
-    return draws;
-}
-
-err_t pairs_of_real(const char *folder, const char *study, const trained_t *trained,
-                    const char *blocks, const posterior_head_t *head, const bool *refused,
-                    bool *drawn)
-{
-    int64_t first = 0;
-    while (first < head->datasets && refused[first])
-        first++;
     int which[PAIRS_MOST];
-    *drawn = first < head->datasets && shown_of(&trained->inferred, which) > 0;
+    *drawn = shown_of(&trained->inferred, which) > 0;
     if (!*drawn)
         return OK;
-    posterior_block_t block;
-    TRY(posterior_block_read(blocks, head, first / head->block_datasets, &block));
-    double *draws = draws_of(&block, first % head->block_datasets, head->draws, head->n_parameters);
-    char *title = mem_format("Posterior of data set %s", head->ids[first]);
+    char *title = mem_format("Posterior of data set %s", id);
     char *path = run_folder_file(folder, "pairs.png");
-    err_t err = draw(path, title, study, trained, head->draws, draws, NULL);
+    err_t err = draw(path, title, study, trained, n, draws, NULL);
     free(path);
     free(title);
-    free(draws);
-    posterior_block_free(&block);
     return err;
 }
 

@@ -8,16 +8,14 @@
 
 #include "coordinator/amortizer_file.h"
 #include "coordinator/posterior.h"
-#include "storage/posterior_file.h"
 #include "storage/rows.h"
 
 enum { PAIRS_MOST = 12 };
 
-/* pairs.png in the folder of results, from the sealed blocks of an inference; refused (datasets). `drawn` tells whether there
- * was a posterior to draw. One rank. */
-err_t pairs_of_real(const char *folder, const char *study, const trained_t *trained,
-                    const char *blocks, const posterior_head_t *head, const bool *refused,
-                    bool *drawn) ERR_MUST_CHECK;
+/* pairs.png in the folder of results: n draws (n, P) of the posterior of the data set called `id`. `drawn` tells whether
+ * there was a parameter to show. One rank. */
+err_t pairs_of_real(const char *folder, const char *study, const trained_t *trained, const char *id,
+                    int64_t n, const double *draws, bool *drawn) ERR_MUST_CHECK;
 /* pairs_held_out.png: of the first held-out data set. One rank. */
 err_t pairs_of_held_out(const char *folder, const char *study, const trained_t *trained,
                         const posteriors_t *posteriors, const rows_t *held_out) ERR_MUST_CHECK;

@@ -5,6 +5,7 @@
 #include "cluster/mem.h"
 #include "cluster/stop.h"
 #include "coordinator/data_view.h"
+#include "coordinator/real_sets.h"
 #include "coordinator/run_folder.h"
 #include "diagnostics/figure_predictive.h"
 #include "diagnostics/figure_predictive_images.h"
@@ -43,9 +44,10 @@ typedef struct {
 /* Data sets whose replicates are simulated at once. */
 typedef struct {
     int64_t n;
-    int64_t *which; // (n)
-    double *draws;  // (n, R, P)
-    rows_t rows;    // (n * R) on rank 0
+    int64_t *which;   // (n)
+    real_sets_t real; // (n)
+    double *draws;    // (n, R, P)
+    rows_t rows;      // (n * R) on rank 0
 } group_t;
 
 /* ---- files ---- */
@@ -251,23 +253,36 @@ static int64_t group_size(const stage_t *s)
     return fit < 1 ? 1 : fit < s->wanted ? fit : s->wanted;
 }
 
-/* The next accepted data sets and draws of their posteriors, found on rank 0 and handed to all. */
-static void next_group(stage_t *s, group_t *g)
+/* On rank 0. */
+static err_t find_accepted(stage_t *s, group_t *g)
 {
     int64_t most = group_size(s), values = s->R * s->schema->n_parameters;
-    const real_data_t *data = s->config->data;
-    g->n = 0;
-    for (; s->par->rank == 0 && s->next < data->n && g->n < most && s->record.n + g->n < s->wanted;
+    real_sets_t one = real_sets_create(s->config->data, 1);
+    err_t err = OK;
+    for (; s->next < s->config->data->n && g->n < most && s->record.n + g->n < s->wanted;
          s->next++) {
         posterior_verdict_t verdict;
-        infer_block(s->infer, &data->rows, s->next, s->next + 1, data->problem,
-                    g->draws + g->n * values, &verdict);
+        err = real_sets_load(s->config->data, 1, &s->next, &one);
+        if (err != OK)
+            break;
+        infer_one(s->infer, &one.rows, 0, one.problem[0], g->draws + g->n * values, &verdict);
         if (verdict.accepted)
             g->which[g->n++] = s->next;
     }
+    real_sets_free(&one);
+    return err;
+}
+
+/* The next accepted data sets and draws of their posteriors, found on rank 0 and handed to all. */
+static err_t next_group(stage_t *s, group_t *g)
+{
+    int64_t values = s->R * s->schema->n_parameters;
+    g->n = 0;
+    TRY(par_agree(s->par, s->par->rank == 0 ? find_accepted(s, g) : OK));
     par_broadcast(s->par, 0, sizeof g->n, &g->n);
     par_broadcast(s->par, 0, (size_t)g->n * sizeof *g->which, g->which);
     par_broadcast(s->par, 0, (size_t)(g->n * values) * sizeof *g->draws, g->draws);
+    return par_agree(s->par, real_sets_load(s->config->data, g->n, g->which, &g->real));
 }
 
 /* This rank's replicates: of all n * R in turn, each size-th. */
@@ -279,8 +294,8 @@ static err_t simulate_here(stage_t *s, const group_t *g, rows_t *mine)
             return err_fail(ERR_STOPPED, "infer: stopped on request during the predictive checks; "
                                          "the posterior is written, the same command begins the "
                                          "checks anew");
-        TRY(replicate_row(s->simulator, s->config->seed, &s->config->data->rows, g->which[u / s->R],
-                          u % s->R, g->draws + u * P, mine, at));
+        TRY(replicate_row(s->simulator, s->config->seed, &g->real.rows, u / s->R, u % s->R,
+                          g->draws + u * P, mine, at));
         if (s->par->rank == 0)
             progress_show(&s->progress, s->record.n * s->R + u + 1, NULL);
     }
@@ -358,16 +373,16 @@ static void keep_row(stage_t *s, const predictive_set_t *observed, int64_t r,
 static void check_one(stage_t *s, const group_t *g, int64_t j)
 {
     int F = s->view.n;
-    int64_t i = g->which[j], done = 0, *n = MEM_NEW(int64_t, (s->R + 1) * F);
+    int64_t done = 0, *n = MEM_NEW(int64_t, (s->R + 1) * F);
     const float **values = MEM_NEW(const float *, (s->R + 1) * F);
     predictive_set_t *replicates = MEM_NEW(predictive_set_t, s->R);
-    predictive_set_t observed = data_view_set(&s->view, &s->config->data->rows, i, n, values);
+    predictive_set_t observed = data_view_set(&s->view, &g->real.rows, j, n, values);
     for (int64_t u = j * s->R; u < (j + 1) * s->R; u++)
         if (g->rows.status[u] == ROW_DONE) {
             int64_t at = (done + 1) * F;
             replicates[done++] = data_view_set(&s->view, &g->rows, u, n + at, values + at);
         }
-    s->record.ids[s->record.n] = s->config->data->ids[i];
+    s->record.ids[s->record.n] = s->config->data->ids[g->which[j]];
     s->record.checks[s->record.n++] =
         predictive_check(F, s->view.fields, &observed, done, replicates, s->R - done);
     keep_panels(s, &observed, done, replicates);
@@ -397,17 +412,19 @@ static err_t all_groups(stage_t *s)
 {
     int64_t most = group_size(s);
     group_t g = {.which = MEM_NEW(int64_t, most),
+                 .real = real_sets_create(s->config->data, most),
                  .draws = MEM_NEW(double, most * s->R * s->schema->n_parameters)};
-    err_t err = OK;
     if (s->par->rank == 0)
         s->progress = progress_start("predictive checks", "simulations", 0, s->wanted * s->R);
-    for (next_group(s, &g); g.n > 0 && err == OK;) {
+    err_t err = next_group(s, &g);
+    while (err == OK && g.n > 0) {
         err = one_group(s, &g);
         if (err == OK)
-            next_group(s, &g);
+            err = next_group(s, &g);
     }
     if (s->par->rank == 0 && err == OK)
         progress_end(&s->progress, s->record.n * s->R, NULL);
+    real_sets_free(&g.real);
     free(g.which);
     free(g.draws);
     return err;
@@ -439,15 +456,15 @@ static err_t check_all(stage_t *s)
     return par_agree(s->par, mine);
 }
 
-err_t predictive_run(const predictive_config_t *config, bool *did)
+bool predictive_wanted(const predictive_config_t *config)
+{
+    return config->study->infer.predictive > 0 &&
+           par_any(config->par, config->par->rank == 0 && !is_done(config));
+}
+
+err_t predictive_run(const predictive_config_t *config)
 {
     const study_t *study = config->study;
-    *did = false;
-    if (study->infer.predictive == 0)
-        return OK;
-    *did = par_any(config->par, config->par->rank == 0 && (config->anew || !is_done(config)));
-    if (!*did)
-        return OK;
     int64_t wanted = study->infer.predictive_datasets;
     stage_t s = {.config = config,
                  .par = config->par,

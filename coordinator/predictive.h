@@ -25,14 +25,14 @@ typedef struct {
     const char *folder; // of results, or NULL
     const char *out;    // posterior file
     uint64_t seed;
-    bool anew;  // the posteriors were just drawn: also where there is a record of such checks
     bool quiet; // nothing on stdout
 } predictive_config_t;
 
 /* Removes what lies there of another inference or other settings. One rank. */
 void predictive_clear(const predictive_config_t *config);
-/* `did` tells whether there was anything to do: a record of this inference and these settings may be there already. ERR_STOPPED: on
- * request; the same call begins anew. ERR_IO. Collective. */
-err_t predictive_run(const predictive_config_t *config, bool *did) ERR_MUST_CHECK;
+/* Whether the study asks for checks, and there is no record of them for this inference and these settings. Collective. */
+bool predictive_wanted(const predictive_config_t *config);
+/* The data are staged. ERR_STOPPED: on request; the same call begins anew. ERR_IO. Collective. */
+err_t predictive_run(const predictive_config_t *config) ERR_MUST_CHECK;
 
 #endif

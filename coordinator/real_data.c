@@ -72,13 +72,6 @@ static bool is_hdf5(const char *path)
 
 /* ---- design variables ---- */
 
-/* Those that are read: which, and their columns in a CSV. */
-typedef struct {
-    int n;
-    int *which;           // (n) ascending
-    const char **columns; // (n)
-} read_design_t;
-
 static const char *design_column(const study_t *study, const char *variable)
 {
     for (int i = 0; i < study->infer.n_design; i++)
@@ -135,198 +128,212 @@ static err_t find_design(const char *path, const study_t *study, const schema_t 
     return OK;
 }
 
-static read_design_t read_design_create(const schema_t *schema)
-{
-    return (read_design_t){.which = MEM_NEW(int, schema->n_design + 1),
-                           .columns = MEM_NEW(const char *, schema->n_design + 1)};
-}
-
-static void read_design_free(read_design_t *d)
-{
-    free(d->which);
-    free(d->columns);
-}
-
 /* ---- the file ---- */
 
-static err_t read_csv(const char *path, const study_t *study, const schema_t *model,
-                      const schema_t *schema, const read_design_t *design, table_t *out)
+static table_columns_t *columns_of(const study_t *study, const schema_t *schema)
 {
-    TRY(check_columns(study, model, schema));
     table_columns_t *columns = MEM_NEW(table_columns_t, schema->n_observables);
     for (int o = 0; o < schema->n_observables; o++) {
         const study_columns_t *c = columns_for(study, schema->observables[o].name);
         columns[o] = (table_columns_t){c->n_columns, (const char *const *)c->columns, c->sign,
                                        schema->observables[o].missing};
     }
-    table_csv_t config = {study->infer.id, schema->n_observables, columns, design->n,
-                          design->columns};
-    err_t err = table_read_csv(path, &config, out);
+    return columns;
+}
+
+/* One pass over a CSV; `sink` NULL: the first, which makes the table. */
+static err_t pass_csv(real_data_t *data, const schema_t *read, const table_sink_t *sink)
+{
+    table_columns_t *columns = columns_of(data->study, read);
+    table_csv_t config = {data->study->infer.id, read->n_observables, columns, data->design.n,
+                          data->design.columns};
+    err_t err = sink ? table_again_csv(data->path, &config, sink, &data->table)
+                     : table_read_csv(data->path, &config, NULL, &data->table);
     free(columns);
     return err;
 }
 
-/* ---- data sets ---- */
-
-static void note(real_data_t *data, int64_t i, char *problem)
+static err_t pass(real_data_t *data, const schema_t *read, const table_sink_t *sink)
 {
-    if (data->problem[i] == NULL)
-        data->problem[i] = data->own[i] = problem;
-    else
-        free(problem);
+    const read_design_t *design = &data->design;
+    if (!data->hdf5)
+        return pass_csv(data, read, sink);
+    return sink ? table_again_hdf5(data->path, read, sink, &data->table)
+                : table_read_hdf5(data->path, read, design->n, design->which, NULL, &data->table);
 }
 
-/* The number of elements, which is a design variable or fixed. */
-static void take_length(real_data_t *data, const schema_t *s, int64_t i, int o, int64_t n)
+static err_t first_pass(real_data_t *data, const schema_t *read)
 {
-    const schema_observable_t *field = &s->observables[o];
-    int64_t most = field->dims[0];
-    if (field->length_design < 0 && n != most)
-        note(data, i,
-             mem_format("%s has %ld elements, expected %ld", field->name, (long)n, (long)most));
-    if (field->length_design < 0)
-        return;
-    double *design = &data->rows.design[i * s->n_design + field->length_design];
-    if (*design >= 0 && *design != (double)n)
-        note(data, i,
-             mem_format("%s has %ld elements, another observable %g", field->name, (long)n,
-                        *design));
-    *design = (double)n;
+    const schema_t *model = data->schema;
+    TRY(check_design(data->study, model, read));
+    TRY(find_design(data->path, data->study, read, data->adapter, &data->design));
+    if (!data->hdf5)
+        TRY(check_columns(data->study, model, read));
+    TRY(pass(data, read, NULL));
+    return data->table.n > 0 ? OK : err_fail(ERR_FORMAT, "%s: no data set in it", data->path);
 }
 
-static void take_observable(real_data_t *data, const schema_t *s, int64_t i, int o, int at)
+static err_t go_through(real_data_t *data, const table_sink_t *sink)
 {
-    const table_set_t *set = &data->table.sets[i];
-    const schema_observable_t *field = &s->observables[o];
-    int64_t all = set->n[at] * data->table.features[at] / schema_stride(field);
-    int64_t n = all < field->dims[0] ? all : field->dims[0];
-    take_length(data, s, i, o, all);
-    memcpy(data->rows.observables[o] + i * schema_size(field), set->values[at],
-           (size_t)(n * schema_stride(field)) * sizeof(float));
-    data->rows.length[i * s->n_observables + o] = (int32_t)n;
-}
-
-static void take_design(real_data_t *data, const schema_t *s, const read_design_t *read, int64_t i)
-{
-    double *design = data->rows.design + i * s->n_design;
-    for (int k = 0; k < read->n; k++) {
-        const schema_design_t *d = &s->design[read->which[k]];
-        double value = design[read->which[k]] = data->table.sets[i].design[k];
-        if (d->integer && value != floor(value))
-            note(data, i, mem_format("%s is %g, expected a whole number", d->name, value));
-    }
-}
-
-/* Copies what fits; what lies outside the trained range is told by infer_refusal from the design. What the adapter drops is 0,
- * a design variable that is not known its lowest value. */
-static void take_set(real_data_t *data, const schema_t *s, const adapter_t *adapter,
-                     const read_design_t *read, int64_t i)
-{
-    double *design = data->rows.design + i * s->n_design;
-    for (int d = 0; d < s->n_design; d++)
-        design[d] = is_length(s, d) ? -1 : s->design[d].lower;
-    take_design(data, s, read, i);
-    for (int o = 0, at = 0; o < s->n_observables; o++)
-        if (adapter_uses_observable(adapter, o))
-            take_observable(data, s, i, o, at++);
-    for (int d = 0; d < s->n_design; d++)
-        if (!data->design_known[d])
-            design[d] = s->design[d].lower;
-}
-
-/* A number of elements is known where an observable that has it is read. */
-static void tell_known(real_data_t *data, const schema_t *s, const adapter_t *adapter,
-                       const read_design_t *read)
-{
-    data->design_known = MEM_NEW(bool, s->n_design + 1);
-    for (int o = 0; o < s->n_observables; o++)
-        if (s->observables[o].length_design >= 0 && adapter_uses_observable(adapter, o))
-            data->design_known[s->observables[o].length_design] = true;
-    for (int k = 0; k < read->n; k++)
-        data->design_known[read->which[k]] = true;
-}
-
-static void take_all(real_data_t *data, const schema_t *schema, const adapter_t *adapter,
-                     const read_design_t *read)
-{
-    tell_known(data, schema, adapter, read);
-    data->n = data->table.n;
-    data->rows = rows_create(schema, data->n > 0 ? data->n : 1);
-    data->rows.n = data->n;
-    data->ids = MEM_NEW(const char *, data->n + 1);
-    data->problem = MEM_NEW(const char *, data->n + 1);
-    data->own = MEM_NEW(char *, data->n + 1);
-    for (int64_t i = 0; i < data->n; i++) {
-        data->ids[i] = data->table.sets[i].id;
-        data->problem[i] = data->table.sets[i].problem;
-        data->rows.index[i] = i;
-        take_set(data, schema, adapter, read, i);
-    }
-}
-
-static err_t read_table(const char *path, const study_t *study, const schema_t *schema,
-                        const adapter_t *adapter, read_design_t *design, table_t *out)
-{
-    int *which = MEM_NEW(int, schema->n_observables);
-    schema_t read = read_schema(schema, adapter, which);
-    err_t err = check_design(study, schema, &read);
-    if (err == OK)
-        err = find_design(path, study, &read, adapter, design);
-    if (err == OK && is_hdf5(path))
-        err = table_read_hdf5(path, &read, design->n, design->which, out);
-    else if (err == OK)
-        err = read_csv(path, study, schema, &read, design, out);
+    int *which = MEM_NEW(int, data->schema->n_observables + 1);
+    schema_t read = read_schema(data->schema, data->adapter, which);
+    err_t err = sink ? pass(data, &read, sink) : first_pass(data, &read);
     schema_free(&read);
     free(which);
     return err;
 }
 
-err_t real_data_read(const char *path, const study_t *study, const schema_t *schema,
-                     const adapter_t *adapter, real_data_t *out)
+static void take_ids(real_data_t *data)
 {
-    memset(out, 0, sizeof *out);
-    read_design_t design = read_design_create(schema);
-    err_t err = read_table(path, study, schema, adapter, &design, &out->table);
-    if (err == OK)
-        take_all(out, schema, adapter, &design);
-    read_design_free(&design);
-    TRY(err);
-    if (out->n > 0)
-        return OK;
-    real_data_free(out);
-    return err_fail(ERR_FORMAT, "%s: no data set in it", path);
+    const table_t *t = &data->table;
+    data->n = t->n;
+    data->ids = MEM_NEW(const char *, t->n + 1);
+    for (int64_t i = 0; i < t->n; i++)
+        data->ids[i] = t->sets[i].id;
 }
 
-void real_data_free(real_data_t *data)
+static void take_hash(real_data_t *data)
 {
-    for (int64_t i = 0; data->own != NULL && i < data->n; i++)
-        free(data->own[i]);
-    free(data->own);
-    free(data->ids);
-    free(data->problem);
-    free(data->design_known);
-    rows_destroy(&data->rows);
-    table_free(&data->table);
-    memset(data, 0, sizeof *data);
-}
-
-char *real_data_hash(const real_data_t *data)
-{
+    const table_t *t = &data->table;
     XXH3_state_t *state = XXH3_createState();
     CHECK(state != NULL, "out of memory");
     XXH3_64bits_reset(state);
-    for (int64_t i = 0; i < data->n; i++) {
-        const table_set_t *set = &data->table.sets[i];
+    for (int64_t i = 0; i < t->n; i++) {
+        const table_set_t *set = &t->sets[i];
         XXH3_64bits_update(state, set->id, strlen(set->id) + 1);
-        if (data->table.n_design > 0)
-            XXH3_64bits_update(state, set->design, (size_t)data->table.n_design * sizeof(double));
-        for (int o = 0; o < data->table.n_observables; o++) {
-            XXH3_64bits_update(state, &set->n[o], sizeof set->n[o]);
-            XXH3_64bits_update(state, set->values[o],
-                               (size_t)(set->n[o] * data->table.features[o]) * sizeof(float));
+        XXH3_64bits_update(state, set->design, (size_t)t->n_design * sizeof(double));
+        for (int o = 0; o < t->n_observables; o++) {
+            int64_t values = set->n[o] * t->features[o];
+            XXH3_64bits_update(state, &values, sizeof values);
+            XXH3_64bits_update(state, &set->hash[o], sizeof set->hash[o]);
         }
     }
-    char *text = mem_format("%016llx", (unsigned long long)XXH3_64bits_digest(state));
+    snprintf(data->hash, sizeof data->hash, "%016llx",
+             (unsigned long long)XXH3_64bits_digest(state));
     XXH3_freeState(state);
-    return text;
+}
+
+/* A number of elements is known where an observable that has it is read. */
+static void tell_known(real_data_t *data)
+{
+    const schema_t *s = data->schema;
+    data->design_known = MEM_NEW(bool, s->n_design + 1);
+    for (int o = 0; o < s->n_observables; o++)
+        if (s->observables[o].length_design >= 0 && adapter_uses_observable(data->adapter, o))
+            data->design_known[s->observables[o].length_design] = true;
+    for (int k = 0; k < data->design.n; k++)
+        data->design_known[data->design.which[k]] = true;
+}
+
+err_t real_data_open(const par_t *par, const char *path, const study_t *study,
+                     const schema_t *schema, const adapter_t *adapter, real_data_t *out)
+{
+    int most = schema->n_design + 1;
+    *out = (real_data_t){.schema = schema,
+                         .adapter = adapter,
+                         .study = study,
+                         .path = mem_copy_text(path),
+                         .design = {0, MEM_NEW(int, most), MEM_NEW(const char *, most)}};
+    err_t err = OK;
+    if (par->rank == 0) {
+        out->hdf5 = is_hdf5(path);
+        err = go_through(out, NULL);
+    }
+    err = par_agree(par, err);
+    if (err != OK) {
+        real_data_close(out);
+        return err;
+    }
+    if (par->rank == 0) {
+        take_ids(out);
+        take_hash(out);
+    }
+    par_broadcast(par, 0, sizeof out->n, &out->n);
+    par_broadcast(par, 0, sizeof out->hdf5, &out->hdf5);
+    par_broadcast(par, 0, sizeof out->hash, out->hash);
+    par_broadcast(par, 0, sizeof out->design.n, &out->design.n);
+    par_broadcast(par, 0, (size_t)most * sizeof(int), out->design.which);
+    tell_known(out);
+    return OK;
+}
+
+static err_t pack(real_data_t *data, const char *path)
+{
+    table_pack_t *p;
+    TRY(table_pack_create(path, &data->table, &p));
+    table_sink_t sink = table_pack_sink(p);
+    err_t err = go_through(data, &sink);
+    if (err == OK)
+        err = table_pack_finish(p);
+    table_pack_close(&p);
+    return err;
+}
+
+err_t real_data_stage(const par_t *par, real_data_t *data, const char *packed)
+{
+    TRY(par_agree(par, par->rank == 0 ? pack(data, packed) : OK));
+    return par_agree(par, table_pack_open(packed, &data->pack));
+}
+
+void real_data_close(real_data_t *data)
+{
+    table_pack_close(&data->pack);
+    table_free(&data->table);
+    free(data->design.which);
+    free(data->design.columns);
+    free(data->design_known);
+    free(data->ids);
+    free(data->path);
+    *data = (real_data_t){0};
+}
+
+/* ---- what can be told without values ---- */
+
+static char *length_problem(const schema_observable_t *field, int64_t n, double *told)
+{
+    if (field->length_design < 0)
+        return n == field->dims[0] ? NULL
+                                   : mem_format("%s has %ld elements, expected %ld", field->name,
+                                                (long)n, (long)field->dims[0]);
+    if (told[field->length_design] >= 0 && told[field->length_design] != (double)n)
+        return mem_format("%s has %ld elements, another observable %g", field->name, (long)n,
+                          told[field->length_design]);
+    told[field->length_design] = (double)n;
+    return NULL;
+}
+
+static char *design_problem(const schema_design_t *d, double value)
+{
+    return d->integer && value != floor(value)
+               ? mem_format("%s is %g, expected a whole number", d->name, value)
+               : NULL;
+}
+
+char *real_data_shape_problem(const real_data_t *data, const table_t *table, int64_t i)
+{
+    const schema_t *s = data->schema;
+    const table_set_t *set = &table->sets[i];
+    char *problem = NULL;
+    for (int k = 0; k < data->design.n && problem == NULL; k++)
+        problem = design_problem(&s->design[data->design.which[k]], set->design[k]);
+    double *told = MEM_NEW(double, s->n_design + 1);
+    for (int d = 0; d < s->n_design; d++)
+        told[d] = -1;
+    for (int o = 0, at = 0; o < s->n_observables && problem == NULL; o++)
+        if (adapter_uses_observable(data->adapter, o)) {
+            int64_t n = set->n[at] * table->features[at] / schema_stride(&s->observables[o]);
+            problem = length_problem(&s->observables[o], n, told);
+            at++;
+        }
+    free(told);
+    return problem;
+}
+
+bool real_data_readable(const real_data_t *data, int64_t i)
+{
+    if (data->table.sets[i].problem != NULL)
+        return false;
+    char *problem = real_data_shape_problem(data, &data->table, i);
+    free(problem);
+    return problem == NULL;
 }

@@ -7,12 +7,14 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+enum { AT_ONCE = 16 }; // questions that are taken together
+
 struct serve_worker {
     serve_worker_config_t config;
     trained_t trained;
     infer_t *infer;
-    rows_t rows; // (INFER_BLOCK)
-    double *draws;
+    rows_t rows;   // (AT_ONCE)
+    double *draws; // (draws, P) of one data set
     pthread_t thread;
     bool started;
 };
@@ -30,27 +32,21 @@ static void answer_one(serve_worker_t *w, asked_t *asked, const double *draws,
     }
 }
 
-static void answer_some(serve_worker_t *w, int n, asked_t *asked)
+static void infer_and_answer(serve_worker_t *w, int i, asked_t *asked)
 {
-    posterior_verdict_t verdicts[INFER_BLOCK];
-    const char *problems[INFER_BLOCK];
-    int64_t values = w->config.answers->draws * w->config.answers->inferred->n_parameters;
-    w->rows.n = n;
-    for (int i = 0; i < n; i++)
-        problems[i] = asked[i].question.problem;
-    infer_block(w->infer, &w->rows, 0, n, problems, w->draws, verdicts);
-    for (int i = 0; i < n; i++)
-        answer_one(w, &asked[i], w->draws + i * values, &verdicts[i]);
+    posterior_verdict_t verdict;
+    infer_one(w->infer, &w->rows, i, asked->question.problem, w->draws, &verdict);
+    answer_one(w, asked, w->draws, &verdict);
 }
 
 static void *work(void *user)
 {
     serve_worker_t *w = user;
-    asked_t asked[INFER_BLOCK];
+    asked_t asked[AT_ONCE];
     int n;
-    while ((n = serve_queue_take(w->config.queue, INFER_BLOCK, w->config.threads, asked,
-                                 &w->rows)) > 0)
-        answer_some(w, n, asked);
+    while ((n = serve_queue_take(w->config.queue, AT_ONCE, w->config.threads, asked, &w->rows)) > 0)
+        for (int i = 0; i < n; i++)
+            infer_and_answer(w, i, &asked[i]);
     return NULL;
 }
 
@@ -64,8 +60,8 @@ static void make_ready(serve_worker_t *w)
                              .seed = (uint64_t)w->config.seed,
                              .draws = a->draws};
     w->infer = infer_create(&config);
-    w->rows = rows_create(&w->trained.schema, INFER_BLOCK);
-    w->draws = MEM_NEW(double, INFER_BLOCK * a->draws * a->inferred->n_parameters);
+    w->rows = rows_create(&w->trained.schema, AT_ONCE);
+    w->draws = MEM_NEW(double, a->draws * a->inferred->n_parameters);
 }
 
 err_t serve_worker_start(const serve_worker_config_t *config, serve_worker_t **out)

@@ -89,6 +89,7 @@ typedef struct {
         int n_design;
         study_design_t *design;
         int64_t predictive, predictive_datasets; // simulations of each; 0: no predictive checks
+        int keep;                                // infer_keep_t
     } infer;
     struct {
         int64_t rows; // 0: no limit

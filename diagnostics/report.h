@@ -10,6 +10,7 @@
 #include "diagnostics/advice.h"
 #include "diagnostics/gate.h"
 #include "diagnostics/history.h"
+#include "diagnostics/ledger.h"
 #include "diagnostics/misfit.h"
 #include "diagnostics/rating.h"
 
@@ -60,18 +61,10 @@ typedef struct {
     const char *network;                   // the networks as text
 } report_training_t;
 
-/* Posteriors of real data sets, (N, D) row-major. */
+/* Posteriors of real data sets. */
 typedef struct {
-    int64_t n;
-    int d;
-    const char *const *ids;      // (N)
-    const char *const *names;    // (D)
-    const double *mean, *sd;     // (N, D); NaN where there is no posterior
-    const double *low, *high;    // (N, D) central 95 % interval
-    const char *const *verdicts; // (N): "accepted", or why there is no posterior or why to doubt it
-    const bool *refused;         // (N): there is no posterior
-    const double *p; // (N): of the data set's distance from simulated ones; NaN: unknown
-    double unusual;  // p below it is called unusual
+    const ledger_t *ledger;
+    const char *const *ids;       // of all data sets, for those that `misfit` names
     const char *data, *posterior; // files
     int64_t draws, seed;
     const misfit_t *misfit;     // all of them together; NULL: not judged

@@ -6,180 +6,73 @@
 #include "cluster/mem.h"
 #include "diagnostics/json.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
-    INFERENCES_WIDE = 5,   // parameters that fit beside each other
-    INFERENCES_ALL = 100,  // so many data sets are all shown
-    INFERENCES_SHOWN = 50, // of more: the first and the most unusual, each
+    INFERENCES_WIDE = 5, // parameters that fit beside each other
     INFERENCES_REASONS = 10,
     INFERENCES_LINES = 200 // of many parameters; the page has so many, report.json has them all
 };
 
-/* ---- why data sets were refused ---- */
-
-typedef struct {
-    char *masked; // the words with a # for each number
-    const char *words;
-    int64_t at; // the first data set it was said of
-    int64_t data_sets;
-} refusal_t;
-
-static char *refusal_mask(const char *words)
+static json_t *refusals_json(const ledger_t *l)
 {
-    char *masked = mem_copy_text(words);
-    size_t n = 0;
-    for (const char *c = words; *c; c++) {
-        bool digit = isdigit((unsigned char)*c) || (*c == '.' && isdigit((unsigned char)c[1]));
-        if (!digit)
-            masked[n++] = *c;
-        else if (n == 0 || masked[n - 1] != '#')
-            masked[n++] = '#';
-    }
-    masked[n] = '\0';
-    return masked;
-}
-
-static int refusal_by_words(const void *a, const void *b)
-{
-    const refusal_t *x = a, *y = b;
-    int order = strcmp(x->masked, y->masked);
-    return order != 0 ? order : (x->at > y->at) - (x->at < y->at);
-}
-
-static int refusal_by_count(const void *a, const void *b)
-{
-    const refusal_t *x = a, *y = b;
-    if (x->data_sets != y->data_sets)
-        return x->data_sets < y->data_sets ? 1 : -1;
-    return (x->at > y->at) - (x->at < y->at);
-}
-
-/* Equal words but for their numbers are one reason. Returns how many there are. */
-static int64_t refusals_join(int64_t n, refusal_t *at)
-{
-    int64_t kinds = 0;
-    qsort(at, (size_t)n, sizeof *at, refusal_by_words);
-    for (int64_t i = 0; i < n; i++) {
-        if (kinds > 0 && strcmp(at[kinds - 1].masked, at[i].masked) == 0) {
-            at[kinds - 1].data_sets++;
-            free(at[i].masked);
-        } else {
-            at[kinds++] = at[i];
-        }
-    }
-    qsort(at, (size_t)kinds, sizeof *at, refusal_by_count);
-    return kinds;
-}
-
-static json_t *refusals_json(const report_inferred_t *x, int64_t refused)
-{
-    refusal_t *at = MEM_NEW(refusal_t, refused + 1);
-    int64_t n = 0;
-    for (int64_t i = 0; i < x->n; i++)
-        if (x->refused[i])
-            at[n++] = (refusal_t){refusal_mask(x->verdicts[i]), x->verdicts[i], i, 1};
-    n = refusals_join(n, at);
     json_t *list = json_array();
-    for (int64_t k = 0; k < n; k++) {
+    for (int k = 0; k < l->n_refusals && k < INFERENCES_REASONS; k++) {
         json_t *object = json_object();
-        json_object_set_new(object, "data_sets", json_integer(at[k].data_sets));
-        json_object_set_new(object, "first", json_string(x->ids[at[k].at]));
-        json_object_set_new(object, "why", json_string(at[k].words));
-        if (k < INFERENCES_REASONS)
-            json_array_append_new(list, object);
-        else
-            json_decref(object);
-        free(at[k].masked);
+        json_object_set_new(object, "data_sets", json_integer(l->refusals[k].data_sets));
+        json_object_set_new(object, "first", json_string(l->refusals[k].first));
+        json_object_set_new(object, "why", json_string(l->refusals[k].why));
+        json_array_append_new(list, object);
     }
-    free(at);
     return list;
 }
 
-/* ---- the posteriors ---- */
-
-static json_t *inferences_set(const report_inferred_t *x, int64_t i)
+static json_t *inferences_set(const ledger_t *l, const ledger_entry_t *e)
 {
     json_t *object = json_object(), *parameters = json_object();
-    for (int k = 0; k < x->d; k++) {
-        int64_t j = i * x->d + k;
+    for (int k = 0; k < l->d; k++) {
         json_t *posterior = json_object();
-        json_object_set_new(posterior, "mean", json_number_or_null(x->mean[j]));
-        json_object_set_new(posterior, "sd", json_number_or_null(x->sd[j]));
-        json_object_set_new(posterior, "low", json_number_or_null(x->low[j]));
-        json_object_set_new(posterior, "high", json_number_or_null(x->high[j]));
-        json_object_set_new(parameters, x->names[k], posterior);
+        json_object_set_new(posterior, "mean", json_number_or_null(e->mean[k]));
+        json_object_set_new(posterior, "sd", json_number_or_null(e->sd[k]));
+        json_object_set_new(posterior, "low", json_number_or_null(e->low[k]));
+        json_object_set_new(posterior, "high", json_number_or_null(e->high[k]));
+        json_object_set_new(parameters, l->names[k], posterior);
     }
-    json_object_set_new(object, "id", json_string(x->ids[i]));
-    json_object_set_new(object, "verdict", json_string(x->verdicts[i]));
-    json_object_set_new(object, "p", json_number_or_null(x->p[i]));
+    json_object_set_new(object, "id", json_string(e->id));
+    json_object_set_new(object, "verdict", json_string(e->verdict));
+    json_object_set_new(object, "p", json_number_or_null(e->p));
     json_object_set_new(object, "parameters", parameters);
     return object;
 }
 
-typedef struct {
-    double p;
-    int64_t at;
-} unusual_t;
-
-static int unusual_order(const void *a, const void *b)
-{
-    const unusual_t *x = a, *y = b;
-    if (x->p != y->p)
-        return x->p < y->p ? -1 : 1;
-    return (x->at > y->at) - (x->at < y->at);
-}
-
-static json_t *inferences_first(const report_inferred_t *x)
+static json_t *inferences_sets(const ledger_t *l, int64_t n, const ledger_entry_t *entries)
 {
     json_t *list = json_array();
-    int64_t shown = x->n <= INFERENCES_ALL ? x->n : INFERENCES_SHOWN;
-    for (int64_t i = 0; i < shown; i++)
-        json_array_append_new(list, inferences_set(x, i));
-    return list;
-}
-
-static json_t *inferences_unusual(const report_inferred_t *x)
-{
-    json_t *list = json_array();
-    unusual_t *at = MEM_NEW(unusual_t, x->n + 1);
-    int64_t n = 0;
-    for (int64_t i = 0; i < x->n; i++)
-        if (!x->refused[i] && x->p[i] < x->unusual)
-            at[n++] = (unusual_t){x->p[i], i};
-    qsort(at, (size_t)n, sizeof *at, unusual_order);
-    for (int64_t k = 0; k < n && k < INFERENCES_SHOWN && x->n > INFERENCES_ALL; k++)
-        json_array_append_new(list, inferences_set(x, at[k].at));
-    free(at);
+    for (int64_t i = 0; i < n; i++)
+        json_array_append_new(list, inferences_set(l, &entries[i]));
     return list;
 }
 
 static json_t *inferences_json(const report_t *r)
 {
     const report_inferred_t *x = r->inferred;
-    if (x == NULL || x->n == 0)
+    if (x == NULL || x->ledger == NULL || x->ledger->n == 0)
         return NULL;
-    int64_t refused = 0, unusual = 0;
-    for (int64_t i = 0; i < x->n; i++) {
-        refused += x->refused[i];
-        unusual += !x->refused[i] && x->p[i] < x->unusual;
-    }
+    const ledger_t *l = x->ledger;
     json_t *object = json_object();
     json_object_set_new(object, "data", json_string(x->data ? x->data : ""));
     json_object_set_new(object, "posterior", json_string(x->posterior ? x->posterior : ""));
     json_object_set_new(object, "draws", json_integer(x->draws));
     json_object_set_new(object, "seed", json_integer(x->seed));
-    json_object_set_new(object, "data_sets", json_integer(x->n));
-    json_object_set_new(object, "accepted", json_integer(x->n - refused));
-    json_object_set_new(object, "unusual", json_integer(unusual));
-    json_object_set_new(object, "unusual_below", json_number_or_null(x->unusual));
-    json_object_set_new(object, "refused", json_integer(refused));
-    json_object_set_new(object, "refusals", refusals_json(x, refused));
-    json_object_set_new(object, "first", inferences_first(x));
-    json_object_set_new(object, "most_unusual", inferences_unusual(x));
+    json_object_set_new(object, "data_sets", json_integer(l->n));
+    json_object_set_new(object, "accepted", json_integer(l->accepted));
+    json_object_set_new(object, "unusual", json_integer(l->unusual));
+    json_object_set_new(object, "unusual_below", json_number_or_null(l->unusual_below));
+    json_object_set_new(object, "refused", json_integer(l->refused));
+    json_object_set_new(object, "refusals", refusals_json(l));
+    json_object_set_new(object, "first", inferences_sets(l, l->n_first, l->first));
+    json_object_set_new(object, "most_unusual", inferences_sets(l, l->n_most, l->most));
     if (x->pairs_picture != NULL)
         json_object_set_new(object, "pairs", json_string(x->pairs_picture));
     return object;
@@ -299,7 +192,7 @@ static void inferences_page(const json_t *self, page_t *page)
         page_subheading(page, "The most unusual");
         inferences_table(unusual, page);
     }
-    if (json_array_size(unusual) > 0 || json_whole(self, "data_sets") > INFERENCES_ALL)
+    if (json_array_size(unusual) > 0 || json_whole(self, "data_sets") > LEDGER_ALL)
         page_subheading(page, "The first");
     inferences_table(first, page);
     char *words = mem_format("Posterior mean ± standard deviation, and central 95 %% interval; all "

@@ -105,6 +105,10 @@ err_t h5_read(h5_id_t parent, const char *path, const h5_shape_t *shape, void *d
 /* A list of texts as a 1-d data set of strings. */
 err_t h5_write_texts(h5_id_t parent, const char *path, int64_t n,
                      const char *const *texts) ERR_MUST_CHECK;
+/* The same list made empty, to be written in pieces: texts [first, first + n). */
+err_t h5_texts_create(h5_id_t parent, const char *path, int64_t n, h5_id_t *out) ERR_MUST_CHECK;
+err_t h5_write_text_rows(h5_id_t dataset, int64_t first, int64_t n,
+                         const char *const *texts) ERR_MUST_CHECK;
 /* Strings of fixed or free length; free with h5_free_texts. */
 err_t h5_read_texts(h5_id_t parent, const char *path, int64_t *n, char ***texts) ERR_MUST_CHECK;
 

@@ -46,7 +46,7 @@ static hid_t dataset_list(hid_t type, const h5_shape_t *shape)
 }
 
 // Makes a data set with the groups on its way.
-static hid_t dataset_make(hid_t parent, const char *path, hid_t type, const h5_shape_t *shape)
+hid_t h5_dataset_make(hid_t parent, const char *path, hid_t type, const h5_shape_t *shape)
 {
     char *copy = mem_copy_text(path), *name;
     hid_t dataset = H5_NONE, group = h5_group_walk(parent, copy, 1, &name);
@@ -69,7 +69,7 @@ err_t h5_dataset_create(h5_id_t parent, const char *path, const h5_shape_t *shap
           shape->n_dims);
     CHECK(shape->n_dims > 0 || shape->chunk_rows == 0, "%s: a single value has no chunks", path);
     h5_lock();
-    *out = dataset_make(parent, path, h5_memory_type(shape->type), shape);
+    *out = h5_dataset_make(parent, path, h5_memory_type(shape->type), shape);
     err_t err = *out < 0 ? h5_stack_fail(ERR_IO, parent, path) : OK;
     h5_unlock();
     return err;
@@ -172,13 +172,11 @@ static void slab_close(h5_slab_t *slab)
     H5Sclose(slab->file);
 }
 
-static err_t rows_write(hid_t dataset, int64_t first, int64_t n, h5_type_t type, const void *data)
+err_t h5_rows_write(hid_t dataset, int64_t first, int64_t n, hid_t type, const void *data)
 {
     h5_slab_t slab;
     TRY(slab_select(dataset, first, n, &slab));
-    herr_t done =
-        n > 0 ? H5Dwrite(dataset, h5_memory_type(type), slab.memory, slab.file, H5P_DEFAULT, data)
-              : 0;
+    herr_t done = n > 0 ? H5Dwrite(dataset, type, slab.memory, slab.file, H5P_DEFAULT, data) : 0;
     hid_t kept = h5_stack_keep(done < 0);
     slab_close(&slab);
     h5_stack_restore(kept);
@@ -188,7 +186,7 @@ static err_t rows_write(hid_t dataset, int64_t first, int64_t n, h5_type_t type,
 err_t h5_write_rows(h5_id_t dataset, int64_t first, int64_t n, h5_type_t type, const void *data)
 {
     h5_lock();
-    err_t err = rows_write(dataset, first, n, type, data);
+    err_t err = h5_rows_write(dataset, first, n, h5_memory_type(type), data);
     h5_unlock();
     return err;
 }
@@ -217,7 +215,7 @@ err_t h5_read_rows(h5_id_t dataset, int64_t first, int64_t n, h5_type_t type, vo
 err_t h5_write_all(hid_t parent, const char *path, hid_t type, const h5_shape_t *shape,
                    const void *data)
 {
-    hid_t dataset = dataset_make(parent, path, type, shape);
+    hid_t dataset = h5_dataset_make(parent, path, type, shape);
     if (dataset < 0)
         return h5_stack_fail(ERR_IO, parent, path);
     err_t err = OK;

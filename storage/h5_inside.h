@@ -26,6 +26,10 @@ hid_t h5_group_walk(hid_t parent, char *path, int keep, char **rest);
 hid_t h5_memory_type(h5_type_t type);
 /* False for a type that h5_type_t does not know. */
 bool h5_type_from_file(hid_t type, h5_type_t *out);
+/* Makes a data set. The lock is held. */
+hid_t h5_dataset_make(hid_t parent, const char *path, hid_t type, const h5_shape_t *shape);
+/* Writes rows whose values lie in memory as `type` says. The lock is held. */
+err_t h5_rows_write(hid_t dataset, int64_t first, int64_t n, hid_t type, const void *data);
 /* Makes and writes a data set. The lock is held. */
 err_t h5_write_all(hid_t parent, const char *path, hid_t type, const h5_shape_t *shape,
                    const void *data);

@@ -71,6 +71,28 @@ err_t h5_write_texts(h5_id_t parent, const char *path, int64_t n, const char *co
     return err;
 }
 
+err_t h5_texts_create(h5_id_t parent, const char *path, int64_t n, h5_id_t *out)
+{
+    h5_shape_t shape = h5_vector(H5_TYPE_U8, n);
+    h5_lock();
+    hid_t type = text_type();
+    *out = h5_dataset_make(parent, path, type, &shape);
+    err_t err = *out < 0 ? h5_stack_fail(ERR_IO, parent, path) : OK;
+    H5Tclose(type);
+    h5_unlock();
+    return err;
+}
+
+err_t h5_write_text_rows(h5_id_t dataset, int64_t first, int64_t n, const char *const *texts)
+{
+    h5_lock();
+    hid_t type = text_type();
+    err_t err = h5_rows_write(dataset, first, n, type, texts);
+    H5Tclose(type);
+    h5_unlock();
+    return err;
+}
+
 // Strings as they lie in memory after a read: pointers (free length) or fields of `bytes` (fixed length).
 static void texts_copy(int64_t n, bool is_free, size_t bytes, const void *raw, char **texts)
 {

@@ -11,18 +11,22 @@
 
 #include <stdint.h>
 
-/* Letters: n data sets, d draws, P parameters (values), S of them scalars. */
-typedef struct {
-    int64_t n;
-    double *draws;       // (P, n, d)
-    double *summary;     // (P, SUMMARY_COUNT, n)
-    double *correlation; // (n, S, S)
-    uint8_t *accepted;   // (n)
-    int64_t *length;     // (n)
-    double *measures;    // (MEASURES, n): distance, p-value, edge share, prior edge share
-    uint8_t *reasons;    // texts one after another, each with its final 0
-    int64_t reasons_bytes;
-} posterior_block_t;
+enum { POSTERIOR_MEASURES = 4 };
+
+/* Letters: n data sets (so far, while they are put), d draws, P parameters (values), S of them scalars. */
+struct posterior_block {
+    int64_t n, room;
+    double *draws;       // (P, room, d); NULL where they are not kept or not read
+    double *summary;     // (P, SUMMARY_COUNT, room)
+    double *correlation; // (room, S, S)
+    uint8_t *accepted;   // (room)
+    uint8_t *doubts;     // (room) BLOCK_BEYOND, BLOCK_LEANS
+    int64_t *length;     // (room)
+    double *measures; // (POSTERIOR_MEASURES, room): distance, p-value, edge share, prior edge share
+    uint8_t *words;   // for each data set reason and doubt, each with its final 0
+    int64_t words_bytes, words_room;
+};
+enum { BLOCK_BEYOND = 1, BLOCK_LEANS = 2 };
 
 /* The parameters as they are declared, each with its values; the caller frees the list. */
 schema_variable_t *posterior_variables(const posterior_head_t *head, int *n);
@@ -31,9 +35,10 @@ int *posterior_scalars(const posterior_head_t *head, int *n);
 
 char *posterior_block_path(const char *folder, int64_t block); // the caller frees it
 
-/* Reads a block. ERR_MISSING; ERR_MISMATCH for another stamp; ERR_FORMAT. */
+/* Reads a block, with or without its draws. ERR_MISSING; ERR_MISMATCH for another stamp; ERR_FORMAT. */
 err_t posterior_block_read(const char *folder, const posterior_head_t *head, int64_t block,
-                           posterior_block_t *out) ERR_MUST_CHECK;
-void posterior_block_free(posterior_block_t *block);
+                           bool draws, posterior_block_t **out) ERR_MUST_CHECK;
+/* The words of each data set: reason and doubt, (n) each, pointing into the block; the caller frees the lists. */
+void posterior_block_words(const posterior_block_t *b, const char ***reasons, const char ***doubts);
 
 #endif

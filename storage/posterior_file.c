@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 static const char *const FORMAT = "infermill posterior";
-enum { VERSION = 1, MEASURES = 4 };
+enum { VERSION = 1, MEASURES = POSTERIOR_MEASURES };
 static const char *const measure_names[MEASURES] = {"distance", "p_value", "edge_share",
                                                     "prior_edge_share"};
 
@@ -53,10 +53,18 @@ typedef struct {
     schema_variable_t *variables;      // (V)
     h5_id_t *draws;                    // (V)
     h5_id_t (*summary)[SUMMARY_COUNT]; // (V)
-    h5_id_t correlation, accepted, length, measures[MEASURES];
-    int64_t n_reasons;
-    char **reasons; // (datasets)
+    h5_id_t correlation, accepted, reason, doubt, length, measures[MEASURES];
 } join_t;
+
+static bool has_draws(const join_t *j)
+{
+    return j->head->keep != POSTERIOR_KEEP_SUMMARY;
+}
+
+static bool has_summary(const join_t *j)
+{
+    return j->head->keep != POSTERIOR_KEEP_DRAWS;
+}
 
 /* ---- scales ---- */
 
@@ -149,19 +157,31 @@ static err_t correlation_scales(const join_t *j)
     return err;
 }
 
+static err_t draws_scales(const join_t *j)
+{
+    TRY(id_scale(j->file, "posterior/dataset", j->head->datasets, j->head->ids));
+    TRY(count_scale(j->file, "posterior/chain", 1));
+    TRY(count_scale(j->file, "posterior/draw", j->head->draws));
+    for (int k = 0; k < j->V; k++)
+        TRY(array_scales(j->file, "posterior", &j->variables[k]));
+    return OK;
+}
+
+static err_t summary_scales(const join_t *j)
+{
+    TRY(id_scale(j->file, "summary/dataset", j->head->datasets, j->head->ids));
+    for (int k = 0; k < j->V; k++)
+        TRY(array_scales(j->file, "summary", &j->variables[k]));
+    return j->S > 0 ? correlation_scales(j) : OK;
+}
+
 static err_t write_scales(const join_t *j)
 {
-    const posterior_head_t *head = j->head;
-    static const char *const ids[] = {"posterior/dataset", "summary/dataset", "verdict/dataset"};
-    for (int i = 0; i < 3; i++)
-        TRY(id_scale(j->file, ids[i], head->datasets, head->ids));
-    TRY(count_scale(j->file, "posterior/chain", 1));
-    TRY(count_scale(j->file, "posterior/draw", head->draws));
-    for (int k = 0; k < j->V; k++) {
-        TRY(array_scales(j->file, "posterior", &j->variables[k]));
-        TRY(array_scales(j->file, "summary", &j->variables[k]));
-    }
-    return j->S > 0 ? correlation_scales(j) : OK;
+    if (has_draws(j))
+        TRY(draws_scales(j));
+    if (has_summary(j))
+        TRY(summary_scales(j));
+    return id_scale(j->file, "verdict/dataset", j->head->datasets, j->head->ids);
 }
 
 static err_t attach(const join_t *j, h5_id_t dataset, int d, const char *scale_path)
@@ -211,14 +231,21 @@ static err_t make_parameter(join_t *j, int k)
     h5_shape_t draws = {.type = H5_TYPE_F64, .n_dims = 3, .dims = {head->datasets, 1, head->draws}};
     h5_shape_t one = h5_vector(H5_TYPE_F64, head->datasets);
     char *path = mem_format("posterior/%s", v->name);
-    err_t err = make_variable(j, "posterior", path, draws, axes, v, &j->draws[k]);
+    err_t err =
+        has_draws(j) ? make_variable(j, "posterior", path, draws, axes, v, &j->draws[k]) : OK;
     free(path);
-    for (int s = 0; s < SUMMARY_COUNT && err == OK; s++) {
+    for (int s = 0; s < SUMMARY_COUNT && err == OK && has_summary(j); s++) {
         path = mem_format("summary/%s/%s", v->name, summary_name((summary_t)s));
         err = make_variable(j, "summary", path, one, of_summary, v, &j->summary[k][s]);
         free(path);
     }
     return err;
+}
+
+static err_t make_texts(const join_t *j, const char *path, h5_id_t *out)
+{
+    TRY(h5_texts_create(j->file, path, j->head->datasets, out));
+    return attach(j, *out, 0, "verdict/dataset");
 }
 
 static err_t make_verdicts(join_t *j)
@@ -228,6 +255,8 @@ static err_t make_verdicts(join_t *j)
     h5_shape_t flag = h5_vector(H5_TYPE_U8, n), count = h5_vector(H5_TYPE_I64, n),
                real = h5_vector(H5_TYPE_F64, n);
     TRY(make(j, "verdict/accepted", &flag, axis, &j->accepted));
+    TRY(make_texts(j, "verdict/reason", &j->reason));
+    TRY(make_texts(j, "verdict/doubt", &j->doubt));
     TRY(make(j, "verdict/n", &count, axis, &j->length));
     for (int m = 0; m < MEASURES; m++) {
         char path[32];
@@ -264,7 +293,7 @@ static err_t make_all(join_t *j)
     TRY(write_scales(j));
     for (int k = 0; k < j->V; k++)
         TRY(make_parameter(j, k));
-    if (S > 0)
+    if (S > 0 && has_summary(j))
         TRY(make(j, "summary/correlation", &correlation, axes, &j->correlation));
     return make_verdicts(j);
 }
@@ -284,9 +313,11 @@ static err_t copy_parameter(const join_t *j, const posterior_block_t *b, int64_t
 {
     const schema_variable_t *v = &j->variables[k];
     int64_t per_value = b->n * j->head->draws;
-    interleave(v->n, per_value, per_value, b->draws + v->first * per_value, room);
-    TRY(h5_write_rows(j->draws[k], first, b->n, H5_TYPE_F64, room));
-    for (int s = 0; s < SUMMARY_COUNT; s++) {
+    if (has_draws(j)) {
+        interleave(v->n, per_value, per_value, b->draws + v->first * per_value, room);
+        TRY(h5_write_rows(j->draws[k], first, b->n, H5_TYPE_F64, room));
+    }
+    for (int s = 0; s < SUMMARY_COUNT && has_summary(j); s++) {
         const double *summary = b->summary + ((int64_t)v->first * SUMMARY_COUNT + s) * b->n;
         interleave(v->n, b->n, SUMMARY_COUNT * b->n, summary, room);
         TRY(h5_write_rows(j->summary[k][s], first, b->n, H5_TYPE_F64, room));
@@ -296,7 +327,10 @@ static err_t copy_parameter(const join_t *j, const posterior_block_t *b, int64_t
 
 static err_t copy_parameters(const join_t *j, const posterior_block_t *b, int64_t first)
 {
-    double *room = MEM_NEW(double, b->n * j->head->draws * j->head->n_parameters);
+    int widest = 1;
+    for (int k = 0; k < j->V; k++)
+        widest = j->variables[k].n > widest ? j->variables[k].n : widest;
+    double *room = MEM_NEW(double, b->n *(has_draws(j) ? j->head->draws : 1) * widest);
     err_t err = OK;
     for (int k = 0; k < j->V && err == OK; k++)
         err = copy_parameter(j, b, first, k, room);
@@ -304,55 +338,48 @@ static err_t copy_parameters(const join_t *j, const posterior_block_t *b, int64_
     return err;
 }
 
-static void copy_reasons(join_t *j, const posterior_block_t *b)
+static err_t copy_words(const join_t *j, const posterior_block_t *b, int64_t first)
 {
-    const char *reason = (const char *)b->reasons;
-    for (int64_t i = 0; i < b->n; i++) {
-        j->reasons[j->n_reasons++] = mem_copy_text(reason);
-        reason += strlen(reason) + 1;
-    }
+    const char **reasons, **doubts;
+    posterior_block_words(b, &reasons, &doubts);
+    err_t err = h5_write_text_rows(j->reason, first, b->n, reasons);
+    if (err == OK)
+        err = h5_write_text_rows(j->doubt, first, b->n, doubts);
+    free(reasons);
+    free(doubts);
+    return err;
 }
 
-static err_t copy_block(join_t *j, const posterior_block_t *b, int64_t first)
+static err_t copy_block(const join_t *j, const posterior_block_t *b, int64_t first)
 {
     TRY(copy_parameters(j, b, first));
-    if (j->S > 0)
+    if (j->S > 0 && has_summary(j))
         TRY(h5_write_rows(j->correlation, first, b->n, H5_TYPE_F64, b->correlation));
     TRY(h5_write_rows(j->accepted, first, b->n, H5_TYPE_U8, b->accepted));
     TRY(h5_write_rows(j->length, first, b->n, H5_TYPE_I64, b->length));
     for (int m = 0; m < MEASURES; m++)
         TRY(h5_write_rows(j->measures[m], first, b->n, H5_TYPE_F64, b->measures + m * b->n));
-    copy_reasons(j, b);
-    return OK;
+    return copy_words(j, b, first);
 }
 
-static err_t copy_blocks(join_t *j, const char *folder)
+static err_t copy_blocks(const join_t *j, const char *folder)
 {
     for (int64_t block = 0; block < posterior_blocks(j->head); block++) {
-        posterior_block_t b;
-        TRY(posterior_block_read(folder, j->head, block, &b));
-        err_t err = copy_block(j, &b, block * j->head->block_datasets);
+        posterior_block_t *b;
+        TRY(posterior_block_read(folder, j->head, block, true, &b));
+        err_t err = copy_block(j, b, block * j->head->block_datasets);
         posterior_block_free(&b);
         TRY(err);
     }
     return OK;
 }
 
-static err_t write_reasons(const join_t *j)
-{
-    h5_id_t reasons, scale;
-    TRY(h5_write_texts(j->file, "verdict/reason", j->n_reasons, (const char *const *)j->reasons));
-    TRY(h5_dataset_open(j->file, "verdict/reason", &reasons));
-    TRY(h5_dataset_open(j->file, "verdict/dataset", &scale));
-    TRY(close_after(h5_attach_scale(reasons, 0, scale), &scale));
-    return h5_close(&reasons);
-}
-
 /* The k-th data set that may be open, NULL past the last. */
 static h5_id_t *open_dataset(join_t *j, int k)
 {
-    h5_id_t *rest[] = {&j->correlation, &j->accepted,    &j->length,
-                       &j->measures[0], &j->measures[1], &j->measures[2]};
+    h5_id_t *rest[] = {&j->correlation, &j->accepted,    &j->reason,
+                       &j->doubt,       &j->length,      &j->measures[0],
+                       &j->measures[1], &j->measures[2], &j->measures[3]};
     int V = j->V, n_rest = sizeof rest / sizeof *rest;
     if (k < V)
         return &j->draws[k];
@@ -365,7 +392,6 @@ static h5_id_t *open_dataset(join_t *j, int k)
 
 static err_t finish(join_t *j)
 {
-    TRY(write_reasons(j));
     for (int k = 0; open_dataset(j, k); k++)
         if (*open_dataset(j, k) != H5_NONE)
             TRY(h5_close(open_dataset(j, k)));
@@ -381,7 +407,6 @@ static void join_free(join_t *j)
     free(j->variables);
     free(j->draws);
     free(j->summary);
-    h5_free_texts(j->n_reasons, &j->reasons);
 }
 
 static join_t join_create(const posterior_head_t *head)
@@ -391,7 +416,6 @@ static join_t join_create(const posterior_head_t *head)
     j.variables = posterior_variables(head, &j.V);
     j.draws = MEM_NEW(h5_id_t, j.V);
     j.summary = mem_zero((size_t)j.V, sizeof *j.summary);
-    j.reasons = MEM_NEW(char *, head->datasets);
     for (int k = 0; open_dataset(&j, k); k++)
         *open_dataset(&j, k) = H5_NONE;
     return j;

@@ -10,6 +10,7 @@
  *   /summary/correlation        (dataset, parameter, parameter_2) f64: of scalars; not there where there are none
  *   /verdict/accepted           (dataset) u8
  *           /reason             (dataset) text, "" where accepted
+ *           /doubt              (dataset) text: why to doubt one that is accepted, for the prior's sake; "" mostly
  *           /n                  (dataset) i64: its number of elements
  *           /distance /p_value  (dataset) f64: out-of-distribution distance in summary space
  *           /edge_share         (dataset) f64: share of draws at the support's edge
@@ -17,6 +18,8 @@
  *                               and the end where it is largest; 0.005 is what the prior itself has, NaN where not known
  *
  *     xarray.open_dataset(f, group="posterior", engine="h5netcdf")        arviz.from_netcdf(f)
+ *
+ * Of many data sets with many draws /posterior may be left out (`keep`), or /summary.
  *
  * A parameter that is an array keeps its dims, behind the others: /posterior/image (dataset, chain, draw, image_dim_0,
  * image_dim_1), /summary/image/mean (dataset, image_dim_0, image_dim_1): the names that ArviZ gives them too.
@@ -39,15 +42,21 @@ typedef struct {
     const char *reason; // why not; NULL or "" where accepted
     int64_t n;
     double distance, p_value, edge_share, prior_edge_share; // NaN where there is none
+    const char *doubt;                                      // of an accepted one; NULL or "": none
+    bool beyond; // the data are such as the prior never produces
+    bool leans;  // the posterior leans on the prior's edge
 } posterior_verdict_t;
+
+typedef enum { POSTERIOR_KEEP_BOTH, POSTERIOR_KEEP_DRAWS, POSTERIOR_KEEP_SUMMARY } posterior_keep_t;
 
 /* What all blocks of one inference share; everything is borrowed. */
 typedef struct {
     int64_t datasets, draws, block_datasets; // the last block may have fewer data sets
+    posterior_keep_t keep;
     int n_parameters;
     const char *const *parameters; // (P) names of values
     const schema_t *schema; // of the same parameters, where some are arrays; NULL: all are scalars
-    const char *const *ids; // (datasets)
+    const char *const *ids; // (datasets); of those that join alone
     const char *stamp;
     const char *model, *study, *weights, *gate;
     const char *unverified; // NULL: the gate was passed
@@ -57,14 +66,22 @@ typedef struct {
 int64_t posterior_blocks(const posterior_head_t *head);                    // number of blocks
 int64_t posterior_block_size(const posterior_head_t *head, int64_t block); // data sets of one block
 
+/* Data sets of a block: some 32 MB of what is kept of each, so that a sync is short beside the work; but 64 blocks or more, as
+ * far as there are data sets, so that they can be shared. It depends on datasets, draws, n_parameters and keep alone. */
+int64_t posterior_block_choice(const posterior_head_t *head);
+
 /* ERR_USAGE for a parameter whose name is taken ("draw") or has a slash, no data sets, no draws. Not collective. */
 err_t posterior_head_check(const posterior_head_t *head) ERR_MUST_CHECK;
 
-/* Seals a block: draws (size, draws, P), verdicts (size). The draws of refused data sets are not looked at. The folder
- * exists. Not collective; blocks may be written by different ranks at once. ERR_IO. */
-err_t posterior_block_write(const char *folder, const posterior_head_t *head, int64_t block,
-                            const double *draws,
-                            const posterior_verdict_t *verdicts) ERR_MUST_CHECK;
+/* A block in memory. Data sets are put in their order, each with draws (draws, P), which are not looked at where it is
+ * refused. Sealing does not free it. The folder exists. Not collective; blocks may be sealed by different ranks at once. ERR_IO. */
+typedef struct posterior_block posterior_block_t;
+posterior_block_t *posterior_block_begin(const posterior_head_t *head, int64_t block);
+void posterior_block_put(const posterior_head_t *head, posterior_block_t *b, const double *draws,
+                         const posterior_verdict_t *verdict);
+err_t posterior_block_seal(const char *folder, const posterior_head_t *head, int64_t block,
+                           const posterior_block_t *b) ERR_MUST_CHECK;
+void posterior_block_free(posterior_block_t **b);
 /* True where the block is sealed, whole and of this stamp. */
 bool posterior_block_done(const char *folder, const posterior_head_t *head, int64_t block);
 
@@ -72,8 +89,8 @@ bool posterior_block_done(const char *folder, const posterior_head_t *head, int6
  * ERR_MISMATCH one of another inference. One process; not collective. */
 err_t posterior_join(const char *folder, const posterior_head_t *head,
                      const char *path) ERR_MUST_CHECK;
-/* Removes the blocks, and the folder where nothing else is in it. */
-void posterior_blocks_remove(const char *folder, const posterior_head_t *head);
+/* Removes all blocks, those of other inferences too, and the folder where nothing else is in it. */
+void posterior_blocks_remove(const char *folder);
 
 /* True where `path` is a posterior file with this stamp. */
 bool posterior_file_is(const char *path, const char *stamp);

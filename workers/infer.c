@@ -17,7 +17,7 @@ struct infer {
     const float **fields; // (O)
     float *summaries;     // (width)
     double *column;       // (draws) of one parameter
-    char reason[INFER_BLOCK][INFER_REASON];
+    char reason[INFER_REASON];
 };
 
 infer_t *infer_create(const infer_config_t *config)
@@ -173,34 +173,34 @@ static bool all_finite(int64_t n, const double *values)
     return true;
 }
 
-void infer_block(infer_t *f, const rows_t *rows, int64_t begin, int64_t end,
-                 const char *const *problem, double *draws, posterior_verdict_t *verdicts)
+/* Why there can be no posterior, into f->reason. */
+static void find_reason(infer_t *f, const rows_t *rows, int64_t i, const char *problem)
 {
-    CHECK(end - begin <= INFER_BLOCK, "a block of %ld data sets, at most %d", (long)(end - begin),
-          INFER_BLOCK);
-    int64_t values = f->config.draws * f->config.schema->n_parameters;
-    for (int64_t i = begin; i < end; i++) {
-        char *reason = f->reason[i - begin];
-        double *mine = draws + (i - begin) * values;
-        posterior_verdict_t *verdict = &verdicts[i - begin];
-        *verdict =
-            (posterior_verdict_t){.reason = reason,
-                                  .n = rows->length[i * f->config.schema->n_observables + f->first],
-                                  .distance = NAN,
-                                  .p_value = NAN,
-                                  .edge_share = NAN,
-                                  .prior_edge_share = NAN};
-        infer_refusal(f->config.schema, rows, i, reason);
-        if (problem[i] != NULL && problem[i][0] != '\0')
-            snprintf(reason, INFER_REASON, "%s", problem[i]);
-        else if (reason[0] == '\0')
-            adapter_refusal(f, rows, i, reason);
-        if (reason[0] == '\0') {
-            judge(f, rows, i, mine, verdict);
-            if (!all_finite(values, mine))
-                snprintf(reason, INFER_REASON, "the network gave draws that are not finite");
-        }
-        if (reason[0] != '\0')
-            refuse(f, mine, verdict);
+    if (problem != NULL && problem[0] != '\0') {
+        snprintf(f->reason, INFER_REASON, "%s", problem);
+        return;
     }
+    infer_refusal(f->config.schema, rows, i, f->reason);
+    if (f->reason[0] == '\0')
+        adapter_refusal(f, rows, i, f->reason);
+}
+
+void infer_one(infer_t *f, const rows_t *rows, int64_t i, const char *problem, double *draws,
+               posterior_verdict_t *verdict)
+{
+    const schema_t *s = f->config.schema;
+    *verdict = (posterior_verdict_t){.reason = f->reason,
+                                     .n = rows->length[i * s->n_observables + f->first],
+                                     .distance = NAN,
+                                     .p_value = NAN,
+                                     .edge_share = NAN,
+                                     .prior_edge_share = NAN};
+    find_reason(f, rows, i, problem);
+    if (f->reason[0] == '\0') {
+        judge(f, rows, i, draws, verdict);
+        if (!all_finite(f->config.draws * s->n_parameters, draws))
+            snprintf(f->reason, INFER_REASON, "the network gave draws that are not finite");
+    }
+    if (f->reason[0] != '\0')
+        refuse(f, draws, verdict);
 }

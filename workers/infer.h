@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Posteriors of real data sets, a block at a time: draws, and a verdict for each. A data set that the amortizer was not
+ * Posteriors of real data sets, one after another: draws, and a verdict for each. A data set that the amortizer was not
  * trained for gets a verdict and no posterior.
  */
 #ifndef WORKERS_INFER_H
@@ -12,7 +12,7 @@
 #include "storage/posterior_file.h"
 #include "storage/rows.h"
 
-enum { INFER_BLOCK = 16, INFER_REASON = 160 }; // data sets of a block; bytes of a reason
+enum { INFER_REASON = 160 }; // bytes of a reason
 
 typedef struct {
     amortizer_t *amortizer;
@@ -33,10 +33,9 @@ void infer_destroy(infer_t **infer);
 void infer_refusal(const schema_t *schema, const rows_t *rows, int64_t i,
                    char reason[INFER_REASON]);
 
-/* Data sets [begin, end) of `rows`, at most INFER_BLOCK; problem[i] (NULL or "": none) is what reading found wrong with data
- * set i. draws ((end - begin), draws, P), NaN where refused; verdicts (end - begin), whose reasons are valid until the next
- * call. */
-void infer_block(infer_t *infer, const rows_t *rows, int64_t begin, int64_t end,
-                 const char *const *problem, double *draws, posterior_verdict_t *verdicts);
+/* Data set i of `rows`; `problem` (NULL or "": none) is what reading found wrong with it. draws (draws, P), NaN where refused; the
+ * verdict's reason is valid until the next call. Doubts are for the caller to add. */
+void infer_one(infer_t *infer, const rows_t *rows, int64_t i, const char *problem, double *draws,
+               posterior_verdict_t *verdict);
 
 #endif

@@ -5,6 +5,7 @@ err_t replicate_row(simulator_t *simulator, uint64_t seed, const rows_t *real, i
                     const double *parameters, rows_t *out, int64_t at)
 {
     CHECK(k >= 0 && k < REPLICATE_MOST, "replicate %ld of a data set", (long)k);
-    return simulator_row_given(simulator, seed, RNG_PREDICTIVE, i * REPLICATE_MOST + k, parameters,
+    int64_t index = real->index[i] * REPLICATE_MOST + k;
+    return simulator_row_given(simulator, seed, RNG_PREDICTIVE, index, parameters,
                                real->design + i * real->schema->n_design, out, at);
 }

@@ -23,9 +23,12 @@ typedef struct {
     int *sign;        // [O] -1: none
     int *design;      // [D]
     table_t *table;
-    int64_t *capacity; // (table->n) elements that a data set has room for
-    int64_t n_slots;   // a power of two
-    int64_t *slot;     // (n_slots) data set, -1: free
+    const table_sink_t *sink; // NULL: values are counted alone
+    int64_t *seen;            // of a second pass: (table->n, O) elements so far, and ...
+    uint64_t *seen_hash;      // ... the hash over them; NULL: the table counts
+    float *element;           // one, of any observable
+    int64_t n_slots;          // a power of two
+    int64_t *slot;            // (n_slots) data set, -1: free
 } reading_t;
 
 /* ---- the header ---- */
@@ -150,43 +153,24 @@ static void rehash(reading_t *r, int64_t n_slots)
         r->slot[find_slot(r, r->table->sets[i].id)] = i;
 }
 
-static int64_t add_set(reading_t *r, const char *id)
+static err_t changed(const reading_t *r)
 {
-    table_t *t = r->table;
-    if ((t->n & (t->n - 1)) == 0) { // a power of two: room for as many again
-        int64_t room = t->n ? 2 * t->n : 1;
-        t->sets = MEM_GROW(t->sets, table_set_t, room);
-        r->capacity = MEM_GROW(r->capacity, int64_t, room);
-    }
-    t->sets[t->n] = (table_set_t){.id = mem_copy_text(id),
-                                  .n = MEM_NEW(int64_t, t->n_observables + 1),
-                                  .values = MEM_NEW(float *, t->n_observables + 1),
-                                  .design = MEM_NEW(double, t->n_design + 1)};
-    r->capacity[t->n] = 0;
-    return t->n++;
+    return err_fail(ERR_MISMATCH, "%s: it was changed while it was read: try again",
+                    csv_path(r->csv));
 }
 
-static int64_t set_of(reading_t *r, const char *id)
+static err_t set_of(reading_t *r, const char *id, int64_t *out)
 {
     int64_t k = find_slot(r, id);
-    if (r->slot[k] >= 0)
-        return r->slot[k];
-    int64_t set = r->slot[k] = add_set(r, id);
+    *out = r->slot[k];
+    if (*out >= 0)
+        return OK;
+    if (r->seen != NULL)
+        return changed(r);
+    *out = r->slot[k] = table_add(r->table, id);
     if (2 * r->table->n > r->n_slots)
         rehash(r, 2 * r->n_slots);
-    return set;
-}
-
-static void make_room(reading_t *r, int64_t set)
-{
-    table_set_t *s = &r->table->sets[set];
-    int64_t elements = s->n[0];
-    if (elements < r->capacity[set])
-        return;
-    r->capacity[set] = 2 * r->capacity[set] + 64;
-    s->lines = MEM_GROW(s->lines, int64_t, r->capacity[set]);
-    for (int o = 0; o < r->table->n_observables; o++)
-        s->values[o] = MEM_GROW(s->values[o], float, r->capacity[set] * r->table->features[o]);
+    return OK;
 }
 
 /* ---- values ---- */
@@ -214,7 +198,7 @@ static err_t parse_number(const reading_t *r, int column, const char *name, doub
 
 static void note(const reading_t *r, table_set_t *s, const char *format, const char *name)
 {
-    if (s->problem)
+    if (s->problem || r->seen)
         return;
     char *what = mem_format(format, name);
     s->problem = mem_format("%s in line %" PRId64, what, csv_line(r->csv));
@@ -242,9 +226,26 @@ static err_t read_sign(const reading_t *r, int o, table_set_t *s, double *sign)
     return OK;
 }
 
-static err_t read_element(const reading_t *r, int o, const int *column, table_set_t *s)
+/* One more element of observable o is in r->element. */
+static err_t take_element(const reading_t *r, int o, int64_t set)
+{
+    table_set_t *s = &r->table->sets[set];
+    int64_t at = set * r->table->n_observables + o, features = r->table->features[o];
+    int64_t *n = r->seen ? &r->seen[at] : &s->n[o];
+    uint64_t *hash = r->seen ? &r->seen_hash[at] : &s->hash[o];
+    if (r->seen && *n == s->n[o])
+        return changed(r);
+    if (r->sink)
+        TRY(r->sink->take(r->sink->to, set, o, *n, 1, r->element));
+    *hash = table_hash(*hash, features, r->element);
+    ++*n;
+    return OK;
+}
+
+static err_t read_element(const reading_t *r, int o, const int *column, int64_t set)
 {
     const table_columns_t *columns = &r->config->observables[o];
+    table_set_t *s = &r->table->sets[set];
     double sign;
     TRY(read_sign(r, o, s, &sign));
     for (int f = 0; f < columns->n_columns; f++) {
@@ -253,10 +254,9 @@ static err_t read_element(const reading_t *r, int o, const int *column, table_se
         judge(r, s, columns->columns[f], columns->missing, (float)value);
         if (columns->sign && value < 0)
             note(r, s, "%s is negative", columns->columns[f]);
-        s->values[o][s->n[o] * columns->n_columns + f] = (float)(sign * value);
+        r->element[f] = (float)(sign * value);
     }
-    s->n[o]++;
-    return OK;
+    return take_element(r, o, set);
 }
 
 static err_t read_design(const reading_t *r, int d, table_set_t *s)
@@ -264,6 +264,8 @@ static err_t read_design(const reading_t *r, int d, table_set_t *s)
     const char *name = r->config->design[d];
     double value;
     TRY(parse_number(r, r->design[d], name, &value));
+    if (r->seen != NULL)
+        return OK;
     if (!isfinite(value))
         note(r, s, isnan(value) ? "%s is NaN or empty" : "%s is infinite", name);
     else if (s->n[0] > 0 && value != s->design[d])
@@ -283,60 +285,16 @@ static err_t read_record(reading_t *r)
     if (id[0] == '\0')
         return err_fail(ERR_FORMAT, "%s:%" PRId64 ": %s is empty", csv_path(r->csv),
                         csv_line(r->csv), r->config->id);
-    int64_t set = set_of(r, id);
-    make_room(r, set);
-    table_set_t *s = &r->table->sets[set];
-    s->lines[s->n[0]] = csv_line(r->csv);
+    int64_t set;
+    TRY(set_of(r, id, &set));
     const int *column = r->column;
     for (int d = 0; d < r->config->n_design; d++)
-        TRY(read_design(r, d, s));
+        TRY(read_design(r, d, &r->table->sets[set]));
     for (int o = 0; o < r->config->n_observables; o++) {
-        TRY(read_element(r, o, column, s));
+        TRY(read_element(r, o, column, set));
         column += r->config->observables[o].n_columns;
     }
     return OK;
-}
-
-/* ---- a data set whose rows stand twice: a file that was pasted into itself ---- */
-
-enum { FEWEST_REPEATED = 10, FEWEST_DISTINCT = 5 };
-
-static bool halves_agree(const table_t *t, const table_set_t *s)
-{
-    for (int o = 0; o < t->n_observables; o++) {
-        int64_t half = s->n[o] / 2 * t->features[o];
-        if (memcmp(s->values[o], s->values[o] + half, (size_t)half * sizeof(float)) != 0)
-            return false;
-    }
-    return true;
-}
-
-/* Coins may come up the same twice; numbers that take several values do not. */
-static bool has_distinct(const float *values, int64_t n)
-{
-    float seen[FEWEST_DISTINCT];
-    int found = 0;
-    for (int64_t i = 0; i < n && found < FEWEST_DISTINCT; i++) {
-        bool before = false;
-        for (int k = 0; k < found; k++)
-            before |= seen[k] == values[i];
-        if (!before)
-            seen[found++] = values[i];
-    }
-    return found == FEWEST_DISTINCT;
-}
-
-static void find_repeats(const table_t *t)
-{
-    for (int64_t i = 0; i < t->n; i++) {
-        table_set_t *s = &t->sets[i];
-        int64_t half = s->n[0] / 2;
-        if (s->problem == NULL && s->n[0] == 2 * half && half >= FEWEST_REPEATED &&
-            halves_agree(t, s) && has_distinct(s->values[0], half * t->features[0]))
-            s->problem = mem_format("its rows stand twice in the file: from line %" PRId64
-                                    " on the same values come again",
-                                    s->lines[half]);
-    }
 }
 
 static err_t read_all(reading_t *r)
@@ -350,37 +308,78 @@ static err_t read_all(reading_t *r)
     }
     if (r->table->n == 0)
         return err_fail(ERR_FORMAT, "%s: a header and no rows", csv_path(r->csv));
-    find_repeats(r->table);
     return OK;
 }
 
-err_t table_read_csv(const char *path, const table_csv_t *config, table_t *out)
+static err_t read_file(const char *path, const table_csv_t *config, reading_t *r)
+{
+    int n_columns = 0, widest = 0;
+    for (int o = 0; o < config->n_observables; o++) {
+        n_columns += config->observables[o].n_columns;
+        if (config->observables[o].n_columns > widest)
+            widest = config->observables[o].n_columns;
+    }
+    r->config = config;
+    r->column = MEM_NEW(int, n_columns + 1);
+    r->sign = MEM_NEW(int, config->n_observables);
+    r->design = MEM_NEW(int, config->n_design + 1);
+    r->element = MEM_NEW(float, widest + 1);
+    rehash(r, r->n_slots);
+    err_t err;
+    TRY_TO(done, csv_open(path, &r->csv));
+    TRY_TO(done, read_all(r));
+done:
+    csv_close(&r->csv);
+    free(r->column);
+    free(r->sign);
+    free(r->design);
+    free(r->element);
+    free(r->slot);
+    return err;
+}
+
+err_t table_read_csv(const char *path, const table_csv_t *config, const table_sink_t *sink,
+                     table_t *out)
 {
     CHECK(config->n_observables > 0, "no observables to read");
-    reading_t r = {.config = config, .table = out};
-    *out = (table_t){.n_observables = config->n_observables,
-                     .n_design = config->n_design,
-                     .features = MEM_NEW(int64_t, config->n_observables)};
-    int n_columns = 0;
-    for (int o = 0; o < config->n_observables; o++) {
+    reading_t r = {.table = out, .sink = sink, .n_slots = 64};
+    *out = table_create(config->n_observables, config->n_design);
+    for (int o = 0; o < config->n_observables; o++)
         out->features[o] = config->observables[o].n_columns;
-        n_columns += config->observables[o].n_columns;
-    }
-    r.column = MEM_NEW(int, n_columns + 1);
-    r.sign = MEM_NEW(int, config->n_observables);
-    r.design = MEM_NEW(int, config->n_design + 1);
-    rehash(&r, 64);
-    err_t err;
-    TRY_TO(done, csv_open(path, &r.csv));
-    TRY_TO(done, read_all(&r));
-done:
-    csv_close(&r.csv);
-    free(r.column);
-    free(r.sign);
-    free(r.design);
-    free(r.slot);
-    free(r.capacity);
+    err_t err = read_file(path, config, &r);
     if (err != OK)
         table_free(out);
+    return err;
+}
+
+/* Everything that the first pass counted came again. */
+static err_t all_seen(const char *path, const reading_t *r)
+{
+    int O = r->table->n_observables;
+    for (int64_t i = 0; i < r->table->n; i++)
+        for (int o = 0; o < O; o++)
+            if (r->seen[i * O + o] != r->table->sets[i].n[o] ||
+                r->seen_hash[i * O + o] != r->table->sets[i].hash[o])
+                return err_fail(ERR_MISMATCH, "%s: it was changed while it was read: try again",
+                                path);
+    return OK;
+}
+
+err_t table_again_csv(const char *path, const table_csv_t *config, const table_sink_t *sink,
+                      table_t *table)
+{
+    int64_t counts = table->n * table->n_observables;
+    reading_t r = {.table = table,
+                   .sink = sink,
+                   .seen = MEM_NEW(int64_t, counts),
+                   .seen_hash = MEM_NEW(uint64_t, counts),
+                   .n_slots = 64};
+    while (r.n_slots < 2 * table->n)
+        r.n_slots *= 2;
+    err_t err = read_file(path, config, &r);
+    if (err == OK)
+        err = all_seen(path, &r);
+    free(r.seen);
+    free(r.seen_hash);
     return err;
 }

@@ -10,8 +10,7 @@
  * A number is decimal; empty, NA and NaN are kept as NaN, which is a problem of the data set and not of the file (none
  * where values may be missing), as are
  * infinite numbers and, where a sign column multiplies, a negative value and a sign of 0. A design variable is one number a
- * data set: the same in each of its rows. A data set of 20 rows or more whose second half repeats the first value for
- * value has a problem too: a file that was pasted into itself.
+ * data set: the same in each of its rows.
  */
 #ifndef WORKERS_TABLE_CSV_H
 #define WORKERS_TABLE_CSV_H
@@ -36,10 +35,16 @@ typedef struct {
     const char *const *design; // (D) columns
 } table_csv_t;
 
-/* ERR_MISSING: no such file. ERR_FORMAT: empty, a column that is not there (lists those that are, and says which was
+/* Values go to the sink, which may be table_keeper(out); NULL: they are counted and hashed alone, some 150 bytes a data set.
+ * ERR_MISSING: no such file. ERR_FORMAT: empty, a column that is not there (lists those that are, and says which was
  * meant, or that the separator is not a comma) or that is there twice, a record of another
  * length than the header, text where a number belongs ("data.csv:12: rt: got \"fast\", expected a number"), an empty id, what
- * csv.h names. `out` is freed with table_free. Not collective. */
-err_t table_read_csv(const char *path, const table_csv_t *config, table_t *out) ERR_MUST_CHECK;
+ * csv.h names, what the sink says. `out` is freed with table_free. Not collective. */
+err_t table_read_csv(const char *path, const table_csv_t *config, const table_sink_t *sink,
+                     table_t *out) ERR_MUST_CHECK;
+/* A second pass over the file, with what the first one found, which stays as it is: values go to the sink. ERR_MISMATCH: the
+ * file is another one by now; the rest as above. */
+err_t table_again_csv(const char *path, const table_csv_t *config, const table_sink_t *sink,
+                      table_t *table) ERR_MUST_CHECK;
 
 #endif

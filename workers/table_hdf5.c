@@ -6,16 +6,19 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { READ_ROWS = 256 };
+enum { READ_BYTES = 16 << 20 }; // of values at once
 
 typedef struct {
     const char *path;
     h5_id_t file;
     const schema_t *schema;
     table_t *table;
+    const table_sink_t *sink; // NULL: values are counted alone
+    bool again;               // the table is known, a second pass
 } reading_t;
 
 /* One observable's data set, open. */
@@ -72,49 +75,60 @@ static err_t read_lengths(const reading_t *r, source_t *s)
     return err;
 }
 
-/* The first observable decides how many data sets there are. */
-static err_t make_sets(const reading_t *r, int o, int64_t rows)
+static err_t check_sets(const reading_t *r, const source_t *s)
 {
-    table_t *t = r->table;
-    if (o == 0) {
-        t->sets = MEM_NEW(table_set_t, rows + 1);
-        t->n = rows;
-        for (int64_t i = 0; i < rows; i++) {
-            t->sets[i].n = MEM_NEW(int64_t, t->n_observables);
-            t->sets[i].values = MEM_NEW(float *, t->n_observables);
-            t->sets[i].design = MEM_NEW(double, t->n_design + 1);
-        }
-    }
-    if (rows < 1 || rows != t->n)
-        return err_fail(ERR_FORMAT, "%s: %s has %" PRId64 " data sets, expected %s%" PRId64,
-                        r->path, r->schema->observables[o].name, rows, rows < 1 ? "at least " : "",
-                        rows < 1 ? 1 : t->n);
+    int64_t n = r->table->n;
+    if (s->rows != n)
+        return err_fail(ERR_FORMAT, "%s: %s has %" PRId64 " data sets, expected %" PRId64, r->path,
+                        s->observable->name, s->rows, n);
     return OK;
 }
 
-static void put_values(const source_t *s, int o, const float *values, table_set_t *set)
+static err_t changed(const reading_t *r)
 {
-    int64_t n = set->n[o] * s->features;
-    set->values[o] = MEM_NEW(float, n + 1);
-    memcpy(set->values[o], values, (size_t)n * sizeof *values);
+    return err_fail(ERR_MISMATCH, "%s: it was changed while it was read: try again", r->path);
+}
+
+static void judge(const source_t *s, int64_t n, const float *values, table_set_t *set)
+{
     for (int64_t k = 0; k < n && !set->problem; k++)
         if (!isfinite(values[k]) && !(s->observable->missing && isnan(values[k])))
             set->problem = mem_format("%s is %s in element %" PRId64, s->observable->name,
                                       isnan(values[k]) ? "NaN" : "infinite", k / s->features);
 }
 
+static err_t take_values(const reading_t *r, const source_t *s, int o, int64_t i,
+                         const float *values)
+{
+    table_set_t *set = &r->table->sets[i];
+    int64_t n = s->length[i];
+    uint64_t hash = table_hash(0, n * s->features, values);
+    if (r->again && (n != set->n[o] || hash != set->hash[o]))
+        return changed(r);
+    if (r->sink)
+        TRY(r->sink->take(r->sink->to, i, o, 0, n, values));
+    set->n[o] = n;
+    set->hash[o] = hash;
+    judge(s, n * s->features, values, set);
+    return OK;
+}
+
+static int64_t rows_at_once(int64_t size)
+{
+    int64_t rows = READ_BYTES / (int64_t)sizeof(float) / (size + 1);
+    return rows < 1 ? 1 : rows;
+}
+
 static err_t read_values(const reading_t *r, int o, const source_t *s)
 {
-    int64_t size = s->elements * s->features;
-    float *block = MEM_NEW(float, READ_ROWS *size + 1);
+    int64_t size = s->elements * s->features, most = rows_at_once(size);
+    float *block = MEM_NEW(float, most *size + 1);
     err_t err = OK;
-    for (int64_t first = 0; first < s->rows && err == OK; first += READ_ROWS) {
-        int64_t n = s->rows - first < READ_ROWS ? s->rows - first : READ_ROWS;
+    for (int64_t first = 0; first < s->rows && err == OK; first += most) {
+        int64_t n = s->rows - first < most ? s->rows - first : most;
         err = h5_read_rows(s->dataset, first, n, H5_TYPE_F32, block);
-        for (int64_t i = 0; i < n && err == OK; i++) {
-            r->table->sets[first + i].n[o] = s->length[first + i];
-            put_values(s, o, block + i * size, &r->table->sets[first + i]);
-        }
+        for (int64_t i = 0; i < n && err == OK; i++)
+            err = take_values(r, s, o, first + i, block + i * size);
     }
     free(block);
     return err;
@@ -127,7 +141,7 @@ static err_t read_observable(const reading_t *r, int o)
     TRY_TO(done, open_source(r, &s));
     TRY_TO(done, check_dims(r, &s));
     r->table->features[o] = s.features;
-    TRY_TO(done, make_sets(r, o, s.rows));
+    TRY_TO(done, check_sets(r, &s));
     TRY_TO(done, read_lengths(r, &s));
     TRY_TO(done, read_values(r, o, &s));
 done:
@@ -172,66 +186,103 @@ bool table_hdf5_has_design(const char *path, const char *name)
 
 /* ---- ids ---- */
 
-static err_t wrong_count(const reading_t *r, int64_t n)
+static err_t number_ids(const reading_t *r, int64_t n, bool counted)
 {
-    return err_fail(ERR_FORMAT, "%s: %" PRId64 " ids for %" PRId64 " data sets", r->path, n,
-                    r->table->n);
-}
-
-static err_t number_ids(const reading_t *r, bool counted)
-{
-    int64_t n = r->table->n, *id = MEM_NEW(int64_t, n + 1);
+    int64_t *id = MEM_NEW(int64_t, n + 1);
     h5_shape_t shape = h5_vector(H5_TYPE_I64, n);
     for (int64_t i = 0; i < n; i++)
         id[i] = i;
     err_t err = counted ? OK : h5_read(r->file, "id", &shape, id);
-    for (int64_t i = 0; i < n && err == OK; i++)
-        r->table->sets[i].id = mem_format("%" PRId64, id[i]);
+    char text[32];
+    for (int64_t i = 0; i < n && err == OK; i++) {
+        snprintf(text, sizeof text, "%" PRId64, id[i]);
+        table_add(r->table, text);
+    }
     free(id);
     return err;
 }
 
-static err_t text_ids(const reading_t *r, int64_t n, char **texts)
+static err_t text_ids(const reading_t *r, int64_t n, int64_t found, char **texts)
 {
-    if (n != r->table->n)
-        return wrong_count(r, n);
+    if (n != found)
+        return err_fail(ERR_FORMAT, "%s: %" PRId64 " ids for %" PRId64 " data sets", r->path, found,
+                        n);
     for (int64_t i = 0; i < n; i++)
-        r->table->sets[i].id = mem_copy_text(texts[i]);
+        table_add(r->table, texts[i]);
     return OK;
 }
 
-static err_t read_ids(const reading_t *r)
+static err_t read_ids(const reading_t *r, int64_t n)
 {
-    int64_t n;
+    int64_t found;
     char **texts;
     if (!h5_has(r->file, "id"))
-        return number_ids(r, true);
-    if (h5_read_texts(r->file, "id", &n, &texts) != OK) {
+        return number_ids(r, n, true);
+    if (h5_read_texts(r->file, "id", &found, &texts) != OK) {
         err_clear(); // no texts: then integers
-        return number_ids(r, false);
+        return number_ids(r, n, false);
     }
-    err_t err = text_ids(r, n, texts);
-    h5_free_texts(n, &texts);
+    err_t err = text_ids(r, n, found, texts);
+    h5_free_texts(found, &texts);
+    return err;
+}
+
+/* The first observable decides how many data sets there are. */
+static err_t count_sets(const reading_t *r, int64_t *n)
+{
+    source_t s = {.observable = &r->schema->observables[0], .dataset = H5_NONE};
+    err_t err;
+    TRY_TO(done, open_source(r, &s));
+    TRY_TO(done, check_dims(r, &s));
+    *n = s.rows;
+    if (s.rows < 1)
+        err = err_fail(ERR_FORMAT, "%s: %s has 0 data sets, expected at least 1", r->path,
+                       s.observable->name);
+done:
+    h5_drop(&s.dataset);
+    return err;
+}
+
+static err_t make_sets(const reading_t *r)
+{
+    int64_t n;
+    TRY(count_sets(r, &n));
+    if (r->again)
+        return n == r->table->n ? OK : changed(r);
+    return read_ids(r, n);
+}
+
+static err_t read_file(reading_t *r, int n_design, const int *which)
+{
+    err_t err;
+    CHECK(r->schema->n_observables > 0, "no observables to read");
+    TRY_TO(done, h5_open(r->path, &r->file));
+    TRY_TO(done, make_sets(r));
+    for (int o = 0; o < r->schema->n_observables; o++)
+        TRY_TO(done, read_observable(r, o));
+    for (int d = 0; d < n_design && !r->again; d++)
+        TRY_TO(done, read_design(r, d, r->schema->design[which[d]].name));
+done:
+    h5_drop(&r->file);
     return err;
 }
 
 err_t table_read_hdf5(const char *path, const schema_t *schema, int n, const int *which,
-                      table_t *out)
+                      const table_sink_t *sink, table_t *out)
 {
-    reading_t r = {.path = path, .file = H5_NONE, .schema = schema, .table = out};
-    *out = (table_t){.n_observables = schema->n_observables,
-                     .n_design = n,
-                     .features = MEM_NEW(int64_t, schema->n_observables + 1)};
-    err_t err;
-    TRY_TO(done, h5_open(path, &r.file));
+    reading_t r = {path, H5_NONE, schema, out, sink, false};
+    *out = table_create(schema->n_observables, n);
     for (int o = 0; o < schema->n_observables; o++)
-        TRY_TO(done, read_observable(&r, o));
-    for (int d = 0; d < n; d++)
-        TRY_TO(done, read_design(&r, d, schema->design[which[d]].name));
-    TRY_TO(done, read_ids(&r));
-done:
-    h5_drop(&r.file);
+        out->features[o] = schema_stride(&schema->observables[o]);
+    err_t err = read_file(&r, n, which);
     if (err != OK)
         table_free(out);
     return err;
+}
+
+err_t table_again_hdf5(const char *path, const schema_t *schema, const table_sink_t *sink,
+                       table_t *table)
+{
+    reading_t r = {path, H5_NONE, schema, table, sink, true};
+    return read_file(&r, 0, NULL);
 }

@@ -16,11 +16,16 @@
 
 #include <stdbool.h>
 
-/* Reads the observables of a model, and the n design variables of `which`. ERR_MISSING: no such file, no such observable or design variable; ERR_FORMAT: dims that do not fit the
- * model's, another number of data sets or of ids, a length beyond the data. `out` is freed with table_free. Not
- * collective. */
+/* Reads the observables of a model, and the n design variables of `which`. Values go to the sink, which may be
+ * table_keeper(out); NULL: they are counted and hashed alone. ERR_MISSING: no such file, no such observable or design
+ * variable; ERR_FORMAT: dims that do not fit the model's, another number of data sets or of ids, a length beyond the data.
+ * `out` is freed with table_free. Not collective. */
 err_t table_read_hdf5(const char *path, const schema_t *schema, int n, const int *which,
-                      table_t *out) ERR_MUST_CHECK;
+                      const table_sink_t *sink, table_t *out) ERR_MUST_CHECK;
+/* A second pass over the file, with what the first one found: values go to the sink. ERR_MISMATCH: the file is another one by
+ * now; the rest as above. */
+err_t table_again_hdf5(const char *path, const schema_t *schema, const table_sink_t *sink,
+                       table_t *table) ERR_MUST_CHECK;
 /* Whether the file has this design variable; false where there is no such file. */
 bool table_hdf5_has_design(const char *path, const char *name);
 

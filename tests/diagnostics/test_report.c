@@ -99,30 +99,23 @@ static written_t write_report(double calibration)
 {
     static const double mean[4] = {1.25, 0.3, NAN, NAN}, sd[4] = {0.1, 0.02, NAN, NAN};
     static const double low[4] = {1.05, 0.26, NAN, NAN}, high[4] = {1.45, 0.34, NAN, NAN};
-    static const char *const ids[2] = {"p1 & p2", "p3"};
-    static const char *const verdicts[2] = {"accepted", "17 trials, 50 to 400 trained"};
-    static const bool refused[2] = {false, true};
-    static const double p[2] = {0.5, NAN};
-    const report_inferred_t inferred = {.n = 2,
-                                        .d = 2,
-                                        .ids = ids,
-                                        .names = NAMES,
-                                        .mean = mean,
-                                        .sd = sd,
-                                        .low = low,
-                                        .high = high,
-                                        .verdicts = verdicts,
-                                        .refused = refused,
-                                        .p = p,
-                                        .unusual = 0.05,
-                                        .data = "people.csv",
-                                        .posterior = "posterior.h5"};
+    const ledger_entry_t entries[2] = {
+        {0, "p1 & p2", "accepted", 60, false, 0.5, mean, sd, low, high},
+        {1, "p3", "17 trials, 50 to 400 trained", 17, true, NAN, mean + 2, sd + 2, low + 2,
+         high + 2}};
+    ledger_t ledger = ledger_create(2, 2, NAMES, 0.05);
+    for (int i = 0; i < 2; i++)
+        ledger_add(&ledger, &entries[i]);
+    ledger_finish(&ledger);
+    const report_inferred_t inferred = {
+        .ledger = &ledger, .data = "people.csv", .posterior = "posterior.h5"};
     written_t w = {.gate = judged(calibration)};
     report_training_t training = trained();
     report_t report = a_report(&w.gate, &training);
     report.inferred = &inferred;
     assert_int_equal(file_replace("report_test.png", sizeof PIXEL - 1, PIXEL), OK);
     assert_int_equal(report_write(".", &report), OK);
+    ledger_free(&ledger);
     written_read(&w);
     return w;
 }
@@ -428,34 +421,21 @@ static void a_long_ledger_counts_and_shows_the_first_and_the_most_unusual(void *
 {
     (void)state;
     enum { N = 1000 };
-    static char id[N][16], verdict[N][64];
-    static const char *ids[N], *verdicts[N];
-    static double value[N], p[N];
-    static bool refused[N];
+    ledger_t ledger = ledger_create(N, 1, NAMES, 0.05);
     for (int i = 0; i < N; i++) {
-        snprintf(id[i], sizeof id[i], "s%d", i);
-        refused[i] = i % 2 == 1;
-        snprintf(verdict[i], sizeof verdict[i],
-                 refused[i] ? "no posterior: n = %d, outside 20 to 200" : "accepted", i);
-        ids[i] = id[i];
-        verdicts[i] = verdict[i];
-        value[i] = refused[i] ? (double)NAN : i;
-        p[i] = refused[i] ? (double)NAN : 1 - i / 1000.0;
+        char id[16], verdict[64];
+        bool refused = i % 2 == 1;
+        double value = refused ? (double)NAN : i;
+        snprintf(id, sizeof id, "s%d", i);
+        snprintf(verdict, sizeof verdict,
+                 refused ? "no posterior: n = %d, outside 20 to 200" : "accepted", i);
+        const ledger_entry_t entry = {
+            i,      id,     verdict, i,     refused, refused ? (double)NAN : 1 - i / 1000.0,
+            &value, &value, &value,  &value};
+        ledger_add(&ledger, &entry);
     }
-    const report_inferred_t inferred = {.n = N,
-                                        .d = 1,
-                                        .ids = ids,
-                                        .names = NAMES,
-                                        .mean = value,
-                                        .sd = value,
-                                        .low = value,
-                                        .high = value,
-                                        .verdicts = verdicts,
-                                        .refused = refused,
-                                        .p = p,
-                                        .unusual = 0.05,
-                                        .data = "d.csv",
-                                        .posterior = "p.h5"};
+    ledger_finish(&ledger);
+    const report_inferred_t inferred = {.ledger = &ledger, .data = "d.csv", .posterior = "p.h5"};
     report_t report = a_report(NULL, NULL);
     report.n_pictures = 0;
     report.inferred = &inferred;
@@ -472,7 +452,10 @@ static void a_long_ledger_counts_and_shows_the_first_and_the_most_unusual(void *
     assert_int_equal(json_array_size(unusual), 24);
     assert_string_equal(json_string_value(json_object_get(json_array_get(unusual, 0), "id")),
                         "s998");
+    assert_true(ledger.n_first == 50 && ledger.n_most == 24 && ledger.n_refusals == 1);
+    assert_true(ledger.most[23].p <= 0.05 && ledger.most[22].p < ledger.most[23].p);
     json_decref(root);
+    ledger_free(&ledger);
     written_free(&w);
 }
 

@@ -50,21 +50,26 @@ static void example_draws(int64_t i, double *draws)
 
 static err_t write_block(const char *folder, const posterior_head_t *head, int64_t block)
 {
-    double draws[BLOCK * DRAWS * P];
-    posterior_verdict_t verdicts[BLOCK];
+    double draws[DRAWS * P];
+    posterior_block_t *b = posterior_block_begin(head, block);
     for (int64_t k = 0; k < posterior_block_size(head, block); k++) {
         int64_t i = block * BLOCK + k;
         bool good = i != REFUSED;
-        example_draws(i, draws + k * DRAWS * P);
-        verdicts[k] = (posterior_verdict_t){.accepted = good,
-                                            .reason = good ? NULL : "rt is negative in line 7",
-                                            .n = 50 + i,
-                                            .distance = 0.5 * (double)i,
-                                            .p_value = good ? 1.0 / (double)(i + 1) : NAN,
-                                            .edge_share = 0.001 * (double)i,
-                                            .prior_edge_share = i == 3 ? NAN : 0.25 * (double)i};
+        example_draws(i, draws);
+        posterior_verdict_t verdict = {.accepted = good,
+                                       .reason = good ? NULL : "rt is negative in line 7",
+                                       .doubt = i == 3 ? "it leans" : NULL,
+                                       .leans = i == 3,
+                                       .n = 50 + i,
+                                       .distance = 0.5 * (double)i,
+                                       .p_value = good ? 1.0 / (double)(i + 1) : NAN,
+                                       .edge_share = 0.001 * (double)i,
+                                       .prior_edge_share = i == 3 ? NAN : 0.25 * (double)i};
+        posterior_block_put(head, b, draws, &verdict);
     }
-    return posterior_block_write(folder, head, block, draws, verdicts);
+    err_t err = posterior_block_seal(folder, head, block, b);
+    posterior_block_free(&b);
+    return err;
 }
 
 /* mu, image (2, 3), sigma: value p of draw k of data set i is i + k / 8 + p / 128; data set 2 is refused. */
@@ -86,20 +91,27 @@ static posterior_head_t array_head(const schema_t *schema, const char **names)
     return head;
 }
 
+static err_t write_array_block(const char *folder, const posterior_head_t *head, int64_t block)
+{
+    double draws[DRAWS * ARRAY_P];
+    posterior_block_t *b = posterior_block_begin(head, block);
+    for (int64_t s = 0; s < posterior_block_size(head, block); s++) {
+        int64_t i = block * BLOCK + s;
+        posterior_verdict_t verdict = {.accepted = i != REFUSED};
+        for (int64_t k = 0; k < DRAWS; k++)
+            for (int p = 0; p < ARRAY_P; p++)
+                draws[k * ARRAY_P + p] = array_value(i, k, p);
+        posterior_block_put(head, b, draws, &verdict);
+    }
+    err_t err = posterior_block_seal(folder, head, block, b);
+    posterior_block_free(&b);
+    return err;
+}
+
 static err_t write_array_blocks(const char *folder, const posterior_head_t *head)
 {
-    double draws[BLOCK * DRAWS * ARRAY_P];
-    posterior_verdict_t verdicts[BLOCK];
-    for (int64_t block = 0; block < posterior_blocks(head); block++) {
-        for (int64_t s = 0; s < posterior_block_size(head, block); s++) {
-            int64_t i = block * BLOCK + s;
-            verdicts[s] = (posterior_verdict_t){.accepted = i != REFUSED};
-            for (int64_t k = 0; k < DRAWS; k++)
-                for (int p = 0; p < ARRAY_P; p++)
-                    draws[(s * DRAWS + k) * ARRAY_P + p] = array_value(i, k, p);
-        }
-        TRY(posterior_block_write(folder, head, block, draws, verdicts));
-    }
+    for (int64_t block = 0; block < posterior_blocks(head); block++)
+        TRY(write_array_block(folder, head, block));
     return OK;
 }
 
@@ -111,7 +123,7 @@ static err_t write_arrays(const char *folder, const char *path)
     err_t err = write_array_blocks(folder, &head);
     if (err == OK)
         err = posterior_join(folder, &head, path);
-    posterior_blocks_remove(folder, &head);
+    posterior_blocks_remove(folder);
     schema_free(&schema);
     return err;
 }
@@ -134,7 +146,7 @@ static err_t write_example(const char *path, const char *ids)
     for (int64_t block = 0; block < posterior_blocks(&head); block++)
         TRY_TO(done, write_block(folder, &head, block));
     TRY_TO(done, posterior_join(folder, &head, path));
-    posterior_blocks_remove(folder, &head);
+    posterior_blocks_remove(folder);
 done:
     free(folder);
     return err;
@@ -161,8 +173,7 @@ static int place_make(void **state)
 static int place_remove(void **state)
 {
     place_t *p = *state;
-    posterior_head_t head = example_head("");
-    posterior_blocks_remove(p->blocks, &head);
+    posterior_blocks_remove(p->blocks);
     unlink(p->path);
     rmdir(p->folder);
     free(p);
@@ -255,6 +266,58 @@ static void an_array_keeps_its_dims(void **state)
     assert_int_equal(h5_close(&file), OK);
 }
 
+static void what_is_not_kept_is_not_there(void **state)
+{
+    const place_t *p = *state;
+    static const struct {
+        posterior_keep_t keep;
+        bool draws, summary;
+    } cases[] = {{POSTERIOR_KEEP_BOTH, true, true},
+                 {POSTERIOR_KEEP_DRAWS, true, false},
+                 {POSTERIOR_KEEP_SUMMARY, false, true}};
+    double mean[3][DATASETS];
+    h5_shape_t shape = h5_vector(H5_TYPE_F64, DATASETS);
+    for (int c = 0; c < 3; c++) {
+        posterior_head_t head = example_head("stamp-1");
+        h5_id_t file;
+        head.keep = cases[c].keep;
+        for (int64_t block = 0; block < 3; block++)
+            assert_int_equal(write_block(p->blocks, &head, block), OK);
+        assert_true(posterior_block_done(p->blocks, &head, 1));
+        assert_int_equal(posterior_join(p->blocks, &head, p->path), OK);
+        assert_int_equal(h5_open(p->path, &file), OK);
+        assert_true(h5_has(file, "posterior/t0") == cases[c].draws);
+        assert_true(h5_has(file, "summary/t0/mean") == cases[c].summary);
+        if (cases[c].summary)
+            assert_int_equal(h5_read(file, "summary/t0/mean", &shape, mean[c]), OK);
+        int64_t n;
+        char **doubts;
+        assert_int_equal(h5_read_texts(file, "verdict/doubt", &n, &doubts), OK);
+        assert_string_equal(doubts[3], "it leans");
+        assert_string_equal(doubts[2], "");
+        h5_free_texts(n, &doubts);
+        assert_int_equal(h5_close(&file), OK);
+    }
+    assert_memory_equal(mean[0], mean[2], sizeof mean[0]);
+}
+
+static void blocks_are_large_but_many(void **state)
+{
+    (void)state;
+    posterior_head_t head = example_head("");
+    assert_int_equal(posterior_block_choice(&head), 1); // fewer data sets than blocks
+    head.datasets = 6400;
+    assert_int_equal(posterior_block_choice(&head), 100);
+    head.datasets = 1000000;
+    head.draws = 1000;
+    assert_int_equal(posterior_block_choice(&head), (32 << 20) / (P * 1005 * 8));
+    head.keep = POSTERIOR_KEEP_SUMMARY;
+    assert_int_equal(posterior_block_choice(&head), 4096);
+    head.draws = 1 << 30;
+    head.keep = POSTERIOR_KEEP_BOTH;
+    assert_int_equal(posterior_block_choice(&head), 1);
+}
+
 static void a_file_is_known_by_its_stamp(void **state)
 {
     const place_t *p = *state;
@@ -321,6 +384,8 @@ int main(int argc, char **argv)
         PLACED(joining_asks_for_every_block_of_this_inference),
         PLACED(the_joined_file_holds_draws_and_verdicts_by_name),
         PLACED(an_array_keeps_its_dims),
+        PLACED(what_is_not_kept_is_not_there),
+        cmocka_unit_test(blocks_are_large_but_many),
         PLACED(a_file_is_known_by_its_stamp),
         cmocka_unit_test(names_that_are_taken_are_refused),
         cmocka_unit_test(summaries_are_those_of_numpy),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // usage: test_table_csv GOLDEN_FOLDER
 #include "workers/table_csv.h"
+#include "workers/table_pack.h"
 
 #include "cluster/mem.h"
 #include "cluster/text.h"
@@ -54,9 +55,15 @@ static const char *write_bytes(void **state, size_t n, const char *bytes)
     return f->path;
 }
 
+static err_t read_csv(const char *path, const table_csv_t *config, table_t *t)
+{
+    table_sink_t keep = table_keeper(t);
+    return table_read_csv(path, config, &keep, t);
+}
+
 static err_t read_text(void **state, const char *text, const table_csv_t *config, table_t *t)
 {
-    return table_read_csv(write_bytes(state, strlen(text), text), config, t);
+    return read_csv(write_bytes(state, strlen(text), text), config, t);
 }
 
 static void assert_refused(void **state, const char *text, const table_csv_t *config,
@@ -76,7 +83,7 @@ static void real_reaction_times_are_signed_and_grouped(void **state)
     char path[512];
     snprintf(path, sizeof path, "%s/cavanagh_part.csv", golden);
     table_t t;
-    assert_int_equal(table_read_csv(path, &people, &t), OK);
+    assert_int_equal(read_csv(path, &people, &t), OK);
     const char *const ids[] = {"0", "5", "13"};
     const double sums[] = {8.031, 0.316, 0.893};
     assert_int_equal(t.n, 3);
@@ -91,7 +98,6 @@ static void real_reaction_times_are_signed_and_grouped(void **state)
         assert_true(fabs(sum - sums[i]) < 1e-6);
     }
     assert_true(t.sets[0].values[0][4] == -1.14f);
-    assert_int_equal(t.sets[1].lines[0], 14);
     table_free(&t);
 }
 
@@ -103,7 +109,7 @@ static void scattered_ids_are_grouped_by_first_appearance(void **state)
     assert_string_equal(t.sets[0].id, "b");
     assert_string_equal(t.sets[1].id, "a");
     assert_string_equal(t.sets[2].id, "c");
-    assert_true(t.sets[0].n[0] == 2 && t.sets[0].values[0][1] == 3 && t.sets[0].lines[1] == 4);
+    assert_true(t.sets[0].n[0] == 2 && t.sets[0].values[0][1] == 3);
     assert_true(t.sets[1].n[0] == 2 && t.sets[1].values[0][1] == 5);
     table_free(&t);
 }
@@ -118,8 +124,7 @@ static void quotes_line_ends_and_other_bytes_are_read(void **state)
     assert_int_equal(read_text(state, text, &plain, &t), OK);
     assert_int_equal(t.n, 2);
     assert_string_equal(t.sets[0].id, "M\xfcller, \"J\"");
-    assert_true(t.sets[0].values[0][0] == 1.5f && t.sets[0].lines[0] == 2);
-    assert_true(t.sets[1].values[0][0] == 0.25f && t.sets[1].lines[0] == 5);
+    assert_true(t.sets[0].values[0][0] == 1.5f && t.sets[1].values[0][0] == 0.25f);
     table_free(&t);
 }
 
@@ -159,7 +164,7 @@ static void many_data_sets_and_long_ones_are_held(void **state)
             fprintf(file, "p%d,%d\n", i * 7919 % 300, k);
     fclose(file);
     table_t t;
-    assert_int_equal(table_read_csv(f->path, &plain, &t), OK);
+    assert_int_equal(read_csv(f->path, &plain, &t), OK);
     assert_int_equal(t.n, 300);
     assert_string_equal(t.sets[1].id, "p119");
     for (int i = 0; i < 300; i++)
@@ -250,14 +255,14 @@ static void what_is_no_csv_is_told_by_its_first_bytes(void **state)
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         table_t t;
-        assert_int_equal(table_read_csv(write_bytes(state, files[i].n, files[i].bytes), &plain, &t),
+        assert_int_equal(read_csv(write_bytes(state, files[i].n, files[i].bytes), &plain, &t),
                          -ERR_FORMAT);
         if (!strstr(err_text(), files[i].words))
             fail_msg("\"%s\" is not in: %s", files[i].words, err_text());
     }
 }
 
-static void rows_that_stand_twice_are_a_problem_of_their_data_set(void **state)
+static void rows_that_stand_twice_are_found(void **state)
 {
     text_t text = text_create();
     text_add(&text, "id,rt\n");
@@ -266,9 +271,11 @@ static void rows_that_stand_twice_are_a_problem_of_their_data_set(void **state)
             text_add(&text, "twice,%d\ncoins,%d\nother,%d\n", i, i % 2, i + 12 * time);
     table_t t;
     assert_int_equal(read_text(state, text.data, &plain, &t), OK);
-    assert_non_null(strstr(t.sets[0].problem, "its rows stand twice in the file: from line 38 on"));
-    assert_null(t.sets[1].problem);
-    assert_null(t.sets[2].problem);
+    char *problem = table_repeats(&t, 0);
+    assert_non_null(strstr(problem, "its rows stand twice in the file: from its row 13 on"));
+    assert_null(table_repeats(&t, 1));
+    assert_null(table_repeats(&t, 2));
+    free(problem);
     table_free(&t);
     text_free(&text);
 }
@@ -288,14 +295,13 @@ static void broken_files_are_refused(void **state)
 static void a_zero_byte_and_a_huge_line_are_refused(void **state)
 {
     table_t t;
-    assert_int_equal(table_read_csv(write_bytes(state, 12, "id,rt\na\0b,1\n"), &plain, &t),
-                     -ERR_FORMAT);
+    assert_int_equal(read_csv(write_bytes(state, 12, "id,rt\na\0b,1\n"), &plain, &t), -ERR_FORMAT);
     assert_non_null(strstr(err_text(), ":2: a zero byte"));
     size_t n = 3u << 20;
     char *huge = mem_alloc(n, 1);
     memset(huge, 'x', n);
     memcpy(huge, "id,rt\n", 6);
-    assert_int_equal(table_read_csv(write_bytes(state, n, huge), &plain, &t), -ERR_FORMAT);
+    assert_int_equal(read_csv(write_bytes(state, n, huge), &plain, &t), -ERR_FORMAT);
     assert_non_null(strstr(err_text(), ":2: a line of more than"));
     free(huge);
 }
@@ -320,12 +326,96 @@ static void design_is_one_number_a_data_set(void **state)
     assert_refused(state, "id,mg,rt\na,much,1\n", &dosed, "mg: got \"much\"");
 }
 
+/* Rows of 300 data sets in turn, of each as many as its number is long, some broken. */
+static void write_in_turn(const char *path, int rows)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fprintf(file, "id,x,y,rt\n");
+    for (int k = 0; k < rows; k++)
+        for (int i = 0; i < 300; i++)
+            if (k <= i % 7)
+                fprintf(file, "p%d,%d,%g,%s%d\n", i, k, i + k / 8.0, i == 7 ? "-" : "", i);
+    fclose(file);
+}
+
+static void a_second_pass_puts_values_to_their_data_sets(void **state)
+{
+    const file_t *f = *state;
+    const char *const xy[] = {"x", "y"};
+    const table_columns_t columns[] = {{.n_columns = 2, .columns = xy},
+                                       {.n_columns = 1, .columns = rt, .sign = "x"}};
+    const table_csv_t config = {.id = "id", .n_observables = 2, .observables = columns};
+    table_t all, counted, some;
+    table_pack_t *pack;
+    char path[96];
+    snprintf(path, sizeof path, "%s.pack", f->path);
+    write_in_turn(f->path, 9);
+    assert_int_equal(read_csv(f->path, &config, &all), OK);
+    assert_int_equal(table_read_csv(f->path, &config, NULL, &counted), OK);
+    assert_null(counted.sets[0].values);
+    assert_int_equal(table_pack_create(path, &counted, &pack), OK);
+    table_sink_t sink = table_pack_sink(pack);
+    assert_int_equal(table_again_csv(f->path, &config, &sink, &counted), OK);
+    assert_int_equal(table_pack_finish(pack), OK);
+    table_pack_close(&pack);
+    assert_int_equal(table_pack_open(path, &pack), OK);
+    const int64_t which[] = {299, 7, 5};
+    assert_int_equal(table_pack_read(pack, 3, which, &some), OK);
+    for (int k = 0; k < 3; k++) {
+        const table_set_t *a = &all.sets[which[k]], *b = &some.sets[k],
+                          *c = &counted.sets[which[k]];
+        assert_true(a->n[0] == which[k] % 7 + 1 && b->n[0] == a->n[0] && b->n[1] == a->n[1]);
+        assert_true(a->hash[0] == c->hash[0] && a->hash[1] == c->hash[1]);
+        assert_memory_equal(a->values[0], b->values[0], (size_t)(2 * a->n[0]) * sizeof(float));
+        for (int64_t j = 0; j < a->n[1]; j++) // x is 0 in the first row: no sign
+            assert_true(j == 0 ? isnan(b->values[1][j]) : a->values[1][j] == b->values[1][j]);
+        assert_string_equal(b->problem, c->problem);
+    }
+    assert_non_null(strstr(some.sets[1].problem, "x is 0"));
+    table_free(&some);
+    table_free(&counted);
+    table_free(&all);
+    table_pack_close(&pack);
+    unlink(path);
+}
+
+static void a_file_that_changes_between_the_passes_is_told(void **state)
+{
+    const file_t *f = *state;
+    table_t t;
+    const int rows[] = {8, 3, 2}; // more, as many, fewer
+    write_in_turn(f->path, 3);
+    assert_int_equal(table_read_csv(f->path, &plain, NULL, &t), OK);
+    for (int k = 0; k < 3; k++) {
+        write_in_turn(f->path, rows[k]);
+        assert_int_equal(table_again_csv(f->path, &plain, NULL, &t),
+                         rows[k] == 3 ? OK : -ERR_MISMATCH);
+    }
+    assert_int_equal(table_again_csv(write_bytes(state, 12, "id,rt\nq7,1\n"), &plain, NULL, &t),
+                     -ERR_MISMATCH);
+    assert_non_null(strstr(err_text(), "it was changed while it was read"));
+    assert_int_equal(t.n, 300);
+    table_free(&t);
+}
+
+static void what_is_no_pack_is_refused(void **state)
+{
+    table_pack_t *pack;
+    assert_int_equal(table_pack_open("./no-such.pack", &pack), -ERR_MISSING);
+    assert_int_equal(table_pack_open(write_bytes(state, 10, "IMPACK1\0ab"), &pack), -ERR_FORMAT);
+    assert_non_null(strstr(err_text(), "ends too soon"));
+    char bytes[64] = "something else";
+    assert_int_equal(table_pack_open(write_bytes(state, 64, bytes), &pack), -ERR_FORMAT);
+    assert_null(pack);
+}
+
 static void a_missing_file_is_said_to_be_missing(void **state)
 {
     (void)state;
     table_t t;
-    assert_int_equal(table_read_csv("./no-such.csv", &plain, &t), -ERR_MISSING);
-    assert_int_equal(table_read_csv("/", &plain, &t), -ERR_IO);
+    assert_int_equal(read_csv("./no-such.csv", &plain, &t), -ERR_MISSING);
+    assert_int_equal(read_csv("/", &plain, &t), -ERR_IO);
 }
 
 #define FILED(f) cmocka_unit_test_setup_teardown(f, file_make, file_remove)
@@ -346,7 +436,10 @@ int main(int argc, char **argv)
         FILED(text_where_a_number_belongs_is_named_with_its_line),
         FILED(what_was_meant_is_said),
         FILED(what_is_no_csv_is_told_by_its_first_bytes),
-        FILED(rows_that_stand_twice_are_a_problem_of_their_data_set),
+        FILED(rows_that_stand_twice_are_found),
+        FILED(a_second_pass_puts_values_to_their_data_sets),
+        FILED(a_file_that_changes_between_the_passes_is_told),
+        FILED(what_is_no_pack_is_refused),
         FILED(broken_files_are_refused),
         FILED(a_zero_byte_and_a_huge_line_are_refused),
         FILED(design_is_one_number_a_data_set),
