@@ -5,9 +5,9 @@
 
 #define BANK_WRITE
 #include "storage/bank.h"
+#include "storage/sync.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,19 +106,13 @@ static err_t read_all(bench_t *b, measured_t *m)
     return err;
 }
 
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *place)
-{
-    (void)info;
-    (void)type;
-    (void)place;
-    return remove(path);
-}
-
 /* Removes what this benchmark made, and nothing else. */
 static void remove_bank(const measured_t *m)
 {
-    if (nftw(m->bank, remove_one, 8, FTW_DEPTH | FTW_PHYS) != 0)
-        log_warning("bench: %s stays behind", m->bank);
+    if (sync_remove_folder(m->bank) != OK) {
+        log_warning("bench: %s", err_text());
+        err_clear();
+    }
 }
 
 // In blocks of the rows that a trainer reads at a time.

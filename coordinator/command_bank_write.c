@@ -80,7 +80,8 @@ err_t bank_verb_export(const bank_call_t *call)
     bank_t *bank = NULL;
     int64_t rows = 0;
     TRY(bank_open(folder, &bank));
-    err_t err = bank_export(bank, folder, file, call->options->done, &rows);
+    err_t err =
+        bank_export(bank, folder, file, call->options->done ? EXPORT_DONE : EXPORT_ALL, &rows);
     bank_close(&bank);
     if (err == OK)
         tell(call, "export", rows, rows, file);

@@ -3,6 +3,7 @@
 #include "cluster/mem.h"
 #include "coordinator/job.h"
 #include "coordinator/json_out.h"
+#include "coordinator/population.h"
 #include "storage/bank.h"
 #include "workers/bank_import.h"
 #include "workers/campaign.h"
@@ -229,7 +230,10 @@ err_t command_simulate(const par_t *par, const options_t *options)
 {
     job_t job;
     TRY(job_open(par, options, &job));
-    err_t err = options->check > 0 ? check(&job, options->check, options->json) : fill(&job);
+    err_t err = options->observations != NULL
+                    ? population_write(&job, options->seed >= 0, options->observations)
+                : options->check > 0 ? check(&job, options->check, options->json)
+                                     : fill(&job);
     job_close(&job);
     return err;
 }

@@ -105,7 +105,7 @@ static const command_t commands[] = {
      "a study folder that builds and runs: simulator in C, CMake file, study, README", NULL, "q", 1,
      1, false, command_new},
     {"models", "", "list the built-in simulators", NULL, "J", 0, 0, false, command_models},
-    {"simulate", "STUDY", "fill the bank with simulations (resumes)", NULL, "jrsbRKqJ", 1, 1, true,
+    {"simulate", "STUDY", "fill the bank with simulations (resumes)", NULL, "jrsbORKqJ", 1, 1, true,
      command_simulate},
     {"train", "STUDY", "train the amortizer from the bank (resumes)", NULL, "jobeaqJ", 1, 1, true,
      command_train},
@@ -184,6 +184,11 @@ static const option_row_t option_rows[] = {
     {'S', 0, "shard-rows", "N",
      "import, merge: rows of a shard of the new bank (default: 4096; the first bank's)", WHOLE,
      AT(shard_rows), 1},
+    {'O', 0, "observations-only", "FILE.h5",
+     "a synthetic population: --rows data sets of a --seed of its own, without their parameters, "
+     "for "
+     "`infer --data FILE.h5`; no bank",
+     TEXT, AT(observations), 0},
     {'R', 0, "retry", NULL, "simulate rows that timed out or crashed again", FLAG, AT(retry), 0},
     {'K', 0, "check", "K",
      "simulate K finished rows again and compare them bit for bit with the bank", WHOLE, AT(check),

@@ -2,8 +2,10 @@
 #include "nn/op_flow.h"
 
 #include "cluster/err.h"
+#include "nn/fmath.h"
 
 #include <math.h>
+#include <string.h>
 
 static double softplus(double x)
 {
@@ -32,20 +34,64 @@ static void check(graph_t *g, tensor_t *t)
     t->cols = x->cols + 1;
 }
 
-static void forward(tensor_t *t)
+enum { TILE = 1024 }; // entries
+
+/* n raw slopes become slopes, and log_slope their logarithms. */
+VEC_KERNEL static void make_slopes(int64_t n, float *restrict slope, float *restrict log_slope)
+{
+    for (int64_t i = 0; i < n; i++) {
+        float a = f_softplus(f_asinh(slope[i]) + 0.541324855f); // ln(e - 1)
+        slope[i] = a;
+        log_slope[i] = f_log(a);
+    }
+}
+
+VEC_KERNEL static void map_forward(int64_t n, const float *restrict shift,
+                                   const float *restrict slope, float *restrict x)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] = f_fma(slope[i], x[i], shift[i]);
+}
+
+VEC_KERNEL static void map_back(int64_t n, const float *restrict shift, const float *restrict slope,
+                                float *restrict x)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] = (x[i] - shift[i]) / slope[i];
+}
+
+/* Rows of a tile. */
+static void map_rows(tensor_t *t, int64_t first, int64_t rows)
 {
     int64_t d = t->cols - 1;
-    for (int64_t r = 0; r < t->rows; r++) {
-        const float *x = t->in[0]->value + r * d, *raw = t->in[1]->value + r * 2 * d;
-        float *out = t->value + r * (d + 1);
-        double log_det = 0.0;
+    bool inverse = t->attr.i[0] != 0;
+    float x[TILE], slope[TILE] = {0}, shift[TILE] = {0}, log_slope[TILE];
+    memcpy(x, t->in[0]->value + first * d, (size_t)(rows * d) * sizeof *x);
+    for (int64_t r = 0; r < rows; r++) {
+        const float *raw = t->in[1]->value + (first + r) * 2 * d;
         for (int64_t j = 0; j < d; j++) {
-            double a = slope_of((double)raw[j]), shift = (double)raw[d + j], at = (double)x[j];
-            out[j] = (float)(t->attr.i[0] ? (at - shift) / a : a * at + shift);
-            log_det += log(a);
+            slope[r * d + j] = raw[j];
+            shift[r * d + j] = raw[d + j];
         }
-        out[d] = (float)(t->attr.i[0] ? -log_det : log_det);
     }
+    make_slopes(rows * d, slope, log_slope);
+    (inverse ? map_back : map_forward)(rows * d, shift, slope, x);
+    for (int64_t r = 0; r < rows; r++) {
+        float *out = t->value + (first + r) * (d + 1), log_det = 0;
+        for (int64_t j = 0; j < d; j++) {
+            out[j] = x[r * d + j];
+            log_det += log_slope[r * d + j];
+        }
+        out[d] = inverse ? -log_det : log_det;
+    }
+}
+
+static void forward(tensor_t *t)
+{
+    int64_t d = t->cols - 1, most = d < TILE ? TILE / d : 1;
+    CHECK(d <= TILE, "affine: %ld columns, at most %d", (long)d, TILE);
+    for (int64_t r = 0; r < t->rows; r += most)
+        map_rows(t, r, t->rows - r < most ? t->rows - r : most);
 }
 
 // One entry: gradients by x, by the raw slope and by the shift.

@@ -28,29 +28,73 @@ double posterior_quantile(int64_t n, const double *sorted, double p)
     return sorted[below] + (at - (double)below) * (sorted[below + 1] - sorted[below]);
 }
 
-static int compare(const void *a, const void *b)
+static void swap(double *a, double *b)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    double t = *a;
+    *a = *b;
+    *b = t;
 }
 
-/* `sorted` is scratch of n. */
-static void one_parameter(int64_t n, int P, int p, const double *draws, double *sorted, double *out)
+/* Puts the k-th smallest of x[low ... high] to x[k], smaller ones before it and larger ones behind (Hoare 1961, "Algorithm
+ * 65: Find"; the middle of three as pivot). */
+static void select_place(double *x, int64_t low, int64_t high, int64_t k)
+{
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2, i = low, j = high;
+        if (x[middle] < x[low])
+            swap(&x[middle], &x[low]);
+        if (x[high] < x[low])
+            swap(&x[high], &x[low]);
+        if (x[high] < x[middle])
+            swap(&x[high], &x[middle]);
+        double pivot = x[middle];
+        while (i <= j) {
+            while (x[i] < pivot)
+                i++;
+            while (x[j] > pivot)
+                j--;
+            if (i <= j)
+                swap(&x[i++], &x[j--]);
+        }
+        if (k <= j)
+            high = j;
+        else if (k >= i)
+            low = i;
+        else
+            return;
+    }
+}
+
+/* The two places that quantile p lies between, in a list whose places before `from` are settled. Returns the next to settle. */
+static int64_t settle(int64_t n, double *x, int64_t from, double p)
+{
+    int64_t below = (int64_t)floor(p * (double)(n - 1));
+    if (below < from)
+        below = from;
+    if (below < n)
+        select_place(x, from, n - 1, below);
+    if (below + 1 < n)
+        select_place(x, below + 1, n - 1, below + 1);
+    return below + 2;
+}
+
+/* `room` is scratch of n. */
+static void one_parameter(int64_t n, int P, int p, const double *draws, double *room, double *out)
 {
     double sum = 0, squares = 0;
     for (int64_t i = 0; i < n; i++) {
-        sorted[i] = draws[i * P + p];
-        sum += sorted[i];
+        room[i] = draws[i * P + p];
+        sum += room[i];
     }
     double mean = sum / (double)n;
     for (int64_t i = 0; i < n; i++)
-        squares += (sorted[i] - mean) * (sorted[i] - mean);
-    qsort(sorted, (size_t)n, sizeof *sorted, compare);
+        squares += (room[i] - mean) * (room[i] - mean);
     out[SUMMARY_MEAN] = mean;
     out[SUMMARY_SD] = sqrt(squares / (double)(n - 1));
-    out[SUMMARY_MEDIAN] = posterior_quantile(n, sorted, 0.5);
-    out[SUMMARY_Q025] = posterior_quantile(n, sorted, 0.025);
-    out[SUMMARY_Q975] = posterior_quantile(n, sorted, 0.975);
+    settle(n, room, settle(n, room, settle(n, room, 0, 0.025), 0.5), 0.975);
+    out[SUMMARY_MEDIAN] = posterior_quantile(n, room, 0.5);
+    out[SUMMARY_Q025] = posterior_quantile(n, room, 0.025);
+    out[SUMMARY_Q975] = posterior_quantile(n, room, 0.975);
 }
 
 /* The draws less their mean. */
@@ -93,10 +137,10 @@ void posterior_summarize(int64_t n, int P, const double *draws, double *summary)
     fill((int64_t)P * SUMMARY_COUNT, NAN, summary);
     if (n < 2 || !all_numbers(n * P, draws))
         return;
-    double *sorted = MEM_NEW(double, n);
+    double *room = mem_alloc((size_t)n, sizeof *room);
     for (int p = 0; p < P; p++)
-        one_parameter(n, P, p, draws, sorted, summary + (int64_t)p * SUMMARY_COUNT);
-    free(sorted);
+        one_parameter(n, P, p, draws, room, summary + (int64_t)p * SUMMARY_COUNT);
+    free(room);
 }
 
 void posterior_correlate(int64_t n, int P, const double *draws, int S, const int *which,

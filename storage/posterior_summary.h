@@ -27,7 +27,7 @@ void posterior_summarize(int64_t n, int n_parameters, const double *draws, doubl
 void posterior_correlate(int64_t n, int n_parameters, const double *draws, int n_which,
                          const int *which, double *correlation);
 
-/* Quantile p of n ascending values, n > 0. */
+/* Quantile p of n ascending values, n > 0; only the two that it lies between have to stand in their places. */
 double posterior_quantile(int64_t n, const double *sorted, double p);
 
 #endif

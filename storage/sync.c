@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -211,4 +212,20 @@ void sync_remove_parts(const char *folder, const char *keep)
         if (strstr(entry->d_name, ".part-") != NULL && strstr(entry->d_name, keep) == NULL)
             unlinkat(dirfd(listing), entry->d_name, 0);
     closedir(listing);
+}
+
+static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *at)
+{
+    (void)info;
+    (void)type;
+    (void)at;
+    return remove(path);
+}
+
+err_t sync_remove_folder(const char *path)
+{
+    enum { OPEN_FOLDERS = 8 };
+    if (nftw(path, remove_entry, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT)
+        return err_fail(ERR_IO, "%s: it can not be removed: %s", path, strerror(errno));
+    return OK;
 }

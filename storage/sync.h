@@ -36,6 +36,8 @@ err_t sync_reserve_quietly(const char *path, int64_t bytes) ERR_MUST_CHECK;
 err_t sync_trim(const char *path) ERR_MUST_CHECK;
 /* All of a file as text; the caller frees it. ERR_MISSING, ERR_IO. */
 err_t sync_read_text(const char *path, char **text, int64_t *bytes) ERR_MUST_CHECK;
+/* Removes a folder with all that is in it; fine where it is not there. Links are removed, not followed. ERR_IO. */
+err_t sync_remove_folder(const char *path) ERR_MUST_CHECK;
 /* Removes the files of a folder whose names hold ".part-" but not `keep`; other names stay. */
 void sync_remove_parts(const char *folder, const char *keep);
 

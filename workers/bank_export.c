@@ -75,16 +75,23 @@ static bool ends_in(const char *path, const char *ending)
     return n > k && strcmp(path + n - k, ending) == 0;
 }
 
-err_t bank_export(bank_t *bank, const char *folder, const char *path, bool done, int64_t *rows)
+err_t bank_export(bank_t *bank, const char *folder, const char *path, export_what_t what,
+                  int64_t *rows)
 {
-    bool csv = ends_in(path, ".csv");
+    bool csv = ends_in(path, ".csv"), done = what != EXPORT_ALL;
     const export_kind_t *kind = csv ? &export_csv : &export_hdf5;
     if (!csv && !ends_in(path, ".h5") && !ends_in(path, ".hdf5"))
         return err_fail(ERR_USAGE, "%s: its name ends in none of .h5, .hdf5, .csv", path);
+    if (csv && what == EXPORT_DATA)
+        return err_fail(ERR_USAGE, "%s: data sets alone are written as HDF5: name it .h5", path);
     if (access(path, F_OK) == 0)
         return err_fail(ERR_USAGE, "%s: is there already; an export replaces no file", path);
     char *part = mem_format("%s.part-%ld", path, (long)getpid());
-    export_t e = {.bank = bank, .folder = folder, .part = part, .rows = count_rows(bank, done)};
+    export_t e = {.bank = bank,
+                  .folder = folder,
+                  .part = part,
+                  .rows = count_rows(bank, done),
+                  .data = what == EXPORT_DATA};
     err_t err;
     TRY_TO(done, kind->begin(&e));
     TRY_TO(done, add_rows(&e, kind, done));

@@ -17,9 +17,15 @@
 
 #include <stdbool.h>
 
-/* Writes the sealed rows (those done where `done` is set), streamed, beside and renamed. `*rows` is how many. ERR_USAGE: a
- * name that ends in none of .h5, .hdf5, .csv; a file that is there; rows too wide for CSV. ERR_IO. ERR_STOPPED. */
-err_t bank_export(bank_t *bank, const char *folder, const char *path, bool done,
+typedef enum {
+    EXPORT_ALL,
+    EXPORT_DONE, // rows that are done
+    EXPORT_DATA // of those, as if they had been observed: observables, lengths and design alone; HDF5
+} export_what_t;
+
+/* Writes the sealed rows, streamed, beside and renamed. `*rows` is how many. ERR_USAGE: a name that ends in none of .h5, .hdf5, .csv; a
+ * file that is there; rows too wide for CSV. ERR_IO. ERR_STOPPED. */
+err_t bank_export(bank_t *bank, const char *folder, const char *path, export_what_t what,
                   int64_t *rows) ERR_MUST_CHECK;
 
 #endif

@@ -11,6 +11,7 @@
 #include <string.h>
 
 typedef struct {
+    bool data; // and nothing that is known of simulated rows alone
     h5_id_t file, index, status, seconds, reason_of;
     h5_id_t *parameters, *design, *length, *observables; // (P), by first value; (D) (O) (O)
     text_index_t reasons;
@@ -38,7 +39,7 @@ static err_t set_unit(h5_id_t dataset, const char *unit)
 static err_t make_model(hdf5_export_t *x, const schema_t *m, int64_t n)
 {
     schema_variable_t v;
-    for (int p = 0; p < m->n_parameters; p += v.n) {
+    for (int p = 0; p < m->n_parameters && !x->data; p += v.n) {
         v = schema_variable_at(m, p);
         TRY(make(x, "parameters", v.name, H5_TYPE_F64, n, v.n_dims, v.dims, &x->parameters[p]));
         TRY(set_unit(x->parameters[p], m->parameters[p].unit));
@@ -90,7 +91,7 @@ static err_t set_origin(const export_t *e, h5_id_t file)
     return err;
 }
 
-static err_t describe_groups(h5_id_t file, const schema_t *m)
+static err_t describe_groups(h5_id_t file, const schema_t *m, bool data)
 {
     static const char *const groups[][2] = {
         {"parameters", "drawn from the prior, one number or one array a row"},
@@ -101,6 +102,8 @@ static err_t describe_groups(h5_id_t file, const schema_t *m)
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
         h5_id_t group = H5_NONE;
         if (m->n_design == 0 && strcmp(groups[i][0], "design") == 0)
+            continue;
+        if (data && (strcmp(groups[i][0], "parameters") == 0 || strcmp(groups[i][0], "row") == 0))
             continue;
         TRY(h5_group(file, groups[i][0], &group));
         err_t err = h5_set_text(group, "description", groups[i][1]);
@@ -119,10 +122,12 @@ static err_t set_attributes(const export_t *e, h5_id_t file)
     TRY_TO(done, h5_set_text(file, "fingerprint", bank_fingerprint(e->bank)));
     if (bank_origin(e->bank) == NULL)
         TRY_TO(done, h5_set_unsigned(file, "seed", bank_seed(e->bank)));
-    TRY_TO(done, h5_set_text(file, "status_names", names));
+    if (!e->data)
+        TRY_TO(done, h5_set_text(file, "status_names", names));
     TRY_TO(done, h5_set_text(file, "software", "infermill " INFERMILL_VERSION));
-    TRY_TO(done, set_origin(e, file));
-    TRY_TO(done, describe_groups(file, m));
+    if (!e->data)
+        TRY_TO(done, set_origin(e, file));
+    TRY_TO(done, describe_groups(file, m, e->data));
 done:
     free(names);
     free(model);
@@ -142,6 +147,7 @@ static err_t begin(export_t *e)
     const schema_t *m = bank_schema(e->bank);
     hdf5_export_t *x = MEM_NEW(hdf5_export_t, 1);
     *x = (hdf5_export_t){.file = H5_NONE, .index = H5_NONE, .status = H5_NONE, .seconds = H5_NONE};
+    x->data = e->data;
     x->reason_of = H5_NONE;
     x->parameters = none_of(m->n_parameters);
     x->design = none_of(m->n_design);
@@ -150,7 +156,8 @@ static err_t begin(export_t *e)
     e->state = x;
     TRY(h5_create(e->part, &x->file));
     TRY(make_model(x, m, e->rows));
-    TRY(make_rows(x, e->rows));
+    if (!x->data)
+        TRY(make_rows(x, e->rows));
     return set_attributes(e, x->file);
 }
 
@@ -189,7 +196,7 @@ static err_t put_values(hdf5_export_t *x, int64_t first, const rows_t *rows, dou
     const schema_t *m = rows->schema;
     int64_t n = rows->n;
     schema_variable_t v;
-    for (int p = 0; p < m->n_parameters; p += v.n) {
+    for (int p = 0; p < m->n_parameters && !x->data; p += v.n) {
         v = schema_variable_at(m, p);
         TRY(put_columns(x->parameters[p], first, n, p, v.n, m->n_parameters, rows->parameters,
                         reals));
@@ -200,7 +207,7 @@ static err_t put_values(hdf5_export_t *x, int64_t first, const rows_t *rows, dou
         TRY(put_whole(x->length[k], first, n, k, m->n_observables, rows->length, wholes));
         TRY(h5_write_rows(x->observables[k], first, n, H5_TYPE_F32, rows->observables[k]));
     }
-    return put_outcomes(x, first, rows, wholes);
+    return x->data ? OK : put_outcomes(x, first, rows, wholes);
 }
 
 static err_t add(export_t *e, int64_t first, const rows_t *rows)
@@ -216,7 +223,9 @@ static err_t add(export_t *e, int64_t first, const rows_t *rows)
 static err_t end(export_t *e)
 {
     hdf5_export_t *x = e->state;
-    TRY(h5_write_texts(x->file, "row/reason", x->reasons.n, (const char *const *)x->reasons.texts));
+    if (!x->data)
+        TRY(h5_write_texts(x->file, "row/reason", x->reasons.n,
+                           (const char *const *)x->reasons.texts));
     return h5_close(&x->file);
 }
 

@@ -11,6 +11,7 @@ typedef struct {
     bank_t *bank;
     const char *folder, *part; // the bank's; the file being written
     int64_t rows;              // that will be written
+    bool data;                 // EXPORT_DATA
     void *state;
 } export_t;
 

@@ -362,6 +362,34 @@ static void summaries_are_those_of_numpy(void **state)
     assert_true(fabs(r[1] - 0.9212772401159601) < 1e-14 && r[1] == r[2] && r[0] == 1 && r[3] == 1);
 }
 
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Against a full sort, for every small number of draws, with many that are equal. */
+static void quantiles_are_those_of_a_sort(void **state)
+{
+    (void)state;
+    enum { MOST = 300 };
+    double x[MOST], sorted[MOST], summary[SUMMARY_COUNT];
+    uint64_t seed = 1;
+    for (int n = 2; n <= MOST; n++) {
+        for (int i = 0; i < n; i++) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            x[i] = sorted[i] = (double)(seed >> 40) / (n % 3 ? 1 : 1e6);
+            if (n % 3 == 0)
+                x[i] = sorted[i] = floor(x[i]);
+        }
+        posterior_summarize(n, 1, x, summary);
+        qsort(sorted, (size_t)n, sizeof *sorted, by_value);
+        assert_true(summary[SUMMARY_Q025] == posterior_quantile(n, sorted, 0.025));
+        assert_true(summary[SUMMARY_MEDIAN] == posterior_quantile(n, sorted, 0.5));
+        assert_true(summary[SUMMARY_Q975] == posterior_quantile(n, sorted, 0.975));
+    }
+}
+
 static void a_nan_draw_gives_no_summary(void **state)
 {
     (void)state;
@@ -389,6 +417,7 @@ int main(int argc, char **argv)
         PLACED(a_file_is_known_by_its_stamp),
         cmocka_unit_test(names_that_are_taken_are_refused),
         cmocka_unit_test(summaries_are_those_of_numpy),
+        cmocka_unit_test(quantiles_are_those_of_a_sort),
         cmocka_unit_test(a_nan_draw_gives_no_summary),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -152,7 +152,7 @@ static void exported_arrays_are_imported(void **state)
         bank_t *bank;
         int64_t n;
         assert_ok(bank_open(w->bank, &bank));
-        assert_ok(bank_export(bank, w->bank, path, false, &n));
+        assert_ok(bank_export(bank, w->bank, path, EXPORT_ALL, &n));
         bank_close(&bank);
         assert_ok(import_open(&w->schema, 1, &file, &import));
         assert_int_equal(import_rows(import), ROWS);

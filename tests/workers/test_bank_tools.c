@@ -250,7 +250,8 @@ static void export_to(const world_t *w, const char *folder, const char *file, bo
         bank_t *bank;
         int64_t rows;
         assert_int_equal(bank_open(folder, &bank), OK);
-        assert_int_equal(bank_export(bank, folder, file, done, &rows), OK);
+        assert_int_equal(bank_export(bank, folder, file, done ? EXPORT_DONE : EXPORT_ALL, &rows),
+                         OK);
         assert_int_equal(rows, n);
         bank_close(&bank);
     }
@@ -404,11 +405,11 @@ static void an_export_that_fails_leaves_nothing(void **state)
     char *there = mem_format("%s/bank.yaml", w->one),
          *file = mem_format("%s/r%d.h5", w->folder, w->par->rank);
     assert_int_equal(bank_open(w->one, &bank), OK);
-    says(bank_export(bank, w->one, "rows.txt", false, &rows), ERR_USAGE, "none of .h5");
-    says(bank_export(bank, w->one, "/nowhere/r.csv", false, &rows), ERR_IO, "/nowhere/r.csv");
-    says(bank_export(bank, w->one, "/nowhere/r.h5", false, &rows), ERR_IO, "/nowhere/r.h5");
-    assert_int_equal(bank_export(bank, w->one, file, false, &rows), OK);
-    says(bank_export(bank, w->one, file, false, &rows), ERR_USAGE, "is there already");
+    says(bank_export(bank, w->one, "rows.txt", EXPORT_ALL, &rows), ERR_USAGE, "none of .h5");
+    says(bank_export(bank, w->one, "/nowhere/r.csv", EXPORT_ALL, &rows), ERR_IO, "/nowhere/r.csv");
+    says(bank_export(bank, w->one, "/nowhere/r.h5", EXPORT_ALL, &rows), ERR_IO, "/nowhere/r.h5");
+    assert_int_equal(bank_export(bank, w->one, file, EXPORT_ALL, &rows), OK);
+    says(bank_export(bank, w->one, file, EXPORT_ALL, &rows), ERR_USAGE, "is there already");
     par_barrier(w->par);
     unlink(file);
     if (w->par->rank == 0)
@@ -416,7 +417,7 @@ static void an_export_that_fails_leaves_nothing(void **state)
     par_barrier(w->par);
     bank_close(&bank);
     assert_int_equal(bank_open(w->one, &bank), OK);
-    assert_true(err_is(bank_export(bank, w->one, file, false, &rows), ERR_FORMAT));
+    assert_true(err_is(bank_export(bank, w->one, file, EXPORT_ALL, &rows), ERR_FORMAT));
     assert_int_not_equal(access(file, F_OK), 0);
     bank_close(&bank);
     free(there);
