@@ -145,5 +145,8 @@ void amortizer_summaries(amortizer_work_t *w, const batch_t *batch, float *out);
  * its members by chance, in equal shares. */
 void amortizer_sample(amortizer_work_t *w, const batch_t *batch, int64_t draws, rng_t *rng,
                       double *out, double *log_density);
+/* The same, and the learned summaries (n, amortizer_summary_width) of the same pass over the data. */
+void amortizer_sample_with(amortizer_work_t *work, const batch_t *batch, int64_t draws, rng_t *rng,
+                           double *out, double *log_density, float *summaries);
 
 #endif

@@ -94,26 +94,33 @@ static float *image_summary(const tensor_t *image, float *out)
     return out;
 }
 
+/* Of the data set whose condition was made; returns where the next one's go. */
+static float *take_summaries(const amortizer_work_t *w, float *out)
+{
+    const tensor_t *summary = w->inputs.summary[0];
+    if (summary != NULL) {
+        memcpy(out, summary->value, (size_t)summary->cols * sizeof *out);
+        out += summary->cols;
+    }
+    for (int o = 0; o < w->a->config.n_observables; o++)
+        if (w->a->config.observables[o].direct)
+            out = image_summary(w->inputs.data[o], out);
+    return out;
+}
+
 void amortizer_summaries(amortizer_work_t *w, const batch_t *batch, float *out)
 {
     begin_call(w);
     for (int64_t i = 0; i < batch->n; i++) {
-        const tensor_t *summary = w->inputs.summary[0];
         make_condition(w, batch, i);
-        if (summary != NULL) {
-            memcpy(out, summary->value, (size_t)summary->cols * sizeof *out);
-            out += summary->cols;
-        }
-        for (int o = 0; o < w->a->config.n_observables; o++)
-            if (w->a->config.observables[o].direct)
-                out = image_summary(w->inputs.data[o], out);
+        out = take_summaries(w, out);
     }
 }
 
 /* ---- draws ---- */
 
-// Back to the user's scale; returns ln |d theta / d parameters|.
-static double restore(amortizer_work_t *w, const float *theta, double *kept)
+// Back to the user's scale; returns ln |d theta / d parameters| where `density` asks for it.
+static double restore(amortizer_work_t *w, const float *theta, bool density, double *kept)
 {
     const amortizer_config_t *c = &w->a->config;
     const scaling_t *s = &w->a->scaling;
@@ -121,7 +128,7 @@ static double restore(amortizer_work_t *w, const float *theta, double *kept)
     for (int j = 0; j < c->n_parameters; j++)
         w->u[j] = s->parameter_mean[j] + s->parameter_sd[j] * (double)theta[j];
     adapter_restore(w->a->adapter, w->u, kept, &log_jacobian);
-    for (int j = 0; j < c->n_parameters; j++)
+    for (int j = 0; j < c->n_parameters && density; j++)
         log_jacobian -= log(s->parameter_sd[j]);
     return log_jacobian;
 }
@@ -206,14 +213,14 @@ static void sample_some(amortizer_work_t *w, int64_t n, rng_t *rng, double *out,
     draw(w, n, rng, w->drawn, log_q);
     draw_again(w, n, rng, log_q);
     for (int64_t k = 0; k < n; k++) {
-        double log_jacobian = restore(w, w->drawn + k * p, out + k * kept);
+        double log_jacobian = restore(w, w->drawn + k * p, log_density != NULL, out + k * kept);
         if (log_density)
             log_density[k] = log_q[k] + log_jacobian;
     }
 }
 
-void amortizer_sample(amortizer_work_t *w, const batch_t *batch, int64_t draws, rng_t *rng,
-                      double *out, double *log_density)
+void amortizer_sample_with(amortizer_work_t *w, const batch_t *batch, int64_t draws, rng_t *rng,
+                           double *out, double *log_density, float *summaries)
 {
     int64_t kept = adapter_kept(w->a->adapter, NULL);
     begin_call(w);
@@ -221,6 +228,8 @@ void amortizer_sample(amortizer_work_t *w, const batch_t *batch, int64_t draws, 
           "this inference network has no density");
     for (int64_t i = 0; i < batch->n; i++) {
         make_condition(w, batch, i);
+        if (summaries != NULL)
+            summaries = take_summaries(w, summaries);
         give_condition(w);
         for (int64_t done = 0; done < draws; done += w->max_draws) {
             int64_t some = draws - done < w->max_draws ? draws - done : w->max_draws;
@@ -228,4 +237,10 @@ void amortizer_sample(amortizer_work_t *w, const batch_t *batch, int64_t draws, 
             sample_some(w, some, &rng[i], out + at * kept, log_density ? log_density + at : NULL);
         }
     }
+}
+
+void amortizer_sample(amortizer_work_t *w, const batch_t *batch, int64_t draws, rng_t *rng,
+                      double *out, double *log_density)
+{
+    amortizer_sample_with(w, batch, draws, rng, out, log_density, NULL);
 }

@@ -117,6 +117,17 @@ const char *csv_path(const csv_t *csv)
     return csv->path;
 }
 
+int64_t csv_bytes(const csv_t *csv)
+{
+    struct stat status;
+    return fstat(fileno(csv->file), &status) == 0 ? (int64_t)status.st_size : 0;
+}
+
+int64_t csv_bytes_read(const csv_t *csv)
+{
+    return (int64_t)ftello(csv->file);
+}
+
 static err_t put(csv_t *csv, int c)
 {
     if (csv->used == CSV_RECORD_CAP)

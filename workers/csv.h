@@ -27,5 +27,7 @@ int csv_fields(const csv_t *csv);               // of this record
 const char *csv_field(const csv_t *csv, int i); // valid until the next csv_next
 int64_t csv_line(const csv_t *csv);             // where this record begins, from 1
 const char *csv_path(const csv_t *csv);
+int64_t csv_bytes(const csv_t *csv);      // of the file; 0 where that is not known
+int64_t csv_bytes_read(const csv_t *csv); // so far
 
 #endif

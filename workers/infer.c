@@ -146,11 +146,10 @@ static void judge(infer_t *f, const rows_t *rows, int64_t i, double *draws,
                   posterior_verdict_t *verdict)
 {
     batch_t batch = batch_of(f, rows, i);
-    amortizer_summaries(f->work, &batch, f->summaries);
+    rng_t rng = rng_at(f->config.seed, RNG_INFER, (uint64_t)rows->index[i]);
+    amortizer_sample_with(f->work, &batch, f->config.draws, &rng, draws, NULL, f->summaries);
     verdict->distance = distance_value(f->config.distance, f->summaries);
     verdict->p_value = distance_p_value(f->config.distance, verdict->distance);
-    rng_t rng = rng_at(f->config.seed, RNG_INFER, (uint64_t)rows->index[i]);
-    amortizer_sample(f->work, &batch, f->config.draws, &rng, draws, NULL);
     verdict->edge_share = edge_share(f, draws);
     verdict->prior_edge_share = prior_edge_share(f, draws);
     verdict->accepted = true;

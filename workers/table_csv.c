@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workers/table_csv.h"
 
+#include "cluster/log.h"
 #include "cluster/mem.h"
+#include "cluster/stop.h"
 #include "cluster/text.h"
 #include "cluster/yaml.h"
 #include "workers/csv.h"
@@ -297,15 +299,32 @@ static err_t read_record(reading_t *r)
     return OK;
 }
 
-static err_t read_all(reading_t *r)
+enum { MEGA = 1000000 };
+
+static err_t read_records(reading_t *r, progress_t *progress)
 {
+    enum { LOOK = 1 << 16 };
     bool more = true;
-    TRY(read_header(r));
-    while (more) {
+    for (int64_t n = 1; more; n++) {
         TRY(csv_next(r->csv, &more));
         if (more)
             TRY(read_record(r));
+        if (n % LOOK != 0)
+            continue;
+        if (stop_requested())
+            return err_fail(ERR_STOPPED, "%s: stopped on request while it was read",
+                            csv_path(r->csv));
+        progress_show(progress, csv_bytes_read(r->csv) / MEGA, NULL);
     }
+    return OK;
+}
+
+static err_t read_all(reading_t *r)
+{
+    TRY(read_header(r));
+    progress_t progress =
+        progress_start(r->seen ? "pack" : "read", "MB", 0, csv_bytes(r->csv) / MEGA);
+    TRY(read_records(r, &progress));
     if (r->table->n == 0)
         return err_fail(ERR_FORMAT, "%s: a header and no rows", csv_path(r->csv));
     return OK;

@@ -39,7 +39,7 @@ typedef struct {
  * ERR_MISSING: no such file. ERR_FORMAT: empty, a column that is not there (lists those that are, and says which was
  * meant, or that the separator is not a comma) or that is there twice, a record of another
  * length than the header, text where a number belongs ("data.csv:12: rt: got \"fast\", expected a number"), an empty id, what
- * csv.h names, what the sink says. `out` is freed with table_free. Not collective. */
+ * csv.h names, what the sink says; ERR_STOPPED on request. A file that takes a while shows its progress. `out` is freed with table_free. Not collective. */
 err_t table_read_csv(const char *path, const table_csv_t *config, const table_sink_t *sink,
                      table_t *out) ERR_MUST_CHECK;
 /* A second pass over the file, with what the first one found, which stays as it is: values go to the sink. ERR_MISMATCH: the

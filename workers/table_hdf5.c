@@ -2,6 +2,7 @@
 #include "workers/table_hdf5.h"
 
 #include "cluster/mem.h"
+#include "cluster/stop.h"
 #include "storage/h5.h"
 
 #include <inttypes.h>
@@ -126,7 +127,9 @@ static err_t read_values(const reading_t *r, int o, const source_t *s)
     err_t err = OK;
     for (int64_t first = 0; first < s->rows && err == OK; first += most) {
         int64_t n = s->rows - first < most ? s->rows - first : most;
-        err = h5_read_rows(s->dataset, first, n, H5_TYPE_F32, block);
+        err = stop_requested()
+                  ? err_fail(ERR_STOPPED, "%s: stopped on request while it was read", r->path)
+                  : h5_read_rows(s->dataset, first, n, H5_TYPE_F32, block);
         for (int64_t i = 0; i < n && err == OK; i++)
             err = take_values(r, s, o, first + i, block + i * size);
     }
