@@ -73,7 +73,8 @@ void table_keep(table_t *t, int64_t i, int o, int64_t n, const float *values)
         s->values = MEM_NEW(float *, t->n_observables);
     if (room_for(have + n) > room_for(have))
         s->values[o] = MEM_GROW(s->values[o], float, room_for(have + n) * features);
-    memcpy(s->values[o] + have * features, values, (size_t)(n * features) * sizeof *values);
+    if (n > 0)
+        memcpy(s->values[o] + have * features, values, (size_t)(n * features) * sizeof *values);
 }
 
 static err_t keep(void *to, int64_t i, int o, int64_t first, int64_t n, const float *values)
@@ -103,7 +104,8 @@ static bool halves_agree(const table_t *t, const table_set_t *s)
 {
     for (int o = 0; o < t->n_observables; o++) {
         int64_t half = s->n[o] / 2 * t->features[o];
-        if (memcmp(s->values[o], s->values[o] + half, (size_t)half * sizeof(float)) != 0)
+        if (half > 0 &&
+            memcmp(s->values[o], s->values[o] + half, (size_t)half * sizeof(float)) != 0)
             return false;
     }
     return true;
