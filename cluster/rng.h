@@ -36,6 +36,8 @@ typedef enum {
     RNG_MISFIT = 20,     // index: which test of observed against simulated data sets
     RNG_CLASSIFIER = 21, // index: fold (its order of rows), 0: the folds themselves
     RNG_CLASSIFIED = 22, // index: data set (the draws that the classifier sees)
+    RNG_PSIS = 23,       // index: data set (resampling by importance)
+    RNG_CHAINS = 24,     // index: data set (Markov chains on its exact posterior)
 } rng_stream_t;
 
 enum { RNG_WORDS = 4 }; // of one Philox block

@@ -31,6 +31,7 @@ typedef struct {
     const char *connect;       // endpoint of a hub
     const char *listen;        // endpoint to be one
     const char *keep;          // infer: what; NULL: as the study says
+    const char *ladder;        // infer: rungs with commas between them; NULL: as the study says
     const char *observations;  // simulate: the file that data sets alone go to; NULL: none
     int64_t patience;          // seconds; 0: not given
     bool simulator_log;

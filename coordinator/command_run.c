@@ -33,7 +33,8 @@ static err_t infer_stage(job_t *job, bool *did)
                                .report = job->folder,
                                .draws = s->infer.draws,
                                .seed = s->infer.seed,
-                               .keep = s->infer.keep};
+                               .keep = s->infer.keep,
+                               .rungs = infer_rungs(s)};
     err_t err = job_infer(job->par, s, &request, did);
     free(model);
     free(out);

@@ -5,6 +5,7 @@
 #include "cluster/log.h"
 #include "cluster/mem.h"
 #include "coordinator/infer_blocks.h"
+#include "coordinator/infer_costs.h"
 #include "coordinator/infer_keep.h"
 #include "coordinator/inferred.h"
 #include "coordinator/job.h"
@@ -37,7 +38,8 @@ typedef struct {
     model_gate_t gate;
     bool unverified; // a guard refused, and a reason was given to go on
     real_data_t data;
-    const char **names; // (P)
+    exact_model_t exact; // of the ladder
+    const char **names;  // (P)
     posterior_head_t head;
     char *stamp, *blocks; // what the result depends on; folder of the sealed blocks
     char *packed;         // the data, in that folder
@@ -89,9 +91,14 @@ static err_t ask_prior(inference_t *f)
 static char *stamp_of(const inference_t *f, posterior_keep_t keep, bool unverified)
 {
     static const char *const kept[] = {"", " keep draws", " keep summary"};
-    return mem_format("weights %s data %s draws %" PRId64 " seed %" PRId64 "%s%s", f->trained.hash,
-                      f->data.hash, f->request->draws, f->request->seed, kept[keep],
-                      unverified ? " unverified" : "");
+    bool climbs = f->request->rungs != LADDER_AMORTIZED;
+    char *words = ladder_words(f->request->rungs);
+    char *stamp =
+        mem_format("weights %s data %s draws %" PRId64 " seed %" PRId64 "%s%s%s%s", f->trained.hash,
+                   f->data.hash, f->request->draws, f->request->seed, kept[keep],
+                   climbs ? " ladder " : "", climbs ? words : "", unverified ? " unverified" : "");
+    free(words);
+    return stamp;
 }
 
 static void make_head(inference_t *f)
@@ -127,6 +134,8 @@ static err_t prepare(inference_t *f)
     TRY(par_agree(f->par, load_model(f)));
     TRY(real_data_open(f->par, f->request->data, f->study, &f->trained.schema,
                        amortizer_adapter(f->trained.amortizer), &f->data));
+    TRY(par_agree(f->par,
+                  exact_model_open(f->study, &f->trained, &f->data, f->request->rungs, &f->exact)));
     make_head(f);
     f->blocks = mem_format("%s.blocks", f->request->out);
     f->packed = mem_format("%s/data.pack", f->blocks);
@@ -182,6 +191,7 @@ static void inference_close(inference_t *f)
     real_data_close(&f->data);
     close_folder(f);
     inferred_free(&f->result);
+    exact_model_close(&f->exact);
     model_gate_free(&f->gate);
     trained_free(&f->trained);
     free(f->names);
@@ -205,6 +215,15 @@ static err_t decide_keep(inference_t *f, posterior_keep_t *keep)
     return OK;
 }
 
+/* A block that is lost in a crash should cost no more than some seconds of chains. */
+static int64_t block_size(const inference_t *f)
+{
+    int64_t size = posterior_block_choice(&f->head), most = size;
+    if (f->request->rungs != LADDER_AMORTIZED)
+        most = f->request->rungs & LADDER_AMORTIZED ? 64 : f->request->rungs & LADDER_PSIS ? 16 : 4;
+    return size < most ? size : most;
+}
+
 static err_t finish_head(inference_t *f)
 {
     TRY(ask_prior(f));
@@ -213,7 +232,7 @@ static err_t finish_head(inference_t *f)
     f->head.stamp = f->stamp;
     f->head.gate = f->gate.words;
     f->head.unverified = f->unverified ? f->request->unverified : NULL;
-    f->head.block_datasets = posterior_block_choice(&f->head);
+    f->head.block_datasets = block_size(f);
     return OK;
 }
 
@@ -235,12 +254,8 @@ static err_t write_report(const inference_t *f)
 /* The posterior of one data set once more: a block need not keep its draws. */
 static err_t draw_pairs(inference_t *f, int64_t at, bool *drawn)
 {
-    infer_config_t config = {.amortizer = f->trained.amortizer,
-                             .distance = &f->trained.distance,
-                             .reach = &f->trained.reach,
-                             .schema = &f->trained.inferred,
-                             .seed = (uint64_t)f->request->seed,
-                             .draws = f->head.draws};
+    infer_config_t config =
+        learned_inference(&f->trained, &f->exact, f->request->seed, f->head.draws);
     infer_t *infer = infer_create(&config);
     real_sets_t set = real_sets_create(&f->data, 1);
     double *draws = MEM_NEW(double, f->head.draws * f->head.n_parameters);
@@ -264,6 +279,9 @@ static err_t read_result(inference_t *f)
     if (f->request->report != NULL && f->result.first_accepted >= 0)
         TRY(draw_pairs(f, f->result.first_accepted, &drawn));
     report_inferred_t *t = &f->result.table;
+    ladder_costs_t costs = infer_costs_read(f->blocks);
+    if (f->exact.exact != NULL)
+        inferred_tell_costs(&f->result, f->request->rungs, &costs);
     t->ledger = &f->result.ledger;
     t->pairs_picture = drawn ? "pairs.png" : NULL;
     t->data = f->request->data;
@@ -305,6 +323,7 @@ static err_t join(inference_t *f)
     char *word = mem_format("%s/keep", f->blocks);
     unlink(word);
     free(word);
+    infer_costs_remove(f->blocks);
     posterior_blocks_remove(f->blocks);
     TRY(draw_distances(f));
     return write_report(f);
@@ -319,7 +338,9 @@ static predictive_config_t predictive_config(const inference_t *f)
                                  .stamp = f->stamp,
                                  .folder = f->request->report,
                                  .out = f->request->out,
-                                 .seed = (uint64_t)f->request->seed,
+                                 .exact = &f->exact,
+                                 .draws = f->request->draws,
+                                 .seed = f->request->seed,
                                  .quiet = f->request->json};
 }
 
@@ -336,7 +357,8 @@ static err_t infer_all(inference_t *f)
                                    .head = &f->head,
                                    .folder = f->blocks,
                                    .run = f->run,
-                                   .seed = (uint64_t)f->request->seed};
+                                   .exact = &f->exact,
+                                   .seed = f->request->seed};
     TRY(infer_blocks(&blocks));
     TRY(par_agree(f->par, first ? read_result(f) : OK));
     TRY(observed_judge(f->par, &f->trained, &f->data, f->result.distance,
@@ -410,7 +432,33 @@ static infer_request_t request_of(const options_t *o, const study_t *study, cons
                              .draws = o->draws >= 0 ? o->draws : study->infer.draws,
                              .seed = o->seed >= 0 ? o->seed : study->infer.seed,
                              .keep = study->infer.keep,
+                             .rungs = infer_rungs(study),
                              .json = o->json};
+}
+
+ladder_rungs_t infer_rungs(const study_t *study)
+{
+    ladder_rungs_t rungs = LADDER_AMORTIZED;
+    const yaml_texts_t *words = &study->infer.ladder;
+    if (words->n > 0) {
+        err_t err = ladder_read(words->n, (const char *const *)words->at, &rungs);
+        CHECK(err == OK, "%s", err_text()); // the study was checked
+    }
+    return rungs;
+}
+
+/* "amortized,psis" */
+static err_t read_rungs(const char *text, ladder_rungs_t *out)
+{
+    enum { MOST = 8 };
+    const char *words[MOST];
+    char *copy = mem_copy_text(text), *rest = copy;
+    int n = 0;
+    while (rest != NULL && n < MOST)
+        words[n++] = strsep(&rest, ",");
+    err_t err = err_context(ladder_read(n, words, out), "--ladder");
+    free(copy);
+    return err;
 }
 
 err_t command_infer(const par_t *par, const options_t *options)
@@ -424,6 +472,8 @@ err_t command_infer(const par_t *par, const options_t *options)
     infer_request_t request = request_of(options, &study, folder, model, out);
     bool did = false;
     err_t err = options->keep != NULL ? infer_keep_read(options->keep, &request.keep) : OK;
+    if (err == OK && options->ladder != NULL)
+        err = read_rungs(options->ladder, &request.rungs);
     if (err == OK && request.data == NULL)
         err = err_fail(ERR_USAGE,
                        "infer: no real data: give --data FILE, or infer.data in the study");

@@ -5,6 +5,7 @@
 #include "cluster/mem.h"
 #include "cluster/stop.h"
 #include "coordinator/doubt.h"
+#include "coordinator/infer_costs.h"
 #include "coordinator/real_sets.h"
 #include "storage/lock.h"
 #include "workers/infer.h"
@@ -31,12 +32,7 @@ typedef struct {
 
 static maker_t maker_create(const infer_blocks_t *c)
 {
-    infer_config_t config = {.amortizer = c->trained->amortizer,
-                             .distance = &c->trained->distance,
-                             .reach = &c->trained->reach,
-                             .schema = &c->trained->inferred,
-                             .seed = c->seed,
-                             .draws = c->head->draws};
+    infer_config_t config = learned_inference(c->trained, c->exact, c->seed, c->head->draws);
     return (maker_t){
         .config = c,
         .head = c->head,
@@ -69,35 +65,51 @@ static char *add_doubt(maker_t *m, int64_t i, posterior_verdict_t *verdict)
             m->columns[p * n + k] = m->draws[k * P + p];
     doubt_draws_t draws = {n, n, m->columns};
     char *words = doubt_words(&m->doubt, i, &draws, &verdict->beyond, &verdict->leans);
+    if (verdict->doubt != NULL) {
+        char *both = mem_format("no rung of the ladder answers: %s%s%s", verdict->doubt,
+                                words != NULL ? "; " : "", words != NULL ? words : "");
+        free(words);
+        words = both;
+    }
     verdict->doubt = words;
     return words;
 }
 
-static void make_block(maker_t *m, posterior_block_t *b)
+/* False: stopped on the way. */
+static bool make_block(maker_t *m, posterior_block_t *b)
 {
     for (int64_t i = 0; i < m->sets.rows.n; i++) {
+        if (stop_requested())
+            return false;
         posterior_verdict_t verdict;
         infer_one(m->infer, &m->sets.rows, i, m->sets.problem[i], m->draws, &verdict);
         char *doubt = add_doubt(m, i, &verdict);
         posterior_block_put(m->head, b, m->draws, &verdict);
         free(doubt);
     }
+    return true;
 }
 
-static err_t one_block(maker_t *m, int64_t block)
+/* `made` is false where a stop was requested on the way: nothing is sealed then. */
+static err_t one_block(maker_t *m, int64_t block, bool *made)
 {
     const infer_blocks_t *c = m->config;
+    ladder_costs_t before = infer_costs(m->infer), now;
     int64_t begin = block * m->head->block_datasets;
+    *made = true;
     if (posterior_block_done(c->folder, m->head, block))
         return OK;
     TRY(real_sets_load_range(c->data, begin, begin + posterior_block_size(m->head, block),
                              &m->sets));
     posterior_block_t *b = posterior_block_begin(m->head, block);
-    make_block(m, b);
+    *made = make_block(m, b);
     err_t err = lock_check(c->folder, c->run); // this rank may have outlived its run
-    if (err == OK)
+    if (err == OK && *made)
         err = posterior_block_seal(c->folder, m->head, block, b);
     posterior_block_free(&b);
+    now = infer_costs(m->infer);
+    if (err == OK)
+        err = infer_costs_add(c->folder, c->par->rank, &before, &now);
     return err;
 }
 
@@ -107,9 +119,10 @@ static lender_ask_t work_on(maker_t *m, range_t lease)
 {
     lender_ask_t ask = {.room = much_room};
     double start = log_clock();
-    while (ask.done < lease.end - lease.begin && m->failure == OK && !stop_requested()) {
-        m->failure = one_block(m, lease.begin + ask.done);
-        ask.done += m->failure == OK;
+    bool made = true;
+    while (ask.done < lease.end - lease.begin && m->failure == OK && made && !stop_requested()) {
+        m->failure = one_block(m, lease.begin + ask.done, &made);
+        ask.done += m->failure == OK && made;
     }
     ask.seconds = log_clock() - start;
     ask.failed = m->failure != OK;

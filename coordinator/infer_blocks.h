@@ -7,8 +7,7 @@
 #define COORDINATOR_INFER_BLOCKS_H
 
 #include "cluster/par.h"
-#include "coordinator/amortizer_file.h"
-#include "coordinator/real_data.h"
+#include "coordinator/learned_simulator.h"
 #include "storage/posterior_file.h"
 
 /* Everything is borrowed. */
@@ -19,7 +18,8 @@ typedef struct {
     const posterior_head_t *head;
     const char *folder; // of the blocks, which run `run` has locked
     const char *run;
-    uint64_t seed;
+    const exact_model_t *exact; // the ladder
+    int64_t seed;
 } infer_blocks_t;
 
 /* Makes the blocks that are not there yet. Each rank needs the memory of one block. ERR_STOPPED: on request; the same call goes on.

@@ -14,21 +14,41 @@
 
 enum { PRINTED = 40, PRINTED_PARAMETERS = 6 };
 
+/* " by psis (k-hat 0.43)", where a rung above the amortizer made the draws. */
+static char *rung_words(const posterior_block_t *b, int64_t i)
+{
+    switch ((posterior_rung_t)b->rung[i]) {
+    case POSTERIOR_PSIS:
+        return mem_format(" by psis (k-hat %.2f)", b->measures[MEASURE_KHAT * b->n + i]);
+    case POSTERIOR_MCMC:
+        return mem_format(" by mcmc (R-hat %.3f)", b->measures[MEASURE_RHAT * b->n + i]);
+    case POSTERIOR_AMORTIZED:
+    case POSTERIOR_UNANSWERED:
+    case POSTERIOR_REFUSED:
+    case POSTERIOR_RUNGS:
+        break;
+    }
+    return mem_copy_text("");
+}
+
 static char *verdict_words(const posterior_block_t *b, int64_t i, const char *reason,
                            const char *doubt)
 {
-    double p = b->measures[b->n + i];
+    double p = b->measures[MEASURE_P_VALUE * b->n + i];
     if (!b->accepted[i])
         return mem_format("no posterior: %s", reason);
-    if (p < MISFIT_UNUSUAL)
-        return mem_format("accepted, but unusual for this model (p = %.2g)%s%s", p,
-                          doubt[0] ? "; " : "", doubt);
-    return mem_format("accepted%s%s", doubt[0] ? ", but " : "", doubt);
+    char *rung = rung_words(b, i);
+    char *words = p < MISFIT_UNUSUAL
+                      ? mem_format("accepted%s, but unusual for this model (p = %.2g)%s%s", rung, p,
+                                   doubt[0] ? "; " : "", doubt)
+                      : mem_format("accepted%s%s%s", rung, doubt[0] ? ", but " : "", doubt);
+    free(rung);
+    return words;
 }
 
 /* The mean over the values of a parameter of one of its summaries in data set i. */
-static double mean_over(const posterior_block_t *b, const schema_variable_t *v, summary_t which,
-                        int64_t i)
+static double mean_over(const posterior_block_t *b, const schema_variable_t *v,
+                        posterior_summary_t which, int64_t i)
 {
     double sum = 0;
     for (int64_t p = v->first; p < v->first + v->n; p++)
@@ -48,7 +68,8 @@ typedef struct {
 static void take_set(const walk_t *w, const posterior_block_t *b, int64_t i, int64_t at,
                      const char *reason, const char *doubt, double *numbers)
 {
-    static const summary_t which[] = {SUMMARY_MEAN, SUMMARY_SD, SUMMARY_Q025, SUMMARY_Q975};
+    static const posterior_summary_t which[] = {SUMMARY_MEAN, SUMMARY_SD, SUMMARY_Q025,
+                                                SUMMARY_Q975};
     int D = w->d;
     for (int s = 0; s < 4; s++)
         for (int k = 0; k < D; k++)
@@ -59,7 +80,7 @@ static void take_set(const walk_t *w, const posterior_block_t *b, int64_t i, int
                                   .verdict = verdict,
                                   .length = b->length[i],
                                   .refused = !b->accepted[i],
-                                  .p = b->measures[b->n + i],
+                                  .p = b->measures[MEASURE_P_VALUE * b->n + i],
                                   .mean = numbers,
                                   .sd = numbers + D,
                                   .low = numbers + 2 * D,
@@ -100,7 +121,8 @@ static void take_result(void *user, const posterior_block_t *b, int64_t i,
     inferred_t *r = user;
     bool accepted = b->accepted[i];
     ledger_add(&r->ledger, entry);
-    r->distance[entry->at] = accepted ? b->measures[i] : NAN;
+    r->distance[entry->at] = accepted ? b->measures[MEASURE_DISTANCE * b->n + i] : NAN;
+    r->rung[b->rung[i]]++;
     r->beyond += accepted && (b->doubts[i] & BLOCK_BEYOND);
     r->leaning += accepted && (b->doubts[i] & BLOCK_LEANS);
     if (accepted && r->first_accepted < 0)
@@ -141,6 +163,17 @@ err_t inferred_read(const char *folder, const posterior_head_t *head, inferred_t
     ledger_finish(&out->ledger);
     out->table = (report_inferred_t){.ids = head->ids};
     return OK;
+}
+
+void inferred_tell_costs(inferred_t *r, ladder_rungs_t rungs, const ladder_costs_t *costs)
+{
+    for (int k = POSTERIOR_AMORTIZED; k <= POSTERIOR_UNANSWERED; k++)
+        if ((rungs >> k & 1U) || k == POSTERIOR_UNANSWERED)
+            r->rungs[r->table.n_rungs++] = (report_rung_t){.name = posterior_rung_names[k],
+                                                           .tried = costs->tried[k],
+                                                           .answered = r->rung[k],
+                                                           .seconds = costs->seconds[k]};
+    r->table.rungs = r->rungs;
 }
 
 void inferred_free(inferred_t *r)
@@ -184,6 +217,19 @@ static void print_wrapped(const char *words)
     }
 }
 
+/* "psis: 12 of 14 data sets, 0.011 s each" */
+static void print_rungs(const inferred_t *r)
+{
+    for (int k = 0; k < r->table.n_rungs; k++) {
+        const report_rung_t *rung = &r->rungs[k];
+        if (rung->tried > 0)
+            printf("%s: %ld of %ld data sets, %.2g s each\n", rung->name, (long)rung->answered,
+                   (long)rung->tried, rung->seconds / (double)rung->tried);
+        else if (rung->answered > 0)
+            printf("no rung: %ld data sets, whose draws are to be doubted\n", (long)rung->answered);
+    }
+}
+
 /* What to do about the prior, where it is to be doubted. */
 static void print_doubts(const inferred_t *r)
 {
@@ -214,6 +260,7 @@ void inferred_print(const inferred_t *r)
         printf("... and %ld more\n", (long)(l->n - PRINTED));
     printf("%ld data sets: %ld accepted (%ld of them unusual), %ld without a posterior\n",
            (long)l->n, (long)l->accepted, (long)l->unusual, (long)l->refused);
+    print_rungs(r);
     if (r->d > PRINTED_PARAMETERS)
         printf("%s to %s: %d more parameters, which are in the posterior file\n",
                r->names[PRINTED_PARAMETERS], r->names[r->d - 1], r->d - PRINTED_PARAMETERS);

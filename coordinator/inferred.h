@@ -10,15 +10,19 @@
 #include "diagnostics/misfit.h"
 #include "diagnostics/report.h"
 #include "storage/posterior_file.h"
+#include "workers/ladder.h"
 
 typedef struct {
     report_inferred_t table; // points into what follows and into the head
     ledger_t ledger;
     int d;
-    int *values;             // (D) of each parameter; 1: no array
-    const char **names;      // (D), of the head
-    char **labels;           // (D), owned: "image, means of 784 values"
-    double *distance;        // (N); NaN where there is no posterior
+    int *values;                   // (D) of each parameter; 1: no array
+    const char **names;            // (D), of the head
+    char **labels;                 // (D), owned: "image, means of 784 values"
+    double *distance;              // (N); NaN where there is no posterior
+    int64_t rung[POSTERIOR_RUNGS]; // data sets whose draws each rung made
+    report_rung_t
+        rungs[POSTERIOR_RUNGS]; // the same, for the report; filled in by inferred_tell_costs
     int64_t beyond, leaning; // data that the prior never produces; posteriors that lean on its edge
     int64_t first_accepted;  // -1: none
     misfit_t misfit;         // of all that are accepted; filled in by whoever has the references
@@ -28,6 +32,8 @@ typedef struct {
  * collective. */
 err_t inferred_read(const char *folder, const posterior_head_t *head,
                     inferred_t *out) ERR_MUST_CHECK;
+/* What the rungs cost, for terminal and report. */
+void inferred_tell_costs(inferred_t *r, ladder_rungs_t rungs, const ladder_costs_t *costs);
 void inferred_free(inferred_t *r);
 /* A table on stdout: mean, sd and 95 % interval of each parameter, a line a data set (the first 40), the counts, and whether
  * they look like simulated ones. */

@@ -9,6 +9,7 @@
 #include "coordinator/command.h"
 #include "coordinator/study.h"
 #include "storage/lock.h"
+#include "workers/ladder.h"
 
 typedef struct {
     const par_t *par;
@@ -60,9 +61,12 @@ typedef struct {
     const char *report;     // folder of results whose report gets the table, or NULL
     const char *unverified; // reason to go on without a passed gate, or NULL
     int64_t draws, seed;
-    int keep;  // infer_keep_t
+    int keep; // infer_keep_t
+    ladder_rungs_t rungs;
     bool json; // the table on the terminal
 } infer_request_t;
+/* The rungs that a study asks for. */
+ladder_rungs_t infer_rungs(const study_t *study);
 /* `study` names the columns of the data. */
 err_t job_infer(const par_t *par, const study_t *study, const infer_request_t *request,
                 bool *did) ERR_MUST_CHECK;

@@ -114,7 +114,7 @@ static const command_t commands[] = {
     {"diagnose", "STUDY",
      "check the amortizer on held-out simulations; write report and gate record", NULL, "jondqJ", 1,
      1, true, command_diagnose},
-    {"infer", "[STUDY]", "posterior for every real data set (resumes)", NULL, "jomDdGusqJ", 0, 1,
+    {"infer", "[STUDY]", "posterior for every real data set (resumes)", NULL, "jomDdGVusqJ", 0, 1,
      true, command_infer},
     {"serve", "[STUDY]", "answer questions for the posterior of one data set, in milliseconds",
      serve_more, "jmduskYEq", 0, 1, false, command_serve},
@@ -173,6 +173,9 @@ static const option_row_t option_rows[] = {
     {'G', 0, "keep", "WHAT",
      "draws, summary or both of each posterior; auto: both while they fit the disk", TEXT, AT(keep),
      0},
+    {'V', 0, "ladder", "RUNGS",
+     "amortized,psis,mcmc or some of them: a data set goes up to the first rung that answers", TEXT,
+     AT(ladder), 0},
     {'D', 0, "data", "FILE", "CSV or HDF5 of real data sets", TEXT, AT(data), 0},
     {'u', 0, "unverified", "REASON",
      "go on without a passed gate, or with data that the prior never produces; the reason is "

@@ -32,6 +32,8 @@ typedef struct {
     infer_t *infer; // on rank 0
     int64_t next;   // data set to look at, on rank 0
     int64_t R, wanted;
+    int64_t
+        draws; // of a posterior, of which R are simulated from: a rung judges all that it was asked for
     progress_t progress;
     data_view_t view;
     predictive_record_t record; // on rank 0
@@ -158,40 +160,10 @@ static void print_record(const predictive_record_t *r)
 
 /* ---- what is needed ---- */
 
-/* Parameters and design have to be known to simulate from them. */
-static err_t check_known(const stage_t *s)
-{
-    const adapter_t *adapter = amortizer_adapter(s->config->trained->amortizer);
-    const int *kept;
-    int n = adapter_kept(adapter, &kept), k = 0;
-    for (int p = 0; p < s->schema->n_parameters; p++) {
-        if (k < n && kept[k] == p)
-            k++;
-        else
-            return err_fail(ERR_USAGE, "the adapter drops parameter %s, which the simulator needs",
-                            s->schema->parameters[p].name);
-    }
-    for (int d = 0; d < s->schema->n_design; d++)
-        if (!s->config->data->design_known[d])
-            return err_fail(
-                ERR_USAGE,
-                "design variable %s, which the simulator needs, is not known of the real "
-                "data (infer: {design: {%s: COLUMN}})",
-                s->schema->design[d].name, s->schema->design[d].name);
-    return OK;
-}
-
 static err_t open_simulator(stage_t *s)
 {
     const predictive_config_t *c = s->config;
-    TRY(check_known(s));
-    TRY(study_simulator(c->study, &s->simulator));
-    char *difference = schema_difference(simulator_schema(s->simulator), s->schema);
-    err_t err = OK;
-    if (difference != NULL)
-        err =
-            err_fail(ERR_MISMATCH, "the simulator is not the one that was learned: %s", difference);
-    free(difference);
+    TRY(learned_simulator(c->study, c->trained, c->data, &s->simulator));
     simulator_stop_on_failure(s->simulator, false);
     if (c->folder != NULL) {
         char name[32];
@@ -200,7 +172,7 @@ static err_t open_simulator(stage_t *s)
         simulator_log_to(s->simulator, path);
         free(path);
     }
-    return err;
+    return OK;
 }
 
 static void prepare(stage_t *s)
@@ -215,12 +187,8 @@ static void prepare(stage_t *s)
                                       .fields = s->view.fields,
                                       .ids = MEM_NEW(const char *, s->wanted + 1),
                                       .checks = MEM_NEW(predictive_check_t, s->wanted + 1)};
-    infer_config_t config = {.amortizer = c->trained->amortizer,
-                             .distance = &c->trained->distance,
-                             .reach = &c->trained->reach,
-                             .schema = &c->trained->inferred,
-                             .seed = c->seed,
-                             .draws = s->R};
+    s->draws = c->exact->exact != NULL && c->draws > s->R ? c->draws : s->R;
+    infer_config_t config = learned_inference(c->trained, c->exact, c->seed, s->draws);
     if (s->par->rank == 0)
         s->infer = infer_create(&config);
 }
@@ -253,10 +221,19 @@ static int64_t group_size(const stage_t *s)
     return fit < 1 ? 1 : fit < s->wanted ? fit : s->wanted;
 }
 
+/* R of all draws, evenly. */
+static void spread(const stage_t *s, const double *all, double *out)
+{
+    int64_t P = s->schema->n_parameters;
+    for (int64_t k = 0; k < s->R; k++)
+        memcpy(out + k * P, all + k * s->draws / s->R * P, (size_t)P * sizeof *out);
+}
+
 /* On rank 0. */
 static err_t find_accepted(stage_t *s, group_t *g)
 {
-    int64_t most = group_size(s), values = s->R * s->schema->n_parameters;
+    int64_t most = group_size(s), P = s->schema->n_parameters, values = s->R * P;
+    double *all = MEM_NEW(double, s->draws *P);
     real_sets_t one = real_sets_create(s->config->data, 1);
     err_t err = OK;
     for (; s->next < s->config->data->n && g->n < most && s->record.n + g->n < s->wanted;
@@ -265,11 +242,14 @@ static err_t find_accepted(stage_t *s, group_t *g)
         err = real_sets_load(s->config->data, 1, &s->next, &one);
         if (err != OK)
             break;
-        infer_one(s->infer, &one.rows, 0, one.problem[0], g->draws + g->n * values, &verdict);
-        if (verdict.accepted)
-            g->which[g->n++] = s->next;
+        infer_one(s->infer, &one.rows, 0, one.problem[0], all, &verdict);
+        if (!verdict.accepted)
+            continue;
+        spread(s, all, g->draws + g->n * values);
+        g->which[g->n++] = s->next;
     }
     real_sets_free(&one);
+    free(all);
     return err;
 }
 
@@ -294,8 +274,8 @@ static err_t simulate_here(stage_t *s, const group_t *g, rows_t *mine)
             return err_fail(ERR_STOPPED, "infer: stopped on request during the predictive checks; "
                                          "the posterior is written, the same command begins the "
                                          "checks anew");
-        TRY(replicate_row(s->simulator, s->config->seed, &g->real.rows, u / s->R, u % s->R,
-                          g->draws + u * P, mine, at));
+        TRY(replicate_row(s->simulator, (uint64_t)s->config->seed, &g->real.rows, u / s->R,
+                          u % s->R, g->draws + u * P, mine, at));
         if (s->par->rank == 0)
             progress_show(&s->progress, s->record.n * s->R + u + 1, NULL);
     }

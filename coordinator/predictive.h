@@ -10,10 +10,8 @@
 #ifndef COORDINATOR_PREDICTIVE_H
 #define COORDINATOR_PREDICTIVE_H
 
-#include "coordinator/amortizer_file.h"
-#include "coordinator/real_data.h"
-#include "coordinator/study.h"
 #include "cluster/par.h"
+#include "coordinator/learned_simulator.h"
 
 /* Everything is borrowed. */
 typedef struct {
@@ -21,10 +19,12 @@ typedef struct {
     const study_t *study; // its simulator, and how many simulations of how many data sets
     const trained_t *trained;
     const real_data_t *data;
-    const char *stamp;  // of the inference: weights, data, draws, seed
-    const char *folder; // of results, or NULL
-    const char *out;    // posterior file
-    uint64_t seed;
+    const char *stamp;          // of the inference: weights, data, draws, seed
+    const char *folder;         // of results, or NULL
+    const char *out;            // posterior file
+    const exact_model_t *exact; // the ladder that the posteriors come from
+    int64_t draws;              // of the inference
+    int64_t seed;
     bool quiet; // nothing on stdout
 } predictive_config_t;
 

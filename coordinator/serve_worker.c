@@ -2,6 +2,7 @@
 #include "coordinator/serve_worker.h"
 
 #include "cluster/mem.h"
+#include "coordinator/learned_simulator.h"
 #include "workers/infer.h"
 
 #include <pthread.h>
@@ -53,12 +54,7 @@ static void *work(void *user)
 static void make_ready(serve_worker_t *w)
 {
     const answers_t *a = w->config.answers;
-    infer_config_t config = {.amortizer = w->trained.amortizer,
-                             .distance = &w->trained.distance,
-                             .reach = &w->trained.reach,
-                             .schema = &w->trained.inferred,
-                             .seed = (uint64_t)w->config.seed,
-                             .draws = a->draws};
+    infer_config_t config = learned_inference(&w->trained, NULL, w->config.seed, a->draws);
     w->infer = infer_create(&config);
     w->rows = rows_create(&w->trained.schema, AT_ONCE);
     w->draws = MEM_NEW(double, a->draws * a->inferred->n_parameters);

@@ -90,6 +90,7 @@ typedef struct {
         study_design_t *design;
         int64_t predictive, predictive_datasets; // simulations of each; 0: no predictive checks
         int keep;                                // infer_keep_t
+        yaml_texts_t ladder;                     // as written; n 0: the amortizer alone
     } infer;
     struct {
         int64_t rows; // 0: no limit

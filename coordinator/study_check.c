@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "coordinator/study_check.h"
 
+#include "cluster/mem.h"
 #include "diagnostics/predictive.h"
+#include "workers/ladder.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Names the setting, whether the study says it or leaves it to its default. */
@@ -277,6 +280,18 @@ static err_t check_predictive(const study_t *s, yaml_node_ref_t root)
                  s->infer.predictive, PREDICTIVE_FEWEST);
 }
 
+static err_t check_ladder(const study_t *s, yaml_node_ref_t root)
+{
+    ladder_rungs_t rungs;
+    if (s->infer.ladder.n == 0 ||
+        ladder_read(s->infer.ladder.n, (const char *const *)s->infer.ladder.at, &rungs) == OK)
+        return OK;
+    char *why = mem_copy_text(err_text());
+    err_t err = yaml_node_error(yaml_node_get(yaml_node_get(root, "infer"), "ladder"), "%s", why);
+    free(why);
+    return err;
+}
+
 /* Limits of the ratings, from the best to the worst. */
 static err_t check_ratings(const study_t *s, yaml_node_ref_t root)
 {
@@ -310,5 +325,6 @@ err_t study_check(study_t *s, yaml_node_ref_t root)
     TRY(check_split(s, root));
     TRY(check_refine(s, root));
     TRY(check_gate(s, root));
+    TRY(check_ladder(s, root));
     return check_predictive(s, root);
 }

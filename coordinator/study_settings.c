@@ -111,6 +111,7 @@ static const yaml_field_t infer_fields[] = {
     {.key = "predictive_datasets", .type = YAML_INTEGER, .offset = AT(infer.predictive_datasets), .fallback = "20", .low = 1, .high = 100000, .help = "how many accepted data sets are compared so, the first ones"},
     {.key = "seed", .type = YAML_INTEGER, .offset = AT(infer.seed), .fallback = "1", .low = 0, .high = 9e15, .help = "of the draws"},
     {.key = "keep", .type = YAML_WORD, .offset = AT(infer.keep), .fallback = "auto", .words = infer_keep_words, .help = "in the posterior file; auto: both, or the summary alone where draws would take half of the free disk"},
+    {.key = "ladder", .type = YAML_TEXTS, .offset = AT(infer.ladder), .help = "rungs in order, of amortized, psis, mcmc: a data set goes up to the first that answers; default: [amortized]. The others need the simulator's likelihood"},
     {.key = "misfit_draws", .type = YAML_INTEGER, .offset = AT(infer.misfit_draws), .fallback = "1000", .low = 20, .high = 1e6, .help = "random divisions behind the p-value of the MMD test: do all data sets together look like simulated ones?"},
     {0}};
 

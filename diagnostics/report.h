@@ -61,6 +61,13 @@ typedef struct {
     const char *network;                   // the networks as text
 } report_training_t;
 
+/* A rung of the ladder that posteriors went up. */
+typedef struct {
+    const char *name;        // "psis"; the last is "none"
+    int64_t tried, answered; // data sets; tried 0: not known
+    double seconds;          // of all that were tried, summed over ranks
+} report_rung_t;
+
 /* Posteriors of real data sets. */
 typedef struct {
     const ledger_t *ledger;
@@ -70,6 +77,8 @@ typedef struct {
     const misfit_t *misfit;     // all of them together; NULL: not judged
     const char *misfit_picture; // summary_distance.png; NULL: not drawn
     const char *pairs_picture;  // NULL: none
+    int n_rungs;                // 0: the amortizer alone
+    const report_rung_t *rungs;
 } report_inferred_t;
 
 /* Whether a classifier that sees the data tells the truth from posterior draws, and how much the learned summaries know. */

@@ -28,6 +28,20 @@ static json_t *refusals_json(const ledger_t *l)
     return list;
 }
 
+static json_t *rungs_json(const report_inferred_t *x)
+{
+    json_t *list = json_array();
+    for (int k = 0; k < x->n_rungs; k++) {
+        json_t *object = json_object();
+        json_object_set_new(object, "rung", json_string(x->rungs[k].name));
+        json_object_set_new(object, "tried", json_integer(x->rungs[k].tried));
+        json_object_set_new(object, "answered", json_integer(x->rungs[k].answered));
+        json_object_set_new(object, "seconds", json_number_or_null(x->rungs[k].seconds));
+        json_array_append_new(list, object);
+    }
+    return list;
+}
+
 static json_t *inferences_set(const ledger_t *l, const ledger_entry_t *e)
 {
     json_t *object = json_object(), *parameters = json_object();
@@ -73,6 +87,8 @@ static json_t *inferences_json(const report_t *r)
     json_object_set_new(object, "refusals", refusals_json(l));
     json_object_set_new(object, "first", inferences_sets(l, l->n_first, l->first));
     json_object_set_new(object, "most_unusual", inferences_sets(l, l->n_most, l->most));
+    if (x->n_rungs > 0)
+        json_object_set_new(object, "ladder", rungs_json(x));
     if (x->pairs_picture != NULL)
         json_object_set_new(object, "pairs", json_string(x->pairs_picture));
     return object;
@@ -182,12 +198,46 @@ static void inferences_refusals(json_t *refusals, page_t *page)
     page_table_end(page);
 }
 
+/* Share of all that have a posterior; seconds a data set, of those that were tried. */
+static void inferences_rung(const json_t *rung, int64_t all, page_t *page)
+{
+    int64_t answered = json_whole(rung, "answered"), tried = json_whole(rung, "tried");
+    double seconds = json_number(rung, "seconds");
+    char *share = mem_format("%.1f %%", 100.0 * (double)answered / (double)(all > 0 ? all : 1));
+    page_cell(page, json_text(rung, "rung"));
+    page_cell(page, tried > 0 ? page_count(tried).text : "");
+    page_cell(page, page_count(answered).text);
+    page_cell(page, share);
+    page_cell(page, tried > 0 ? page_number(seconds / (double)tried).text : "");
+    page_cell(page, tried > 0 ? page_number(seconds).text : "");
+    free(share);
+}
+
+static void inferences_ladder(const json_t *self, page_t *page)
+{
+    static const page_column_t columns[] = {{"Rung", false},        {"Tried", true},
+                                            {"Answered", true},     {"Share", true},
+                                            {"Seconds each", true}, {"Seconds in all", true}};
+    const json_t *rungs = json_object_get(self, "ladder");
+    if (json_array_size(rungs) == 0)
+        return;
+    page_subheading(page, "The ladder");
+    page_table(page, 6, columns);
+    for (size_t i = 0; i < json_array_size(rungs); i++)
+        inferences_rung(json_array_get(rungs, i), json_whole(self, "accepted"), page);
+    page_table_end(page);
+    page_note(page, "A data set goes up to the first rung that answers: the amortizer where the "
+                    "data look like simulated ones, psis where k-hat allows it, mcmc where the "
+                    "chains agree. For those that none answers the draws are kept, in doubt.");
+}
+
 static void inferences_page(const json_t *self, page_t *page)
 {
     json_t *first = json_object_get(self, "first"),
            *unusual = json_object_get(self, "most_unusual");
     inferences_ledger(self, page);
     inferences_refusals(json_object_get(self, "refusals"), page);
+    inferences_ladder(self, page);
     if (json_array_size(unusual) > 0) {
         page_subheading(page, "The most unusual");
         inferences_table(unusual, page);

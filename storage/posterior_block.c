@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 static const char *const FORMAT = "infermill posterior block";
-enum { VERSION = 4, MEASURES = POSTERIOR_MEASURES, MOST_SETS = 4096, FEWEST_BLOCKS = 64 };
+enum { VERSION = 5, MEASURES = POSTERIOR_MEASURES, MOST_SETS = 4096, FEWEST_BLOCKS = 64 };
 static const int64_t block_bytes = 32 << 20;
 
 char *posterior_block_path(const char *folder, int64_t block)
@@ -88,6 +88,7 @@ static posterior_block_t *block_create(const posterior_head_t *head, int64_t n, 
         .correlation = MEM_NEW(double, n *correlations(head)),
         .accepted = MEM_NEW(uint8_t, n),
         .doubts = MEM_NEW(uint8_t, n),
+        .rung = MEM_NEW(uint8_t, n),
         .length = MEM_NEW(int64_t, n),
         .measures = MEM_NEW(double, MEASURES *n)};
     return b;
@@ -108,6 +109,7 @@ void posterior_block_free(posterior_block_t **block)
     free(b->correlation);
     free(b->accepted);
     free(b->doubts);
+    free(b->rung);
     free(b->length);
     free(b->measures);
     free(b->words);
@@ -157,6 +159,19 @@ static void put_draws(const posterior_head_t *head, posterior_block_t *b, int64_
     free(which);
 }
 
+static void put_measures(posterior_block_t *b, int64_t i, const posterior_verdict_t *verdict)
+{
+    const double values[MEASURES] = {[MEASURE_DISTANCE] = verdict->distance,
+                                     [MEASURE_P_VALUE] = verdict->p_value,
+                                     [MEASURE_EDGE_SHARE] = verdict->edge_share,
+                                     [MEASURE_PRIOR_EDGE_SHARE] = verdict->prior_edge_share,
+                                     [MEASURE_KHAT] = verdict->khat,
+                                     [MEASURE_ESS] = verdict->ess,
+                                     [MEASURE_RHAT] = verdict->rhat};
+    for (int m = 0; m < MEASURES; m++)
+        b->measures[m * b->room + i] = values[m];
+}
+
 void posterior_block_put(const posterior_head_t *head, posterior_block_t *b, const double *draws,
                          const posterior_verdict_t *verdict)
 {
@@ -166,11 +181,9 @@ void posterior_block_put(const posterior_head_t *head, posterior_block_t *b, con
     b->accepted[i] = verdict->accepted;
     b->doubts[i] =
         (uint8_t)((verdict->beyond ? BLOCK_BEYOND : 0) | (verdict->leans ? BLOCK_LEANS : 0));
+    b->rung[i] = (uint8_t)(verdict->accepted ? verdict->rung : POSTERIOR_REFUSED);
     b->length[i] = verdict->n;
-    b->measures[i] = verdict->distance;
-    b->measures[b->room + i] = verdict->p_value;
-    b->measures[2 * b->room + i] = verdict->edge_share;
-    b->measures[3 * b->room + i] = verdict->prior_edge_share;
+    put_measures(b, i, verdict);
     add_words(b, verdict->reason);
     add_words(b, verdict->doubt);
     b->n++;
@@ -187,6 +200,7 @@ static err_t write_arrays(arrays_writer_t *w, const posterior_head_t *head,
     TRY(arrays_put_f64(w, "correlation", 2, (const int64_t[]){n, per_set}, b->correlation));
     TRY(arrays_put_u8(w, "accepted", 1, &n, b->accepted));
     TRY(arrays_put_u8(w, "doubts", 1, &n, b->doubts));
+    TRY(arrays_put_u8(w, "rung", 1, &n, b->rung));
     TRY(arrays_put_i64(w, "length", 1, &n, b->length));
     TRY(arrays_put_f64(w, "measures", 2, (const int64_t[]){MEASURES, n}, b->measures));
     return arrays_put_u8(w, "words", 1, &b->words_bytes, b->words);
@@ -236,6 +250,15 @@ static err_t read_words(const arrays_t *a, const char *path, posterior_block_t *
     return OK;
 }
 
+static err_t check_rungs(const posterior_block_t *b, const char *path)
+{
+    for (int64_t i = 0; i < b->n; i++)
+        if (b->rung[i] >= POSTERIOR_RUNGS)
+            return err_fail(ERR_FORMAT, "%s: rung %d, expected 0 to %d", path, b->rung[i],
+                            POSTERIOR_RUNGS - 1);
+    return OK;
+}
+
 static err_t read_arrays(const arrays_t *a, const posterior_head_t *head, const char *path,
                          posterior_block_t *b)
 {
@@ -247,6 +270,8 @@ static err_t read_arrays(const arrays_t *a, const posterior_head_t *head, const 
     TRY(arrays_get_f64(a, "correlation", 2, (const int64_t[]){n, per_set}, b->correlation));
     TRY(arrays_get_u8(a, "accepted", 1, &n, b->accepted));
     TRY(arrays_get_u8(a, "doubts", 1, &n, b->doubts));
+    TRY(arrays_get_u8(a, "rung", 1, &n, b->rung));
+    TRY(check_rungs(b, path));
     TRY(arrays_get_i64(a, "length", 1, &n, b->length));
     TRY(arrays_get_f64(a, "measures", 2, (const int64_t[]){MEASURES, n}, b->measures));
     return read_words(a, path, b);

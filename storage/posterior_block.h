@@ -11,7 +11,17 @@
 
 #include <stdint.h>
 
-enum { POSTERIOR_MEASURES = 4 };
+/* In the order of the file's data sets: distance, p_value, edge_share, prior_edge_share, khat, ess, rhat. */
+typedef enum {
+    MEASURE_DISTANCE,
+    MEASURE_P_VALUE,
+    MEASURE_EDGE_SHARE,
+    MEASURE_PRIOR_EDGE_SHARE,
+    MEASURE_KHAT,
+    MEASURE_ESS,
+    MEASURE_RHAT,
+    POSTERIOR_MEASURES
+} posterior_measure_t;
 
 /* Letters: n data sets (so far, while they are put), d draws, P parameters (values), S of them scalars. */
 struct posterior_block {
@@ -21,9 +31,10 @@ struct posterior_block {
     double *correlation; // (room, S, S)
     uint8_t *accepted;   // (room)
     uint8_t *doubts;     // (room) BLOCK_BEYOND, BLOCK_LEANS
+    uint8_t *rung;       // (room) posterior_rung_t
     int64_t *length;     // (room)
-    double *measures; // (POSTERIOR_MEASURES, room): distance, p-value, edge share, prior edge share
-    uint8_t *words;   // for each data set reason and doubt, each with its final 0
+    double *measures;    // (POSTERIOR_MEASURES, room)
+    uint8_t *words;      // for each data set reason and doubt, each with its final 0
     int64_t words_bytes, words_room;
 };
 enum { BLOCK_BEYOND = 1, BLOCK_LEANS = 2 };

@@ -15,8 +15,19 @@
 
 static const char *const FORMAT = "infermill posterior";
 enum { VERSION = 1, MEASURES = POSTERIOR_MEASURES };
-static const char *const measure_names[MEASURES] = {"distance", "p_value", "edge_share",
-                                                    "prior_edge_share"};
+static const char *const measure_names[MEASURES] = {[MEASURE_DISTANCE] = "distance",
+                                                    [MEASURE_P_VALUE] = "p_value",
+                                                    [MEASURE_EDGE_SHARE] = "edge_share",
+                                                    [MEASURE_PRIOR_EDGE_SHARE] = "prior_edge_share",
+                                                    [MEASURE_KHAT] = "khat",
+                                                    [MEASURE_ESS] = "ess",
+                                                    [MEASURE_RHAT] = "rhat"};
+
+const char *const posterior_rung_names[POSTERIOR_RUNGS] = {[POSTERIOR_AMORTIZED] = "amortized",
+                                                           [POSTERIOR_PSIS] = "psis",
+                                                           [POSTERIOR_MCMC] = "mcmc",
+                                                           [POSTERIOR_UNANSWERED] = "none",
+                                                           [POSTERIOR_REFUSED] = ""};
 
 err_t posterior_head_check(const posterior_head_t *head)
 {
@@ -53,7 +64,7 @@ typedef struct {
     schema_variable_t *variables;      // (V)
     h5_id_t *draws;                    // (V)
     h5_id_t (*summary)[SUMMARY_COUNT]; // (V)
-    h5_id_t correlation, accepted, reason, doubt, length, measures[MEASURES];
+    h5_id_t correlation, accepted, reason, doubt, rung, length, measures[MEASURES];
 } join_t;
 
 static bool has_draws(const join_t *j)
@@ -235,7 +246,7 @@ static err_t make_parameter(join_t *j, int k)
         has_draws(j) ? make_variable(j, "posterior", path, draws, axes, v, &j->draws[k]) : OK;
     free(path);
     for (int s = 0; s < SUMMARY_COUNT && err == OK && has_summary(j); s++) {
-        path = mem_format("summary/%s/%s", v->name, summary_name((summary_t)s));
+        path = mem_format("summary/%s/%s", v->name, summary_name((posterior_summary_t)s));
         err = make_variable(j, "summary", path, one, of_summary, v, &j->summary[k][s]);
         free(path);
     }
@@ -257,6 +268,7 @@ static err_t make_verdicts(join_t *j)
     TRY(make(j, "verdict/accepted", &flag, axis, &j->accepted));
     TRY(make_texts(j, "verdict/reason", &j->reason));
     TRY(make_texts(j, "verdict/doubt", &j->doubt));
+    TRY(make_texts(j, "verdict/rung", &j->rung));
     TRY(make(j, "verdict/n", &count, axis, &j->length));
     for (int m = 0; m < MEASURES; m++) {
         char path[32];
@@ -350,6 +362,16 @@ static err_t copy_words(const join_t *j, const posterior_block_t *b, int64_t fir
     return err;
 }
 
+static err_t copy_rungs(const join_t *j, const posterior_block_t *b, int64_t first)
+{
+    const char **names = MEM_NEW(const char *, b->n);
+    for (int64_t i = 0; i < b->n; i++)
+        names[i] = posterior_rung_names[b->rung[i]];
+    err_t err = h5_write_text_rows(j->rung, first, b->n, names);
+    free(names);
+    return err;
+}
+
 static err_t copy_block(const join_t *j, const posterior_block_t *b, int64_t first)
 {
     TRY(copy_parameters(j, b, first));
@@ -359,6 +381,7 @@ static err_t copy_block(const join_t *j, const posterior_block_t *b, int64_t fir
     TRY(h5_write_rows(j->length, first, b->n, H5_TYPE_I64, b->length));
     for (int m = 0; m < MEASURES; m++)
         TRY(h5_write_rows(j->measures[m], first, b->n, H5_TYPE_F64, b->measures + m * b->n));
+    TRY(copy_rungs(j, b, first));
     return copy_words(j, b, first);
 }
 
@@ -377,9 +400,7 @@ static err_t copy_blocks(const join_t *j, const char *folder)
 /* The k-th data set that may be open, NULL past the last. */
 static h5_id_t *open_dataset(join_t *j, int k)
 {
-    h5_id_t *rest[] = {&j->correlation, &j->accepted,    &j->reason,
-                       &j->doubt,       &j->length,      &j->measures[0],
-                       &j->measures[1], &j->measures[2], &j->measures[3]};
+    h5_id_t *rest[] = {&j->correlation, &j->accepted, &j->reason, &j->doubt, &j->rung, &j->length};
     int V = j->V, n_rest = sizeof rest / sizeof *rest;
     if (k < V)
         return &j->draws[k];
@@ -387,7 +408,10 @@ static h5_id_t *open_dataset(join_t *j, int k)
     if (k < V * SUMMARY_COUNT)
         return &j->summary[k / SUMMARY_COUNT][k % SUMMARY_COUNT];
     k -= V * SUMMARY_COUNT;
-    return k < n_rest ? rest[k] : NULL;
+    if (k < n_rest)
+        return rest[k];
+    k -= n_rest;
+    return k < MEASURES ? &j->measures[k] : NULL;
 }
 
 static err_t finish(join_t *j)

@@ -16,6 +16,11 @@
  *           /edge_share         (dataset) f64: share of draws at the support's edge
  *           /prior_edge_share   (dataset) f64: share of draws beyond one end of the prior's central 99 %, of the scalar parameter
  *                               and the end where it is largest; 0.005 is what the prior itself has, NaN where not known
+ *           /rung               (dataset) text: what made the draws: "amortized"; "psis", importance sampling from the exact
+ *                               posterior; "mcmc", Markov chains; "none", the amortized draws or those of chains that no rung of
+ *                               the ladder stands for; "" where refused
+ *           /khat /ess /rhat    (dataset) f64: Pareto k-hat and effective sample size of the importance weights of the amortized
+ *                               draws; largest split R-hat of the chains. NaN where that rung was not tried
  *
  *     xarray.open_dataset(f, group="posterior", engine="h5netcdf")        arviz.from_netcdf(f)
  *
@@ -37,14 +42,27 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What made the draws of a posterior. */
+typedef enum {
+    POSTERIOR_AMORTIZED,
+    POSTERIOR_PSIS,
+    POSTERIOR_MCMC,
+    POSTERIOR_UNANSWERED, // no rung of the ladder stands for them
+    POSTERIOR_REFUSED,    // there are none
+    POSTERIOR_RUNGS
+} posterior_rung_t;
+extern const char *const posterior_rung_names[POSTERIOR_RUNGS];
+
 typedef struct {
     bool accepted;
     const char *reason; // why not; NULL or "" where accepted
     int64_t n;
     double distance, p_value, edge_share, prior_edge_share; // NaN where there is none
-    const char *doubt;                                      // of an accepted one; NULL or "": none
-    bool beyond; // the data are such as the prior never produces
-    bool leans;  // the posterior leans on the prior's edge
+    posterior_rung_t rung;
+    double khat, ess, rhat; // NaN where not tried
+    const char *doubt;      // of an accepted one; NULL or "": none
+    bool beyond;            // the data are such as the prior never produces
+    bool leans;             // the posterior leans on the prior's edge
 } posterior_verdict_t;
 
 typedef enum { POSTERIOR_KEEP_BOTH, POSTERIOR_KEEP_DRAWS, POSTERIOR_KEEP_SUMMARY } posterior_keep_t;

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-const char *summary_name(summary_t which)
+const char *summary_name(posterior_summary_t which)
 {
     static const char *const names[SUMMARY_COUNT] = {[SUMMARY_MEAN] = "mean",
                                                      [SUMMARY_SD] = "sd",

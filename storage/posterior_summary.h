@@ -15,9 +15,9 @@ typedef enum {
     SUMMARY_Q025,
     SUMMARY_Q975,
     SUMMARY_COUNT
-} summary_t;
+} posterior_summary_t;
 
-const char *summary_name(summary_t which); // "mean", "sd", "median", "q025", "q975"
+const char *summary_name(posterior_summary_t which); // "mean", "sd", "median", "q025", "q975"
 
 /* Of draws (n, P): summary (P, SUMMARY_COUNT). All are NaN when n < 2 or a draw is NaN. */
 void posterior_summarize(int64_t n, int n_parameters, const double *draws, double *summary);

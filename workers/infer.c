@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workers/infer.h"
 
+#include "cluster/log.h"
 #include "cluster/mem.h"
+#include "diagnostics/misfit.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -17,6 +19,9 @@ struct infer {
     const float **fields; // (O)
     float *summaries;     // (width)
     double *column;       // (draws) of one parameter
+    double *log_q;        // (draws); NULL where it is not needed
+    ladder_t *ladder;     // NULL: the amortizer alone
+    ladder_costs_t costs; // of the amortizer
     char reason[INFER_REASON];
 };
 
@@ -31,6 +36,10 @@ infer_t *infer_create(const infer_config_t *config)
     f->fields = MEM_NEW(const float *, config->schema->n_observables);
     f->summaries = MEM_NEW(float, amortizer_summary_width(config->amortizer));
     f->column = MEM_NEW(double, config->draws);
+    if (config->exact != NULL)
+        f->ladder = ladder_create(config->rungs, config->exact);
+    if (f->ladder != NULL && amortizer_has_density(config->amortizer))
+        f->log_q = MEM_NEW(double, config->draws);
     return f;
 }
 
@@ -43,6 +52,8 @@ void infer_destroy(infer_t **infer)
     free(f->fields);
     free(f->summaries);
     free(f->column);
+    free(f->log_q);
+    ladder_destroy(&f->ladder);
     free(f);
     *infer = NULL;
 }
@@ -147,12 +158,35 @@ static void judge(infer_t *f, const rows_t *rows, int64_t i, double *draws,
 {
     batch_t batch = batch_of(f, rows, i);
     rng_t rng = rng_at(f->config.seed, RNG_INFER, (uint64_t)rows->index[i]);
-    amortizer_sample_with(f->work, &batch, f->config.draws, &rng, draws, NULL, f->summaries);
+    double start = log_clock();
+    amortizer_sample_with(f->work, &batch, f->config.draws, &rng, draws, f->log_q, f->summaries);
+    f->costs.tried[POSTERIOR_AMORTIZED]++;
+    f->costs.seconds[POSTERIOR_AMORTIZED] += log_clock() - start;
     verdict->distance = distance_value(f->config.distance, f->summaries);
     verdict->p_value = distance_p_value(f->config.distance, verdict->distance);
+    verdict->accepted = true;
+}
+
+/* Whether the amortizer's draws are the answer: on its rung, where the data look like simulated ones. */
+static bool stands(const infer_t *f, const posterior_verdict_t *verdict)
+{
+    return f->ladder == NULL ||
+           ((f->config.rungs & LADDER_AMORTIZED) && !(verdict->p_value < MISFIT_UNUSUAL));
+}
+
+static void climb(infer_t *f, const rows_t *rows, int64_t i, double *draws,
+                  posterior_verdict_t *verdict)
+{
+    const ladder_climb_t c = {.rows = rows,
+                              .i = i,
+                              .draws = f->config.draws,
+                              .values = draws,
+                              .log_q = f->log_q,
+                              .seed = f->config.seed};
+    if (!stands(f, verdict))
+        verdict->doubt = ladder_climb(f->ladder, &c, verdict);
     verdict->edge_share = edge_share(f, draws);
     verdict->prior_edge_share = prior_edge_share(f, draws);
-    verdict->accepted = true;
 }
 
 static void adapter_refusal(const infer_t *f, const rows_t *rows, int64_t i,
@@ -193,7 +227,10 @@ void infer_one(infer_t *f, const rows_t *rows, int64_t i, const char *problem, d
                                      .distance = NAN,
                                      .p_value = NAN,
                                      .edge_share = NAN,
-                                     .prior_edge_share = NAN};
+                                     .prior_edge_share = NAN,
+                                     .khat = NAN,
+                                     .ess = NAN,
+                                     .rhat = NAN};
     find_reason(f, rows, i, problem);
     if (f->reason[0] == '\0') {
         judge(f, rows, i, draws, verdict);
@@ -202,4 +239,14 @@ void infer_one(infer_t *f, const rows_t *rows, int64_t i, const char *problem, d
     }
     if (f->reason[0] != '\0')
         refuse(f, draws, verdict);
+    else
+        climb(f, rows, i, draws, verdict);
+}
+
+ladder_costs_t infer_costs(const infer_t *f)
+{
+    ladder_costs_t costs = f->ladder ? ladder_costs(f->ladder) : (ladder_costs_t){{0}, {0}};
+    costs.tried[POSTERIOR_AMORTIZED] = f->costs.tried[POSTERIOR_AMORTIZED];
+    costs.seconds[POSTERIOR_AMORTIZED] = f->costs.seconds[POSTERIOR_AMORTIZED];
+    return costs;
 }

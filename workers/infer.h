@@ -11,6 +11,7 @@
 #include "nn/amortizer.h"
 #include "storage/posterior_file.h"
 #include "storage/rows.h"
+#include "workers/ladder.h"
 
 enum { INFER_REASON = 160 }; // bytes of a reason
 
@@ -21,10 +22,12 @@ typedef struct {
     const schema_t *schema;     // with the parameters alone that are inferred
     uint64_t seed;              // a data set draws from (seed, RNG_INFER, its row's index)
     int64_t draws;
+    ladder_rungs_t rungs; // 0: the amortizer alone
+    exact_t *exact;       // NULL where no rung but the amortizer is asked for
 } infer_config_t;
 
 typedef struct infer infer_t;
-/* Borrows what the config points to. */
+/* Borrows what the config points to. Where psis is a rung the amortizer must have a density. */
 infer_t *infer_create(const infer_config_t *config);
 void infer_destroy(infer_t **infer);
 
@@ -34,8 +37,12 @@ void infer_refusal(const schema_t *schema, const rows_t *rows, int64_t i,
                    char reason[INFER_REASON]);
 
 /* Data set i of `rows`; `problem` (NULL or "": none) is what reading found wrong with it. draws (draws, P), NaN where refused; the
- * verdict's reason is valid until the next call. Doubts are for the caller to add. */
+ * verdict's reason and doubt are valid until the next call. The only doubt it has is that no rung of the ladder answered; others are
+ * for the caller to add. */
 void infer_one(infer_t *infer, const rows_t *rows, int64_t i, const char *problem, double *draws,
                posterior_verdict_t *verdict);
+
+/* Since infer_create: data sets and seconds on each rung. */
+ladder_costs_t infer_costs(const infer_t *infer);
 
 #endif

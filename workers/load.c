@@ -83,9 +83,9 @@ static void called_close(void *self)
     free(self);
 }
 
-static double called_log_prior(void *self, const double *parameters, const double *design)
+static void *called_state(void *self)
 {
-    return native_log_prior(((called_t *)self)->native, parameters, design);
+    return native_state(((called_t *)self)->native);
 }
 
 static err_t call_here(simulator_t *s)
@@ -100,7 +100,7 @@ static err_t call_here(simulator_t *s)
     s->self = called;
     s->engine = (engine_t){.run = called_run,
                            .close = called_close,
-                           .log_prior = called_log_prior,
+                           .state = called_state,
                            .needs_prior = s->table->prior == NULL,
                            .groups = true};
     return OK;
@@ -294,11 +294,64 @@ void simulator_set_prior(simulator_t *s, prior_t *prior)
     }
 }
 
+/* ---- densities ---- */
+
 double simulator_log_prior(const simulator_t *s, const double *parameters, const double *design)
 {
     if (s->prior != NULL)
         return prior_log_density(s->prior, parameters);
-    return s->engine.log_prior != NULL ? s->engine.log_prior(s->self, parameters, design) : NAN;
+    if (s->engine.state == NULL || s->table->log_prior == NULL)
+        return NAN;
+    return s->table->log_prior(s->engine.state(s->self), parameters, design);
+}
+
+err_t simulator_has_density(const simulator_t *s)
+{
+    if (s->table == NULL)
+        return err_fail(ERR_USAGE,
+                        "%s: a command, or a model that is only declared, tells no likelihood",
+                        s->where);
+    if (s->engine.state == NULL)
+        return err_fail(ERR_USAGE,
+                        "%s: a plugin in a process of its own (isolate, timeout) is not asked for "
+                        "its likelihood",
+                        s->where);
+    if (s->table->log_likelihood == NULL)
+        return err_fail(ERR_USAGE, "%s: simulator %s has no log_likelihood", s->where,
+                        s->table->name);
+    if (s->prior == NULL && s->table->log_prior == NULL)
+        return err_fail(ERR_USAGE,
+                        "%s: simulator %s has no log_prior, and the study gives no priors "
+                        "(parameters:)",
+                        s->where, s->table->name);
+    return OK;
+}
+
+bool simulator_has_gradient(const simulator_t *s)
+{
+    return s->engine.state != NULL && s->table->log_likelihood_gradient != NULL;
+}
+
+double simulator_log_likelihood(const simulator_t *s, const double *parameters,
+                                const double *design, const float *const *observables,
+                                double *gradient)
+{
+    const infermill_simulator_t *t = s->table;
+    if (s->engine.state == NULL || t->log_likelihood == NULL)
+        return NAN;
+    void *state = s->engine.state(s->self);
+    return gradient == NULL
+               ? t->log_likelihood(state, parameters, design, observables)
+               : t->log_likelihood_gradient(state, parameters, design, observables, gradient);
+}
+
+bool simulator_prior_gradient(const simulator_t *s, const double *parameters, const double *design,
+                              double *gradient)
+{
+    if (s->prior != NULL || s->engine.state == NULL || s->table->log_prior_gradient == NULL)
+        return false;
+    s->table->log_prior_gradient(s->engine.state(s->self), parameters, design, gradient);
+    return true;
 }
 
 void simulator_allow_missing(simulator_t *s, int observable)

@@ -67,6 +67,19 @@ err_t simulator_has_prior(const simulator_t *s) ERR_MUST_CHECK;
  * outside the support; NAN where neither tells it. */
 double simulator_log_prior(const simulator_t *s, const double *parameters, const double *design);
 
+/* Whether its likelihood and its prior can be asked. ERR_USAGE says why not: a command, a plugin in a process of its own, or
+ * one of them was not written. */
+err_t simulator_has_density(const simulator_t *s) ERR_MUST_CHECK;
+bool simulator_has_gradient(const simulator_t *s); // of the likelihood
+/* Natural logarithm of the likelihood of one data set, up to no constant; NAN where it can not be asked. `gradient` (NULL: not
+ * wanted; only where simulator_has_gradient) gets the derivatives by each value of the parameters. */
+double simulator_log_likelihood(const simulator_t *s, const double *parameters,
+                                const double *design, const float *const *observables,
+                                double *gradient);
+/* Derivatives of simulator_log_prior, where it has them: false where not. */
+bool simulator_prior_gradient(const simulator_t *s, const double *parameters, const double *design,
+                              double *gradient);
+
 /* Simulates row `index` of (seed, stream) into rows[at] (below the capacity; rows->n is the caller's): index, design,
  * parameters, observables (zero beyond the length), lengths, status, reason (NULL where the row is done), seconds.
  * ROW_REJECTED: the simulator rejected the draw. ROW_NONFINITE: a value is not finite, a parameter lies on the edge of its

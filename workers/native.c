@@ -198,8 +198,7 @@ err_t native_run(native_t *n, const request_t *r, int64_t *done)
     return err;
 }
 
-double native_log_prior(native_t *native, const double *parameters, const double *design)
+void *native_state(native_t *native)
 {
-    const infermill_simulator_t *table = native->table;
-    return table->log_prior != NULL ? table->log_prior(native->state, parameters, design) : NAN;
+    return native->state;
 }

@@ -27,7 +27,6 @@ err_t native_create(const infermill_simulator_t *table, const schema_t *schema, 
 void native_destroy(native_t **native); // NULL is fine
 /* As engine_t.run. */
 err_t native_run(native_t *native, const request_t *request, int64_t *done) ERR_MUST_CHECK;
-double native_log_prior(native_t *native, const double *parameters,
-                        const double *design); // NAN: the table does not tell
+void *native_state(native_t *native); // of the table; NULL where it has none
 
 #endif

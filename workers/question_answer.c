@@ -61,7 +61,8 @@ static json_t *summary_json(const answers_t *a, const double *draws)
         schema_variable_t v = schema_variable(a->inferred, k);
         json_t *one = json_object();
         for (int s = 0; s < SUMMARY_COUNT; s++)
-            json_object_set_new(one, summary_name((summary_t)s), summary_value(&v, summary, s));
+            json_object_set_new(one, summary_name((posterior_summary_t)s),
+                                summary_value(&v, summary, s));
         json_object_set_new(object, v.name, one);
     }
     free(summary);

@@ -30,8 +30,8 @@ typedef struct {
     err_t (*run)(void *self, const request_t *request, int64_t *done);
     void (*log_to)(void *self, const char *path); // NULL: it logs nothing
     void (*close)(void *self);
-    /* NAN: not told. NULL: it can not tell. */
-    double (*log_prior)(void *self, const double *parameters, const double *design);
+    /* The state of the simulator's table, in this process; NULL: the table is not called here. */
+    void *(*state)(void *self);
     bool needs_prior; // it can not draw parameters
     bool groups;      // rows of one request cost less than one request for each
 } engine_t;

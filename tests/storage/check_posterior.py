@@ -61,6 +61,10 @@ def check_verdict(path):
         np.testing.assert_allclose(verdict["p_value"], [1, 1 / 2, np.nan, 1 / 4, 1 / 5])
         np.testing.assert_allclose(verdict["edge_share"], 0.001 * np.arange(5))
         np.testing.assert_allclose(verdict["prior_edge_share"], [0, 0.25, 0.5, np.nan, 1])
+        assert list(verdict["rung"].values) == ["amortized", "psis", "", "none", "mcmc"]
+        np.testing.assert_allclose(verdict["khat"], 0.1 * np.arange(5))
+        np.testing.assert_allclose(verdict["ess"], [np.nan, 100, 200, 300, 400])
+        np.testing.assert_allclose(verdict["rhat"], [np.nan] * 4 + [1.002])
         assert verdict["prior_edge_share"].dims == ("dataset",)
 
 

@@ -64,7 +64,11 @@ static err_t write_block(const char *folder, const posterior_head_t *head, int64
                                        .distance = 0.5 * (double)i,
                                        .p_value = good ? 1.0 / (double)(i + 1) : NAN,
                                        .edge_share = 0.001 * (double)i,
-                                       .prior_edge_share = i == 3 ? NAN : 0.25 * (double)i};
+                                       .prior_edge_share = i == 3 ? NAN : 0.25 * (double)i,
+                                       .rung = (posterior_rung_t)(i == 4 ? POSTERIOR_MCMC : i),
+                                       .khat = 0.1 * (double)i,
+                                       .ess = i == 0 ? NAN : 100.0 * (double)i,
+                                       .rhat = i == 4 ? 1.002 : NAN};
         posterior_block_put(head, b, draws, &verdict);
     }
     err_t err = posterior_block_seal(folder, head, block, b);
