@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PRINTED = 40, PRINTED_PARAMETERS = 6 };
+enum { PRINTED = 40, PRINTED_PARAMETERS = 6, NAMED = 10 };
 
 /* " by psis (k-hat 0.43)", where a rung above the amortizer made the draws. */
 static char *rung_words(const posterior_block_t *b, int64_t i)
@@ -115,6 +115,18 @@ static err_t walk(const char *folder, const walk_t *w)
 
 /* ---- the result ---- */
 
+static void name_unanswered(inferred_t *r, const char *id)
+{
+    int64_t n = r->rung[POSTERIOR_UNANSWERED];
+    if (n > NAMED + 1)
+        return;
+    char *longer = n > NAMED ? mem_format("%s, ...", r->unanswered)
+                   : n > 1   ? mem_format("%s, %.40s", r->unanswered, id)
+                             : mem_format("%.40s", id);
+    free(r->unanswered);
+    r->unanswered = longer;
+}
+
 static void take_result(void *user, const posterior_block_t *b, int64_t i,
                         const ledger_entry_t *entry)
 {
@@ -123,6 +135,8 @@ static void take_result(void *user, const posterior_block_t *b, int64_t i,
     ledger_add(&r->ledger, entry);
     r->distance[entry->at] = accepted ? b->measures[MEASURE_DISTANCE * b->n + i] : NAN;
     r->rung[b->rung[i]]++;
+    if (b->rung[i] == POSTERIOR_UNANSWERED)
+        name_unanswered(r, entry->id);
     r->beyond += accepted && (b->doubts[i] & BLOCK_BEYOND);
     r->leaning += accepted && (b->doubts[i] & BLOCK_LEANS);
     if (accepted && r->first_accepted < 0)
@@ -169,10 +183,12 @@ void inferred_tell_costs(inferred_t *r, ladder_rungs_t rungs, const ladder_costs
 {
     for (int k = POSTERIOR_AMORTIZED; k <= POSTERIOR_UNANSWERED; k++)
         if ((rungs >> k & 1U) || k == POSTERIOR_UNANSWERED)
-            r->rungs[r->table.n_rungs++] = (report_rung_t){.name = posterior_rung_names[k],
-                                                           .tried = costs->tried[k],
-                                                           .answered = r->rung[k],
-                                                           .seconds = costs->seconds[k]};
+            r->rungs[r->table.n_rungs++] =
+                (report_rung_t){.name = posterior_rung_names[k],
+                                .tried = costs->tried[k],
+                                .answered = r->rung[k],
+                                .seconds = costs->seconds[k],
+                                .first = k == POSTERIOR_UNANSWERED ? r->unanswered : NULL};
     r->table.rungs = r->rungs;
 }
 
@@ -185,6 +201,7 @@ void inferred_free(inferred_t *r)
     free(r->names);
     free(r->values);
     free(r->distance);
+    free(r->unanswered);
     memset(r, 0, sizeof *r);
 }
 
@@ -226,7 +243,8 @@ static void print_rungs(const inferred_t *r)
             printf("%s: %ld of %ld data sets, %.2g s each\n", rung->name, (long)rung->answered,
                    (long)rung->tried, rung->seconds / (double)rung->tried);
         else if (rung->answered > 0)
-            printf("no rung: %ld data sets, whose draws are to be doubted\n", (long)rung->answered);
+            printf("no rung: %ld data sets, whose draws are to be doubted: %s\n",
+                   (long)rung->answered, rung->first);
     }
 }
 

@@ -21,6 +21,7 @@ typedef struct {
     char **labels;                 // (D), owned: "image, means of 784 values"
     double *distance;              // (N); NaN where there is no posterior
     int64_t rung[POSTERIOR_RUNGS]; // data sets whose draws each rung made
+    char *unanswered;              // ids of the first that no rung answered; NULL: none, owned
     report_rung_t
         rungs[POSTERIOR_RUNGS]; // the same, for the report; filled in by inferred_tell_costs
     int64_t beyond, leaning; // data that the prior never produces; posteriors that lean on its edge

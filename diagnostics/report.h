@@ -64,6 +64,7 @@ typedef struct {
 /* A rung of the ladder that posteriors went up. */
 typedef struct {
     const char *name;        // "psis"; the last is "none"
+    const char *first;       // ids of some that it made; NULL: not told
     int64_t tried, answered; // data sets; tried 0: not known
     double seconds;          // of all that were tried, summed over ranks
 } report_rung_t;

@@ -37,6 +37,8 @@ static json_t *rungs_json(const report_inferred_t *x)
         json_object_set_new(object, "tried", json_integer(x->rungs[k].tried));
         json_object_set_new(object, "answered", json_integer(x->rungs[k].answered));
         json_object_set_new(object, "seconds", json_number_or_null(x->rungs[k].seconds));
+        if (x->rungs[k].first != NULL)
+            json_object_set_new(object, "first", json_string(x->rungs[k].first));
         json_array_append_new(list, object);
     }
     return list;
@@ -226,6 +228,12 @@ static void inferences_ladder(const json_t *self, page_t *page)
     for (size_t i = 0; i < json_array_size(rungs); i++)
         inferences_rung(json_array_get(rungs, i), json_whole(self, "accepted"), page);
     page_table_end(page);
+    const json_t *none = json_array_get(rungs, json_array_size(rungs) - 1);
+    if (json_whole(none, "answered") > 0) {
+        char *words = mem_format("No rung answered for %s.", json_text(none, "first"));
+        page_paragraph(page, words);
+        free(words);
+    }
     page_note(page, "A data set goes up to the first rung that answers: the amortizer where the "
                     "data look like simulated ones, psis where k-hat allows it, mcmc where the "
                     "chains agree. For those that none answers the draws are kept, in doubt.");

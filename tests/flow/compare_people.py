@@ -1,5 +1,6 @@
-"""compare_people.py posterior.h5 reference.csv: posterior means and sds of each person against the reference's (columns
-id, parameter, mean, sd, mle). Prints the table; exit 1 when the typical person is off: see reaction_times.sh."""
+"""compare_people.py posterior.h5 reference.csv [each]: posterior means and sds of each person against the reference's
+(columns id, parameter, mean, sd, mle). Prints the table; exit 1 when the typical person is off, or with `each` when anybody
+is: see reaction_times.sh."""
 import csv
 import sys
 
@@ -28,4 +29,7 @@ inside = (np.abs(off) <= 0.25) & (ratio >= 0.8) & (ratio <= 1.25)
 print("(mean - reference) / sd: root mean square", np.round(rms, 2), "median", np.round(typical, 2),
       " median ratio of sds:", np.round(median, 2))
 print(f"{inside.sum()} of {inside.size} within 0.25 sd and a ratio of 0.8 to 1.25")
+if sys.argv[3:] == ["each"]:
+    print(f"largest difference of means {np.abs(off).max():.3f} sd, of sds {np.abs(ratio - 1).max():.1%}")
+    sys.exit(not (np.abs(off).max() <= 0.1 and np.abs(ratio - 1).max() <= 0.1))
 sys.exit(not (typical.max() <= 0.25 and median.min() >= 0.8 and median.max() <= 1.25))
