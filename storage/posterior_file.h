@@ -17,7 +17,7 @@
  *           /prior_edge_share   (dataset) f64: share of draws beyond one end of the prior's central 99 %, of the scalar parameter
  *                               and the end where it is largest; 0.005 is what the prior itself has, NaN where not known
  *           /rung               (dataset) text: what made the draws: "amortized"; "psis", importance sampling from the exact
- *                               posterior; "mcmc", Markov chains; "none", the amortized draws or those of chains that no rung of
+ *                               posterior; "mcmc", Markov chains; "none", draws that no rung of
  *                               the ladder stands for; "" where refused
  *           /khat /ess /rhat    (dataset) f64: Pareto k-hat and effective sample size of the importance weights of the amortized
  *                               draws; largest split R-hat of the chains. NaN where that rung was not tried

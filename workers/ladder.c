@@ -114,12 +114,12 @@ static bool try_psis(ladder_t *l, const ladder_climb_t *c, posterior_verdict_t *
     double *weight = MEM_NEW(double, c->draws);
     log_ratios(l, c, weight);
     psis_t found = psis_smooth(c->draws, weight);
-    bool answers = found.khat <= limit && found.effective >= fewest;
+    bool trusted = found.khat <= limit, answers = trusted && found.effective >= fewest;
     verdict->khat = found.khat;
     verdict->ess = found.effective;
-    if (answers)
+    if (answers || (trusted && (l->rungs & LADDER_MCMC) == 0))
         resample(l, c, weight);
-    else
+    if (!answers)
         add_why(l, "psis: k-hat %.2f (limit %.2f), %.0f effective draws (of %.0f needed)",
                 found.khat, limit, found.effective, fewest);
     free(weight);

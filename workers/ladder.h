@@ -9,7 +9,8 @@
  *     mcmc        many chains on the exact posterior, from draws of the amortizer (chains.h); where split R-hat and effective
  *                 sample size say that they have come to the same place. A first run that has not is made LADDER_LONGER times longer
  *
- * Where no rung answers the draws of the last one stay, and the verdict says so.
+ * Where no rung answers the draws of the last one stay, and the verdict says so: those of the chains; the weighted ones, where only
+ * their number is too small; else the amortizer's.
  */
 #ifndef WORKERS_LADDER_H
 #define WORKERS_LADDER_H
@@ -18,7 +19,8 @@
 #include "workers/exact.h"
 
 enum {
-    LADDER_FEWEST = 100,        // effective draws of PSIS, or a tenth of all where that is less
+    LADDER_FEWEST =
+        50, // effective draws of PSIS, or a tenth of all where that is less: means to 0.14 sd
     LADDER_FEWEST_CHAINS = 400, // of the chains, bulk and tail
     LADDER_LONGER = 4
 };
