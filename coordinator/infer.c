@@ -339,7 +339,7 @@ static predictive_config_t predictive_config(const inference_t *f)
                                  .folder = f->request->report,
                                  .out = f->request->out,
                                  .exact = &f->exact,
-                                 .draws = f->request->draws,
+                                 .head = &f->head,
                                  .seed = f->request->seed,
                                  .quiet = f->request->json};
 }

@@ -31,6 +31,7 @@ typedef struct {
     simulator_t *simulator;
     infer_t *infer; // on rank 0
     int64_t next;   // data set to look at, on rank 0
+    bool from_file; // posteriors: a ladder is not climbed twice where its draws are kept
     int64_t R, wanted;
     int64_t
         draws; // of a posterior, of which R are simulated from: a rung judges all that it was asked for
@@ -187,7 +188,9 @@ static void prepare(stage_t *s)
                                       .fields = s->view.fields,
                                       .ids = MEM_NEW(const char *, s->wanted + 1),
                                       .checks = MEM_NEW(predictive_check_t, s->wanted + 1)};
-    s->draws = c->exact->exact != NULL && c->draws > s->R ? c->draws : s->R;
+    bool climbed = c->exact->exact != NULL;
+    s->draws = climbed ? c->head->draws : s->R;
+    s->from_file = climbed && posterior_file_has_draws(c->out);
     infer_config_t config = learned_inference(c->trained, c->exact, c->seed, s->draws);
     if (s->par->rank == 0)
         s->infer = infer_create(&config);
@@ -221,6 +224,19 @@ static int64_t group_size(const stage_t *s)
     return fit < 1 ? 1 : fit < s->wanted ? fit : s->wanted;
 }
 
+/* Of the next data set, (draws, P). */
+static err_t posterior_of(stage_t *s, real_sets_t *one, bool *accepted, double *draws)
+{
+    const predictive_config_t *c = s->config;
+    posterior_verdict_t verdict;
+    if (s->from_file)
+        return posterior_file_draws(c->out, c->head, s->next, accepted, draws);
+    TRY(real_sets_load(c->data, 1, &s->next, one));
+    infer_one(s->infer, &one->rows, 0, one->problem[0], draws, &verdict);
+    *accepted = verdict.accepted;
+    return OK;
+}
+
 /* R of all draws, evenly. */
 static void spread(const stage_t *s, const double *all, double *out)
 {
@@ -238,12 +254,11 @@ static err_t find_accepted(stage_t *s, group_t *g)
     err_t err = OK;
     for (; s->next < s->config->data->n && g->n < most && s->record.n + g->n < s->wanted;
          s->next++) {
-        posterior_verdict_t verdict;
-        err = real_sets_load(s->config->data, 1, &s->next, &one);
+        bool accepted;
+        err = posterior_of(s, &one, &accepted, all);
         if (err != OK)
             break;
-        infer_one(s->infer, &one.rows, 0, one.problem[0], all, &verdict);
-        if (!verdict.accepted)
+        if (!accepted)
             continue;
         spread(s, all, g->draws + g->n * values);
         g->which[g->n++] = s->next;

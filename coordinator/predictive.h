@@ -19,11 +19,11 @@ typedef struct {
     const study_t *study; // its simulator, and how many simulations of how many data sets
     const trained_t *trained;
     const real_data_t *data;
-    const char *stamp;          // of the inference: weights, data, draws, seed
-    const char *folder;         // of results, or NULL
-    const char *out;            // posterior file
-    const exact_model_t *exact; // the ladder that the posteriors come from
-    int64_t draws;              // of the inference
+    const char *stamp;            // of the inference: weights, data, draws, seed
+    const char *folder;           // of results, or NULL
+    const char *out;              // posterior file
+    const exact_model_t *exact;   // the ladder that the posteriors come from
+    const posterior_head_t *head; // of `out`
     int64_t seed;
     bool quiet; // nothing on stdout
 } predictive_config_t;

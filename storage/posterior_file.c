@@ -466,6 +466,62 @@ done:
     return err;
 }
 
+/* ---- reading ---- */
+
+bool posterior_file_has_draws(const char *path)
+{
+    h5_id_t file;
+    bool has = h5_open(path, &file) == OK;
+    if (has) {
+        has = h5_has(file, "posterior");
+        h5_drop(&file);
+    }
+    err_clear();
+    return has;
+}
+
+/* Row i of a data set, whose elements are n numbers. */
+static err_t read_row(h5_id_t file, const char *path, int64_t i, h5_type_t type, void *out)
+{
+    h5_id_t dataset;
+    TRY(h5_dataset_open(file, path, &dataset));
+    return close_after(h5_read_rows(dataset, i, 1, type, out), &dataset);
+}
+
+/* From (draws, values) of one declared parameter into the columns of all. */
+static err_t read_variable(h5_id_t file, const posterior_head_t *head, const schema_variable_t *v,
+                           int64_t i, double *draws)
+{
+    double *own = MEM_NEW(double, head->draws * v->n);
+    char *path = mem_format("posterior/%s", v->name);
+    err_t err = read_row(file, path, i, H5_TYPE_F64, own);
+    for (int64_t k = 0; k < head->draws && err == OK; k++)
+        memcpy(draws + k * head->n_parameters + v->first, own + k * v->n,
+               (size_t)v->n * sizeof *own);
+    free(path);
+    free(own);
+    return err;
+}
+
+err_t posterior_file_draws(const char *path, const posterior_head_t *head, int64_t i,
+                           bool *accepted, double *draws)
+{
+    h5_id_t file;
+    uint8_t flag = 0;
+    int n;
+    schema_variable_t *all = posterior_variables(head, &n);
+    err_t err = h5_open(path, &file);
+    if (err == OK) {
+        err = read_row(file, "verdict/accepted", i, H5_TYPE_U8, &flag);
+        for (int k = 0; k < n && err == OK; k++)
+            err = read_variable(file, head, &all[k], i, draws);
+        h5_drop(&file);
+    }
+    free(all);
+    *accepted = flag != 0;
+    return err_context(err, "%s", path);
+}
+
 bool posterior_file_is(const char *path, const char *stamp)
 {
     h5_id_t file;

@@ -110,6 +110,12 @@ err_t posterior_join(const char *folder, const posterior_head_t *head,
 /* Removes all blocks, those of other inferences too, and the folder where nothing else is in it. */
 void posterior_blocks_remove(const char *folder);
 
+/* Whether the file has draws, and those of data set i: draws (head->draws, P) of the head's parameters, NaN where it was refused. Not
+ * collective. */
+bool posterior_file_has_draws(const char *path);
+err_t posterior_file_draws(const char *path, const posterior_head_t *head, int64_t i,
+                           bool *accepted, double *draws) ERR_MUST_CHECK;
+
 /* True where `path` is a posterior file with this stamp. */
 bool posterior_file_is(const char *path, const char *stamp);
 

@@ -197,6 +197,36 @@ static void a_killed_inference_knows_what_is_done(void **state)
     assert_string_equal(err_text(), "");
 }
 
+static void assert_draws(const char *path, const posterior_head_t *head)
+{
+    double draws[DRAWS * ARRAY_P];
+    bool accepted;
+    for (int64_t i = 0; i < head->datasets; i++) {
+        assert_int_equal(posterior_file_draws(path, head, i, &accepted, draws), OK);
+        assert_true(accepted == (i != REFUSED));
+        for (int64_t k = 0; k < DRAWS * ARRAY_P; k++)
+            assert_true(accepted ? draws[k] == array_value(i, k / ARRAY_P, (int)(k % ARRAY_P))
+                                 : isnan(draws[k]));
+    }
+}
+
+static void draws_of_a_data_set_are_read_back(void **state)
+{
+    const place_t *p = *state;
+    const char *names[ARRAY_P];
+    schema_t schema = sample_array_schema();
+    posterior_head_t head = array_head(&schema, names);
+    bool accepted;
+    double draws[DRAWS * ARRAY_P];
+    assert_false(posterior_file_has_draws(p->path));
+    assert_int_equal(write_arrays(p->blocks, p->path), OK);
+    assert_true(posterior_file_has_draws(p->path));
+    assert_draws(p->path, &head);
+    assert_int_not_equal(posterior_file_draws(p->path, &head, head.datasets, &accepted, draws), OK);
+    assert_non_null(strstr(err_text(), p->path));
+    schema_free(&schema);
+}
+
 static void joining_asks_for_every_block_of_this_inference(void **state)
 {
     const place_t *p = *state;
@@ -416,6 +446,7 @@ int main(int argc, char **argv)
         PLACED(joining_asks_for_every_block_of_this_inference),
         PLACED(the_joined_file_holds_draws_and_verdicts_by_name),
         PLACED(an_array_keeps_its_dims),
+        PLACED(draws_of_a_data_set_are_read_back),
         PLACED(what_is_not_kept_is_not_there),
         cmocka_unit_test(blocks_are_large_but_many),
         PLACED(a_file_is_known_by_its_stamp),
