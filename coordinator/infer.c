@@ -25,6 +25,7 @@
 #include "workers/infer.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -313,6 +314,43 @@ static err_t draw_distances(inference_t *f)
     return err;
 }
 
+/* Ends of the prior's reach by declared parameter; NaN for arrays. */
+static void prior_ends(const inference_t *f, double *low, double *high)
+{
+    const prior_reach_t *reach = &f->trained.reach;
+    for (int k = 0, first = 0; k < f->result.d; first += f->result.values[k++]) {
+        bool known = reach->n > 0 && f->result.values[k] == 1;
+        low[k] = known ? reach->low[first] : NAN;
+        high[k] = known ? reach->high[first] : NAN;
+    }
+}
+
+/* How posteriors are spread over data sets, into the folder of results. */
+static err_t draw_population(inference_t *f)
+{
+    inferred_t *r = &f->result;
+    if (f->request->report == NULL || r->ledger.accepted < POPULATION_FEWEST)
+        return OK;
+    char *path = run_folder_file(f->request->report, "population.png");
+    double *low = MEM_NEW(double, r->d), *high = MEM_NEW(double, r->d);
+    prior_ends(f, low, high);
+    const stamp_t stamp = {.study = f->study->name,
+                           .weights = f->trained.hash,
+                           .title = "Posteriors over all data sets"};
+    const population_t population = {.d = r->d,
+                                     .names = r->names,
+                                     .means = r->means,
+                                     .sds = r->sds,
+                                     .prior_low = low,
+                                     .prior_high = high};
+    err_t err = figure_population(path, &stamp, &population);
+    r->table.population_picture = "population.png";
+    free(low);
+    free(high);
+    free(path);
+    return err;
+}
+
 static err_t join(inference_t *f)
 {
     TRY(posterior_join(f->blocks, &f->head, f->request->out));
@@ -326,6 +364,7 @@ static err_t join(inference_t *f)
     infer_costs_remove(f->blocks);
     posterior_blocks_remove(f->blocks);
     TRY(draw_distances(f));
+    TRY(draw_population(f));
     return write_report(f);
 }
 

@@ -139,6 +139,10 @@ static void take_result(void *user, const posterior_block_t *b, int64_t i,
         name_unanswered(r, entry->id);
     r->beyond += accepted && (b->doubts[i] & BLOCK_BEYOND);
     r->leaning += accepted && (b->doubts[i] & BLOCK_LEANS);
+    for (int k = 0; k < r->d && accepted; k++) {
+        histogram_add(&r->means[k], entry->mean[k]);
+        histogram_add(&r->sds[k], entry->sd[k]);
+    }
     if (accepted && r->first_accepted < 0)
         r->first_accepted = entry->at;
 }
@@ -150,9 +154,13 @@ static inferred_t make_empty(const posterior_head_t *head, int D,
                     .values = MEM_NEW(int, D),
                     .names = MEM_NEW(const char *, D),
                     .labels = MEM_NEW(char *, D),
+                    .means = MEM_NEW(histogram_t, D),
+                    .sds = MEM_NEW(histogram_t, D),
                     .distance = MEM_NEW(double, head->datasets),
                     .first_accepted = -1};
     for (int k = 0; k < D; k++) {
+        r.means[k] = histogram_create();
+        r.sds[k] = histogram_create();
         r.values[k] = variables[k].n;
         r.names[k] = variables[k].name;
         r.labels[k] = variables[k].n_dims == 0
@@ -195,8 +203,13 @@ void inferred_tell_costs(inferred_t *r, ladder_rungs_t rungs, const ladder_costs
 void inferred_free(inferred_t *r)
 {
     ledger_free(&r->ledger);
-    for (int k = 0; r->labels != NULL && k < r->d; k++)
+    for (int k = 0; r->labels != NULL && k < r->d; k++) {
         free(r->labels[k]);
+        histogram_free(&r->means[k]);
+        histogram_free(&r->sds[k]);
+    }
+    free(r->means);
+    free(r->sds);
     free(r->labels);
     free(r->names);
     free(r->values);

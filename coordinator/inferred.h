@@ -6,6 +6,7 @@
 #ifndef COORDINATOR_INFERRED_H
 #define COORDINATOR_INFERRED_H
 
+#include "diagnostics/histogram.h"
 #include "diagnostics/ledger.h"
 #include "diagnostics/misfit.h"
 #include "diagnostics/report.h"
@@ -19,6 +20,7 @@ typedef struct {
     int *values;                   // (D) of each parameter; 1: no array
     const char **names;            // (D), of the head
     char **labels;                 // (D), owned: "image, means of 784 values"
+    histogram_t *means, *sds;      // (D) over all accepted
     double *distance;              // (N); NaN where there is no posterior
     int64_t rung[POSTERIOR_RUNGS]; // data sets whose draws each rung made
     char *unanswered;              // ids of the first that no rung answered; NULL: none, owned

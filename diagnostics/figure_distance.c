@@ -2,6 +2,7 @@
 #include "diagnostics/figures.h"
 
 #include "cluster/mem.h"
+#include "diagnostics/page.h"
 #include "diagnostics/plot.h"
 
 #include <math.h>
@@ -122,15 +123,16 @@ static char *words_of_far(const bins_t *b)
     double largest = 0;
     for (int64_t i = 0; i < b->x->n; i++)
         largest = fmax(largest, isnan(b->x->observed[i]) ? 0 : b->x->observed[i]);
-    return mem_format("at the right edge: %ld farther out, up to %.3g", (long)b->far, largest);
+    return mem_format("at the right edge: %s farther out, up to %.3g", page_count(b->far).text,
+                      largest);
 }
 
 err_t figure_distance(const char *path, const stamp_t *stamp, const distances_t *x)
 {
     bins_t b = bins_create(x);
     char *far = words_of_far(&b),
-         *title = mem_format("%ld observed data set%s", (long)b.n, b.n == 1 ? "" : "s");
-    char *note = mem_format("bars: %ld simulated; %s", (long)x->references,
+         *title = mem_format("%s observed data set%s", page_count(b.n).text, b.n == 1 ? "" : "s");
+    char *note = mem_format("bars: %s simulated; %s", page_count(x->references).text,
                             b.n > MOST_DISCS ? "line: observed"
                             : b.n == 1       ? "disc: the observed one"
                                              : "discs: observed (height has no meaning)");

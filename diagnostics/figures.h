@@ -11,6 +11,7 @@
 #include "diagnostics/canvas.h"
 #include "diagnostics/digest.h"
 #include "diagnostics/metrics.h"
+#include "diagnostics/histogram.h"
 
 #include <stdint.h>
 
@@ -62,6 +63,18 @@ typedef struct {
 } distances_t;
 err_t figure_distance(const char *path, const stamp_t *stamp,
                       const distances_t *distances) ERR_MUST_CHECK;
+
+/* population.png: how posterior means and standard deviations are spread over data sets, a panel each for the first six
+ * parameters, with the prior's central 99 %. */
+typedef struct {
+    int d;
+    const char *const *names;
+    const histogram_t *means, *sds;       // (d) of at least one data set
+    const double *prior_low, *prior_high; // (d) NaN: not known
+} population_t;
+enum { POPULATION_FEWEST = 10 }; // data sets that are worth a picture
+err_t figure_population(const char *path, const stamp_t *stamp,
+                        const population_t *population) ERR_MUST_CHECK;
 
 /* The i-th of the shown data sets, i < figure_shown(n). */
 int64_t figure_shown(int64_t n);

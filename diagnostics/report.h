@@ -75,10 +75,11 @@ typedef struct {
     const char *const *ids;       // of all data sets, for those that `misfit` names
     const char *data, *posterior; // files
     int64_t draws, seed;
-    const misfit_t *misfit;     // all of them together; NULL: not judged
-    const char *misfit_picture; // summary_distance.png; NULL: not drawn
-    const char *pairs_picture;  // NULL: none
-    int n_rungs;                // 0: the amortizer alone
+    const misfit_t *misfit;         // all of them together; NULL: not judged
+    const char *misfit_picture;     // summary_distance.png; NULL: not drawn
+    const char *pairs_picture;      // NULL: none
+    const char *population_picture; // population.png; NULL: none
+    int n_rungs;                    // 0: the amortizer alone
     const report_rung_t *rungs;
 } report_inferred_t;
 

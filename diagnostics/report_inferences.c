@@ -91,6 +91,8 @@ static json_t *inferences_json(const report_t *r)
     json_object_set_new(object, "most_unusual", inferences_sets(l, l->n_most, l->most));
     if (x->n_rungs > 0)
         json_object_set_new(object, "ladder", rungs_json(x));
+    if (x->population_picture != NULL)
+        json_object_set_new(object, "population", json_string(x->population_picture));
     if (x->pairs_picture != NULL)
         json_object_set_new(object, "pairs", json_string(x->pairs_picture));
     return object;
@@ -258,7 +260,10 @@ static void inferences_page(const json_t *self, page_t *page)
                              json_text(self, "posterior"));
     page_note(page, words);
     free(words);
-    const char *pairs = json_text(self, "pairs");
+    const char *pairs = json_text(self, "pairs"), *population = json_text(self, "population");
+    if (population[0] != '\0')
+        page_picture(page, population, "Posteriors over all data sets", report_reading(population),
+                     "Histograms of posterior means and standard deviations over all data sets.");
     if (pairs[0] != '\0')
         page_picture(page, pairs, "A posterior", report_reading(pairs),
                      "Draws of the posterior of one real data set, each parameter against each.");

@@ -29,6 +29,9 @@ static const struct {
      "Observed data sets should lie among the simulated ones. One to the right of the dashed line "
      "is unlike what the amortizer was trained on; with many observed ones, 5 of 100 lie there by "
      "chance."},
+    {"population.png",
+     "How people, or whatever the data sets are, differ: posterior means over all of them, and how "
+     "much their data say (sd). Means near a red line lean on the prior's edge: widen it."},
     {"pairs_held_out.png",
      "One simulated data set: draws of its posterior, each parameter against each, and the true "
      "values (orange), which should lie among the draws. A narrow diagonal cloud: these two "

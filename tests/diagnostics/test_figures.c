@@ -199,6 +199,35 @@ static void distances_stand_for_any_number_of_data_sets(void **state)
     free(observed);
 }
 
+/* Means around k, all the same sds where k is 0; two data sets alone where k is 1. */
+static void populations_stand_for_any_number_of_parameters(void **state)
+{
+    (void)state;
+    enum { MOST = 8 };
+    static const char *const names[MOST] = {"v1", "v2", "a", "t", "s_v", "s_z", "s_t", "noise"};
+    for (int d = 1; d <= MOST; d += 7) {
+        histogram_t means[MOST], sds[MOST];
+        double low[MOST], high[MOST];
+        for (int k = 0; k < d; k++) {
+            means[k] = histogram_create();
+            sds[k] = histogram_create();
+            low[k] = k - 3;
+                high[k] = k == 2 ? (double)NAN : k + 3;
+            for (int i = 0; i < (k == 1 ? 2 : 500); i++) {
+                histogram_add(&means[k], k + sin(i * 1.7) * (1 + i % 3));
+                histogram_add(&sds[k], k == 0 ? 0.5 : 0.1 + 0.01 * (i % 17));
+            }
+        }
+        const population_t x = {d, names, means, sds, low, high};
+        assert_int_equal(figure_population(PATH, &STAMP, &x), OK);
+        check_picture();
+        for (int k = 0; k < d; k++) {
+            histogram_free(&means[k]);
+            histogram_free(&sds[k]);
+        }
+    }
+}
+
 static void constant_parameters_are_drawn(void **state)
 {
     (void)state;
@@ -307,6 +336,7 @@ int main(void)
         cmocka_unit_test(loss_stands_for_short_and_broken_histories),
         cmocka_unit_test(refinement_stands_for_any_number_of_rounds),
         cmocka_unit_test(distances_stand_for_any_number_of_data_sets),
+        cmocka_unit_test(populations_stand_for_any_number_of_parameters),
         cmocka_unit_test(constant_parameters_are_drawn),
         cmocka_unit_test(chunks_say_where_a_picture_comes_from),
         cmocka_unit_test(a_folder_that_is_not_there_is_an_io_error),

@@ -45,6 +45,8 @@ observed without.csv 'The observed data set looks like a simulated one.'
 observed newcomb.csv 'The observed data set does not look like a simulated one'
 grep -qF 'accepted, but unusual for this model' said || fail "Newcomb's timings are not unusual"
 observed right.csv 'no more than chance explains' 'As a whole they look like simulated data sets'
+[ -s light/population.png ] || fail "no population.png of 60 data sets"
+grep -q 'population.png' light/report.md || fail "report.md has no population.png"
 observed wide.csv 'more than chance explains (p = ' 'As a whole they do not look like simulated data sets'
 observed heavy.csv 'more than chance explains (p = ' 'look for outliers in the data'
 echo passed

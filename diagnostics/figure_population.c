@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "diagnostics/figures.h"
+
+#include "cluster/mem.h"
+#include "diagnostics/page.h"
+#include "diagnostics/plot.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { BINS = 40, MOST_PARAMETERS = 6 };
+static const double beyond = 0.005; // share of data sets at either end that is not drawn
+
+static const pen_t PEN_MEANS = {INK_BLUE, 0.75, 0}, PEN_SDS = {INK_SKY, 0.85, 0},
+                   PEN_PRIOR = {INK_VERMILION, 1, 1.2}, PEN_MEDIAN = {INK_TEXT, 1, 1.0};
+
+static range_t shown_range(const histogram_t *h)
+{
+    range_t r = {histogram_quantile(h, beyond), histogram_quantile(h, 1 - beyond)};
+    return range_pad(r, 0.03);
+}
+
+static void upright(const axes_t *a, double at, pen_t pen)
+{
+    if (at > a->x.low && at < a->x.high)
+        canvas_dashed(a->canvas, axes_x(a, at), a->area.y, axes_x(a, at),
+                      a->area.y + a->area.height, pen);
+}
+
+static axes_t histogram_panel(figure_t *f, int panel, const histogram_t *h, const char *title,
+                              pen_t pen)
+{
+    double share[BINS], top = 0;
+    range_t r = shown_range(h);
+    for (int k = 0; k < BINS; k++) {
+        share[k] = histogram_between(h, r.low + k * (r.high - r.low) / BINS,
+                                     r.low + (k + 1) * (r.high - r.low) / BINS) /
+                   (double)h->n;
+        top = fmax(top, share[k]);
+    }
+    char *line = mem_format("median %.2g, 95 %% %.2g to %.2g", histogram_quantile(h, 0.5),
+                            histogram_quantile(h, 0.025), histogram_quantile(h, 0.975));
+    axes_t a = figure_axes(f, panel, r, (range_t){0, 1.12 * top}, title, line);
+    for (int k = 0; k < BINS; k++) {
+        double left = axes_x(&a, r.low + k * (r.high - r.low) / BINS),
+               right = axes_x(&a, r.low + (k + 1) * (r.high - r.low) / BINS),
+               up = axes_y(&a, share[k]);
+        canvas_box(a.canvas, (box_t){left + 0.3, up, right - left - 0.6, axes_y(&a, 0) - up}, pen);
+    }
+    upright(&a, histogram_quantile(h, 0.5), PEN_MEDIAN);
+    free(line);
+    return a;
+}
+
+static void parameter_panels(figure_t *f, const population_t *x, int k)
+{
+    char *mean = mem_format("%s, mean", x->names[k]), *sd = mem_format("%s, sd", x->names[k]);
+    axes_t a = histogram_panel(f, 2 * k, &x->means[k], mean, PEN_MEANS);
+    upright(&a, x->prior_low[k], PEN_PRIOR);
+    upright(&a, x->prior_high[k], PEN_PRIOR);
+    histogram_panel(f, 2 * k + 1, &x->sds[k], sd, PEN_SDS);
+    free(mean);
+    free(sd);
+}
+
+err_t figure_population(const char *path, const stamp_t *stamp, const population_t *x)
+{
+    int shown = x->d < MOST_PARAMETERS ? x->d : MOST_PARAMETERS;
+    char *note = mem_format("%s data sets%s; red: central 99 %% of the prior",
+                            page_count(x->means[0].n).text,
+                            shown < x->d ? ", the first six parameters" : "");
+    figure_t f = figure_create(2 * shown, 1.3, "Posteriors over all data sets", note);
+    for (int k = 0; k < shown; k++)
+        parameter_panels(&f, x, k);
+    figure_labels(&f, "posterior mean, or standard deviation", "share of data sets");
+    free(note);
+    return figure_finish(&f, path, stamp);
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "diagnostics/histogram.h"
+
+#include "cluster/mem.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BINS = 65536,
+    FINEST = 30
+}; // the first bins are 2^FINEST times narrower than the first value
+static const double most_bins = 1e15; // from 0, so that their numbers are exact
+
+histogram_t histogram_create(void)
+{
+    return (histogram_t){.count = MEM_NEW(int64_t, BINS)};
+}
+
+void histogram_free(histogram_t *h)
+{
+    free(h->count);
+    *h = (histogram_t){0};
+}
+
+static int64_t half(int64_t k)
+{
+    return k >= 0 ? k / 2 : -((1 - k) / 2); // rounded down
+}
+
+/* Bins twice as wide. */
+static void widen(histogram_t *h)
+{
+    int64_t base = half(h->base);
+    for (int64_t i = 0; i < BINS; i++) {
+        int64_t count = h->count[i], to = half(h->base + i) - base;
+        h->count[i] = 0;
+        h->count[to] += count;
+    }
+    h->base = base;
+    h->low = half(h->low);
+    h->high = half(h->high);
+    h->width *= 2.0;
+}
+
+/* So that bins from `low` to `high` lie inside. */
+static void move(histogram_t *h, int64_t low, int64_t high)
+{
+    if (low >= h->base && high < h->base + BINS)
+        return;
+    int64_t base = low - (BINS - (high - low + 1)) / 2, used = h->high - h->low + 1;
+    int64_t *from = h->count + (h->low - h->base), *to = h->count + (h->low - base);
+    memmove(to, from, (size_t)used * sizeof *to);
+    for (int64_t i = 0; i < BINS; i++)
+        if (h->count + i < to || h->count + i >= to + used)
+            h->count[i] = 0;
+    h->base = base;
+}
+
+static void begin(histogram_t *h, double x)
+{
+    int power;
+    frexp(x, &power);
+    h->width = ldexp(1.0, (x == 0.0 ? 0 : power) - FINEST);
+    h->low = h->high = (int64_t)floor(x / h->width);
+    h->base = h->low - BINS / 2;
+}
+
+void histogram_add(histogram_t *h, double x)
+{
+    if (!isfinite(x))
+        return;
+    if (h->n == 0)
+        begin(h, x);
+    while (fabs(x) / h->width > most_bins)
+        widen(h);
+    int64_t k = (int64_t)floor(x / h->width);
+    while ((k > h->high ? k : h->high) - (k < h->low ? k : h->low) >= BINS) {
+        widen(h);
+        k = half(k);
+    }
+    int64_t low = k < h->low ? k : h->low, high = k > h->high ? k : h->high;
+    move(h, low, high);
+    h->low = low;
+    h->high = high;
+    h->count[k - h->base]++;
+    h->n++;
+}
+
+double histogram_quantile(const histogram_t *h, double p)
+{
+    double below = 0.0, wanted = p * (double)h->n;
+    for (int64_t k = h->low; k <= h->high && h->n > 0; k++) {
+        double here = (double)h->count[k - h->base];
+        if (here > 0.0 && below + here >= wanted)
+            return ((double)k + (wanted - below) / here) * h->width;
+        below += here;
+    }
+    return NAN;
+}
+
+double histogram_between(const histogram_t *h, double from, double to)
+{
+    double sum = 0.0;
+    for (int64_t k = h->low; k <= h->high && h->n > 0; k++) {
+        double left = (double)k * h->width, right = left + h->width;
+        double inside = fmin(right, to) - fmax(left, from);
+        if (inside > 0.0)
+            sum += (double)h->count[k - h->base] * inside / h->width;
+    }
+    return sum;
+}
