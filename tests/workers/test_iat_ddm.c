@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -111,6 +112,26 @@ static void likelihood_is_the_sum_over_trials(void **state)
         for (int i = 0; i < ALL; i++)
             sum += of_one_trial(f, cases[c], i / TRIALS, y[2 * i]);
         assert_true(same(log_likelihood(f, cases[c], y), sum, 1e-12));
+    }
+}
+
+// Nor do trials of no condition matter; one without a time does not count.
+static void the_order_of_trials_does_not_matter(void **state)
+{
+    fixture_t *f = *state;
+    const float times[] = {0.0f, NAN, INFINITY, -INFINITY, 0.29f, -0.1f, 10.5f};
+    for (int c = 0; c < CASES; c++) {
+        float data[VALUES], turned[VALUES];
+        memcpy(data, simulate(f, cases[c], c), sizeof data);
+        data[7] = 3.0f, data[9] = 0.5f, data[11] = -1.0f;
+        for (int i = 0; i < ALL; i++) {
+            turned[2 * i] = data[2 * (ALL - 1 - i)];
+            turned[2 * i + 1] = data[2 * (ALL - 1 - i) + 1];
+            if (turned[2 * i] == 0.0f)
+                turned[2 * i] = times[i % 7];
+        }
+        assert_true(
+            same(log_likelihood(f, cases[c], turned), log_likelihood(f, cases[c], data), 1e-13));
     }
 }
 
@@ -269,6 +290,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         WITH_IAT(densities_match_the_golden_values),
         WITH_IAT(likelihood_is_the_sum_over_trials),
+        WITH_IAT(the_order_of_trials_does_not_matter),
         WITH_IAT(gradients_are_the_differences),
         WITH_IAT(sides_of_the_passage_agree_with_its_density),
         WITH_IAT(trials_that_do_not_count_have_their_probability),

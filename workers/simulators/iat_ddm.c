@@ -11,6 +11,7 @@
 //
 // A trial that does not count has the probability that the answer came too early or too late: to leave it out would be
 // another model, in which such trials say nothing.
+#include "workers/simulators/iat_sums.h"
 #include "workers/simulators/passage.h"
 #include "workers/simulators/simulators.h"
 
@@ -130,43 +131,32 @@ static double log_prior(void *state, const double *theta, const double *design)
 // Of one condition: its parameters, what has been summed, and the derivatives where they are wanted.
 typedef struct {
     double v, a, m, unit;
-    const double *t;      // (2) time beside the decision: of a correct answer, of a wrong one
-    double logs, product; // the sum of logs is logs + log(product)
-    int wanted;           // whether derivatives are
-    double by_v, by_a;    // derivatives of the sum
-    double by_t[2];       // of a correct answer, of a wrong one
+    const double *t; // (2) time beside the decision: of a correct answer, of a wrong one
+    double logs;
+    int wanted;        // whether derivatives are
+    double by_v, by_a; // derivatives of the sum
+    double by_t[2];    // of a correct answer, of a wrong one
 } condition_t;
 
-static void multiply(condition_t *c, double factor)
-{
-    c->product *= factor;
-    if (!(c->product > 1e-100 && c->product < 1e100)) {
-        c->logs += log(c->product);
-        c->product = 1.0;
-    }
-}
-
 // m^2 x / 2 = v^2 T / 2 does not depend on a.
-static void derive_answer(condition_t *c, double x, int wrong)
+static void derive_answers(condition_t *c, const iat_condition_t *of)
 {
-    double side = wrong ? -0.5 : 0.5, slope = passage_slope(x);
-    c->by_v += side * c->a - c->m * x * 0.5 * c->a;
-    c->by_a += side * c->v - 2.0 / c->a * (slope * x + 1.0);
-    c->by_t[wrong] -= (slope - 0.5 * c->m * c->m) / c->unit;
+    double n = of->n[0] + of->n[1], balance = of->n[0] - of->n[1];
+    c->by_v += 0.5 * c->a * (balance - c->m * of->x);
+    c->by_a += 0.5 * c->v * balance - 2.0 / c->a * (of->pull + n);
+    for (int i = 0; i < 2; i++)
+        c->by_t[i] -= (of->slope[i] - 0.5 * c->m * c->m * of->n[i]) / c->unit;
 }
 
-static void add_answer(condition_t *c, double y)
+// What the densities of x without drift lack.
+static void add_answers(condition_t *c, const iat_condition_t *of)
 {
-    int wrong = y < 0.0;
-    double x = (fabs(y) - c->t[wrong]) / c->unit, power = 0.0;
-    if (!(x > 1e-100 && x < 1e100)) {
-        c->logs = -INFINITY;
+    double n = of->n[0] + of->n[1], balance = of->n[0] - of->n[1];
+    if (n == 0.0)
         return;
-    }
-    multiply(c, passage_density(x, wrong ? -c->m : c->m, &power) / c->unit);
-    c->logs += power;
+    c->logs += balance * c->m - 0.5 * c->m * c->m * of->x - n * log(c->unit);
     if (c->wanted)
-        derive_answer(c, x, wrong);
+        derive_answers(c, of);
 }
 
 // The probability that an answer with this time beside the decision comes before `earliest` or after `latest`.
@@ -174,14 +164,14 @@ typedef struct {
     double p, by_m, by_x_early, by_x_late, x_early, x_late;
 } uncounted_t;
 
-static uncounted_t uncounted(const condition_t *c, double t)
+static uncounted_t uncounted(const condition_t *c, const passage_drift_t *drift, double t)
 {
     uncounted_t u = {.x_early = (earliest - t) / c->unit, .x_late = (latest - t) / c->unit};
     passage_sides_t early = {0}, late = {.above = 1.0};
     if (u.x_early > 1e-100)
-        early = passage_sides(u.x_early, c->m);
+        early = passage_sides_of(drift, u.x_early);
     if (u.x_late > 1e-100)
-        late = passage_sides(u.x_late, c->m);
+        late = passage_sides_of(drift, u.x_late);
     u.p = early.below + late.above;
     u.by_m = early.below_m - late.below_m;
     u.by_x_early = early.density;
@@ -190,11 +180,12 @@ static uncounted_t uncounted(const condition_t *c, double t)
 }
 
 // n trials that do not count, each of probability correct u[0] + (1 - correct) u[1].
-static void add_uncounted(condition_t *c, int n)
+static void add_uncounted(condition_t *c, double n)
 {
-    double correct = 1.0 / (1.0 + exp(-2.0 * c->m)), wrong = 1.0 / (1.0 + exp(2.0 * c->m));
+    passage_drift_t drift = passage_drift(c->m);
+    double correct = 1.0 / drift.fold, wrong = drift.back * correct;
     double share[2] = {correct, wrong}, p = 0.0, by_m = 0.0, by_x = 0.0;
-    uncounted_t u[2] = {uncounted(c, c->t[0]), uncounted(c, c->t[1])};
+    uncounted_t u[2] = {uncounted(c, &drift, c->t[0]), uncounted(c, &drift, c->t[1])};
     for (int i = 0; i < 2; i++) {
         p += share[i] * u[i].p;
         by_m += share[i] * u[i].by_m;
@@ -210,22 +201,6 @@ static void add_uncounted(condition_t *c, int n)
         c->by_t[i] -= n / p * share[i] * (u[i].by_x_early + u[i].by_x_late) / c->unit;
 }
 
-static void add_trials(condition_t *c, int condition, const float *y)
-{
-    int uncounted_trials = 0;
-    for (int i = 0; i < ALL_TRIALS; i++) {
-        if ((int)y[FEATURES * i + 1] != condition + 1)
-            continue;
-        if (counts(fabsf(y[FEATURES * i])))
-            add_answer(c, y[FEATURES * i]);
-        else
-            uncounted_trials++;
-    }
-    if (uncounted_trials > 0)
-        add_uncounted(c, uncounted_trials);
-    c->logs += log(c->product);
-}
-
 static condition_t condition(const double *theta, int which, int wanted)
 {
     double v = theta[V1 + which], a = theta[A1 + which];
@@ -234,8 +209,17 @@ static condition_t condition(const double *theta, int which, int wanted)
                          .m = 0.5 * a * v,
                          .unit = 0.25 * a * a,
                          .t = theta + T_CORRECT,
-                         .product = 1.0,
                          .wanted = wanted};
+}
+
+static iat_sums_t sums_at(const double *theta, const float *y, int slopes)
+{
+    const iat_scales_t scales = {
+        .least = earliest,
+        .most = latest,
+        .start = {theta[T_CORRECT], theta[T_ERROR]},
+        .unit = {0.25 * theta[A1] * theta[A1], 0.25 * theta[A2] * theta[A2]}};
+    return iat_sums(&scales, y, slopes);
 }
 
 static double log_likelihood_gradient(void *state, const double *theta, const double *design,
@@ -247,9 +231,15 @@ static double log_likelihood_gradient(void *state, const double *theta, const do
         return -INFINITY;
     if (gradient != NULL)
         memset(gradient, 0, N_PARAMETERS * sizeof *gradient);
+    iat_sums_t sums = sums_at(theta, in[0], gradient != NULL);
+    if (sums.outside)
+        return -INFINITY;
+    sum = sums.log_density;
     for (int k = 0; k < CONDITIONS; k++) {
         condition_t c = condition(theta, k, gradient != NULL);
-        add_trials(&c, k, in[0]);
+        add_answers(&c, &sums.of[k]);
+        if (sums.of[k].uncounted > 0.0)
+            add_uncounted(&c, sums.of[k].uncounted);
         sum += c.logs;
         if (gradient == NULL)
             continue;

@@ -41,6 +41,12 @@ typedef struct {
     double density;      // d below / dx
 } passage_sides_t;
 
+/* What passages of one drift have in common. */
+typedef struct {
+    double m, back;    // back: exp(-2 |m|), P(the boundary against m is met) / P(the other is)
+    double fold, tanh; // 1 + back; of |m|
+} passage_drift_t;
+
 void passage_draws(const infermill_host_t *host, infermill_random_t *random, passage_draws_t *out);
 double passage_uniform(passage_draws_t *draws);
 
@@ -57,5 +63,8 @@ double passage_slope(double x);
  * that of eigenfunctions (Feller 1968, "An introduction to probability theory and its applications", XIV.6). Term k of
  * either is below (2 k + 1) exp(-k (k + 1) pi) of the first one, so that the four that are taken leave 2e-16. */
 passage_sides_t passage_sides(double x, double m);
+/* The same at several x. */
+passage_drift_t passage_drift(double m);
+passage_sides_t passage_sides_of(const passage_drift_t *drift, double x);
 
 #endif
