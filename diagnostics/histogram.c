@@ -9,7 +9,7 @@
 
 enum {
     BINS = 65536,
-    FINEST = 30
+    FINEST = 49
 }; // the first bins are 2^FINEST times narrower than the first value
 static const double most_bins = 1e15; // from 0, so that their numbers are exact
 
