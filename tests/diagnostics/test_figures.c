@@ -212,7 +212,7 @@ static void populations_stand_for_any_number_of_parameters(void **state)
             means[k] = histogram_create();
             sds[k] = histogram_create();
             low[k] = k - 3;
-                high[k] = k == 2 ? (double)NAN : k + 3;
+            high[k] = k == 2 ? (double)NAN : k + 3;
             for (int i = 0; i < (k == 1 ? 2 : 500); i++) {
                 histogram_add(&means[k], k + sin(i * 1.7) * (1 + i % 3));
                 histogram_add(&sds[k], k == 0 ? 0.5 : 0.1 + 0.01 * (i % 17));
