@@ -8,6 +8,7 @@
 #include "coordinator/infer_costs.h"
 #include "coordinator/infer_keep.h"
 #include "coordinator/inferred.h"
+#include "coordinator/inferred_pictures.h"
 #include "coordinator/job.h"
 #include "coordinator/model_gate.h"
 #include "coordinator/observed.h"
@@ -17,7 +18,6 @@
 #include "coordinator/real_sets.h"
 #include "coordinator/run_folder.h"
 #include "coordinator/study_report.h"
-#include "diagnostics/figures.h"
 #include "diagnostics/gate.h"
 #include "storage/lock.h"
 #include "storage/posterior_file.h"
@@ -25,7 +25,6 @@
 #include "workers/infer.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +40,7 @@ typedef struct {
     real_data_t data;
     exact_model_t exact; // of the ladder
     const char **names;  // (P)
+    int *group;          // (data sets) on rank 0
     posterior_head_t head;
     char *stamp, *blocks; // what the result depends on; folder of the sealed blocks
     char *packed;         // the data, in that folder
@@ -109,6 +109,9 @@ static void make_head(inference_t *f)
     f->names = MEM_NEW(const char *, P);
     for (int p = 0; p < P; p++)
         f->names[p] = f->trained.inferred.parameters[p].name;
+    f->group = MEM_NEW(int, f->data.table.n + 1);
+    for (int64_t i = 0; i < f->data.table.n; i++)
+        f->group[i] = f->data.table.sets[i].group;
     f->head = (posterior_head_t){
         .datasets = f->data.n,
         .draws = r->draws,
@@ -117,6 +120,9 @@ static void make_head(inference_t *f)
         .parameters = f->names,
         .schema = &f->trained.inferred,
         .ids = f->data.ids,
+        .n_groups = f->data.table.n_groups,
+        .groups = (const char *const *)f->data.table.groups,
+        .group = f->group,
         .model = f->trained.bank,
         .study = f->trained.study_path,
         .weights = f->trained.hash,
@@ -196,6 +202,7 @@ static void inference_close(inference_t *f)
     model_gate_free(&f->gate);
     trained_free(&f->trained);
     free(f->names);
+    free(f->group);
     free(f->stamp);
     free(f->blocks);
     free(f->packed);
@@ -290,65 +297,8 @@ static err_t read_result(inference_t *f)
     t->draws = f->head.draws;
     t->seed = f->request->seed;
     t->misfit = &f->result.misfit;
+    t->group = f->study->infer.group;
     return OK;
-}
-
-/* Where the observed data sets lie among the simulated ones, into the folder of results. */
-static err_t draw_distances(inference_t *f)
-{
-    const distance_t *d = &f->trained.distance;
-    if (f->request->report == NULL || f->result.misfit.n == 0)
-        return OK;
-    char *path = run_folder_file(f->request->report, "summary_distance.png");
-    const stamp_t stamp = {.study = f->study->name,
-                           .weights = f->trained.hash,
-                           .title = "Observed among simulated data"};
-    const distances_t distances = {.references = d->n,
-                                   .reference = d->reference,
-                                   .n = f->result.ledger.n,
-                                   .observed = f->result.distance,
-                                   .threshold = f->result.misfit.threshold};
-    err_t err = figure_distance(path, &stamp, &distances);
-    f->result.table.misfit_picture = "summary_distance.png";
-    free(path);
-    return err;
-}
-
-/* Ends of the prior's reach by declared parameter; NaN for arrays. */
-static void prior_ends(const inference_t *f, double *low, double *high)
-{
-    const prior_reach_t *reach = &f->trained.reach;
-    for (int k = 0, first = 0; k < f->result.d; first += f->result.values[k++]) {
-        bool known = reach->n > 0 && f->result.values[k] == 1;
-        low[k] = known ? reach->low[first] : NAN;
-        high[k] = known ? reach->high[first] : NAN;
-    }
-}
-
-/* How posteriors are spread over data sets, into the folder of results. */
-static err_t draw_population(inference_t *f)
-{
-    inferred_t *r = &f->result;
-    if (f->request->report == NULL || r->ledger.accepted < POPULATION_FEWEST)
-        return OK;
-    char *path = run_folder_file(f->request->report, "population.png");
-    double *low = MEM_NEW(double, r->d), *high = MEM_NEW(double, r->d);
-    prior_ends(f, low, high);
-    const stamp_t stamp = {.study = f->study->name,
-                           .weights = f->trained.hash,
-                           .title = "Posteriors over all data sets"};
-    const population_t population = {.d = r->d,
-                                     .names = r->names,
-                                     .means = r->means,
-                                     .sds = r->sds,
-                                     .prior_low = low,
-                                     .prior_high = high};
-    err_t err = figure_population(path, &stamp, &population);
-    r->table.population_picture = "population.png";
-    free(low);
-    free(high);
-    free(path);
-    return err;
 }
 
 static err_t join(inference_t *f)
@@ -363,8 +313,8 @@ static err_t join(inference_t *f)
     free(word);
     infer_costs_remove(f->blocks);
     posterior_blocks_remove(f->blocks);
-    TRY(draw_distances(f));
-    TRY(draw_population(f));
+    if (f->request->report != NULL)
+        TRY(inferred_pictures(f->request->report, f->study, &f->trained, &f->result));
     return write_report(f);
 }
 

@@ -143,6 +143,8 @@ static void take_result(void *user, const posterior_block_t *b, int64_t i,
         histogram_add(&r->means[k], entry->mean[k]);
         histogram_add(&r->sds[k], entry->sd[k]);
     }
+    if (accepted && r->groups.n > 0 && r->group[entry->at] >= 0)
+        group_means_add(&r->groups, r->group[entry->at], entry->mean);
     if (accepted && r->first_accepted < 0)
         r->first_accepted = entry->at;
 }
@@ -167,8 +169,18 @@ static inferred_t make_empty(const posterior_head_t *head, int D,
                           ? mem_copy_text(variables[k].name)
                           : mem_format("%s, means of %d values", variables[k].name, variables[k].n);
     }
+    r.group = head->group;
+    r.groups = group_means_create(head->n_groups, head->groups, D);
     r.ledger = ledger_create(head->datasets, D, (const char *const *)r.labels, MISFIT_UNUSUAL);
     return r;
+}
+
+static bool has_groups(const inferred_t *r)
+{
+    for (int g = 0; g < r->groups.n; g++)
+        if (r->groups.count[g] > 0)
+            return true;
+    return false;
 }
 
 err_t inferred_read(const char *folder, const posterior_head_t *head, inferred_t *out)
@@ -183,7 +195,8 @@ err_t inferred_read(const char *folder, const posterior_head_t *head, inferred_t
         return err_frame(err, __FILE__, __LINE__);
     }
     ledger_finish(&out->ledger);
-    out->table = (report_inferred_t){.ids = head->ids};
+    out->table =
+        (report_inferred_t){.ids = head->ids, .groups = has_groups(out) ? &out->groups : NULL};
     return OK;
 }
 
@@ -208,6 +221,7 @@ void inferred_free(inferred_t *r)
         histogram_free(&r->means[k]);
         histogram_free(&r->sds[k]);
     }
+    group_means_free(&r->groups);
     free(r->means);
     free(r->sds);
     free(r->labels);

@@ -6,6 +6,7 @@
 #ifndef COORDINATOR_INFERRED_H
 #define COORDINATOR_INFERRED_H
 
+#include "diagnostics/group_means.h"
 #include "diagnostics/histogram.h"
 #include "diagnostics/ledger.h"
 #include "diagnostics/misfit.h"
@@ -21,6 +22,8 @@ typedef struct {
     const char **names;            // (D), of the head
     char **labels;                 // (D), owned: "image, means of 784 values"
     histogram_t *means, *sds;      // (D) over all accepted
+    group_means_t groups;          // of posterior means; n 0: no groups
+    const int *group;              // (N) of the head
     double *distance;              // (N); NaN where there is no posterior
     int64_t rung[POSTERIOR_RUNGS]; // data sets whose draws each rung made
     char *unanswered;              // ids of the first that no rung answered; NULL: none, owned

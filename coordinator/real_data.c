@@ -145,8 +145,8 @@ static table_columns_t *columns_of(const study_t *study, const schema_t *schema)
 static err_t pass_csv(real_data_t *data, const schema_t *read, const table_sink_t *sink)
 {
     table_columns_t *columns = columns_of(data->study, read);
-    table_csv_t config = {data->study->infer.id, read->n_observables, columns, data->design.n,
-                          data->design.columns};
+    table_csv_t config = {data->study->infer.id, read->n_observables,  columns,
+                          data->design.n,        data->design.columns, data->study->infer.group};
     err_t err = sink ? table_again_csv(data->path, &config, sink, &data->table)
                      : table_read_csv(data->path, &config, NULL, &data->table);
     free(columns);
@@ -170,6 +170,8 @@ static err_t first_pass(real_data_t *data, const schema_t *read)
     if (!data->hdf5)
         TRY(check_columns(data->study, model, read));
     TRY(pass(data, read, NULL));
+    if (data->hdf5 && data->study->infer.group != NULL)
+        TRY(table_hdf5_groups(data->path, data->study->infer.group, &data->table));
     return data->table.n > 0 ? OK : err_fail(ERR_FORMAT, "%s: no data set in it", data->path);
 }
 
@@ -201,6 +203,8 @@ static void take_hash(real_data_t *data)
     for (int64_t i = 0; i < t->n; i++) {
         const table_set_t *set = &t->sets[i];
         XXH3_64bits_update(state, set->id, strlen(set->id) + 1);
+        if (set->group >= 0)
+            XXH3_64bits_update(state, t->groups[set->group], strlen(t->groups[set->group]) + 1);
         XXH3_64bits_update(state, set->design, (size_t)t->n_design * sizeof(double));
         for (int o = 0; o < t->n_observables; o++) {
             int64_t values = set->n[o] * t->features[o];

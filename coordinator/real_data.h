@@ -25,7 +25,7 @@ typedef struct {
     const schema_t *schema;
     const adapter_t *adapter;
     bool *design_known; // (D) else (the adapter drops it) rows hold its lowest value
-    char hash[17];      // over ids, values and the design that was read
+    char hash[17];      // over ids, groups, values and the design that was read
     const char **ids;   // (n) on rank 0, NULL elsewhere
     bool hdf5;
     read_design_t design;

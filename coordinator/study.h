@@ -83,6 +83,7 @@ typedef struct {
     } diagnose;
     struct {
         char *data, *out, *id; // data and out as full paths, NULL where not given
+        char *group; // CSV column, or data set of an HDF5 file, that sorts data sets; NULL: none
         int64_t draws, seed, misfit_draws;
         int n_columns;
         study_columns_t *columns;

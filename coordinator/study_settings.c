@@ -104,6 +104,7 @@ static const yaml_field_t infer_fields[] = {
     {.key = "data", .type = YAML_TEXT, .offset = AT(infer.data), .help = "real data sets: CSV in long form, or HDF5"},
     {.key = "out", .type = YAML_TEXT, .offset = AT(infer.out), .help = "posterior file; default: posterior.h5 in the study's folder of results"},
     {.key = "id", .type = YAML_TEXT, .offset = AT(infer.id), .fallback = "id", .help = "CSV column that tells data sets apart"},
+    {.key = "group", .type = YAML_TEXT, .offset = AT(infer.group), .help = "CSV column (or data set of the HDF5 file) that sorts data sets, each into one group: the report compares groups"},
     {.key = "columns", .type = YAML_NODE, .offset = offsetof(study_target_t, columns), .help = "observable: CSV column, or {value: column, sign: column}, or [columns]"},
     {.key = "design", .type = YAML_NODE, .offset = offsetof(study_target_t, design), .help = "design variable: CSV column, for those that are not a number of elements: {dose: mg}"},
     {.key = "draws", .type = YAML_INTEGER, .offset = AT(infer.draws), .fallback = "1000", .low = 1, .high = 1e7, .help = "posterior draws of each data set"},

@@ -11,6 +11,7 @@
 #include "diagnostics/canvas.h"
 #include "diagnostics/digest.h"
 #include "diagnostics/metrics.h"
+#include "diagnostics/group_means.h"
 #include "diagnostics/histogram.h"
 
 #include <stdint.h>
@@ -75,6 +76,11 @@ typedef struct {
 enum { POPULATION_FEWEST = 10 }; // data sets that are worth a picture
 err_t figure_population(const char *path, const stamp_t *stamp,
                         const population_t *population) ERR_MUST_CHECK;
+
+/* population_groups.png: means of the first six of d parameters by group, the largest GROUPS_SHOWN groups with data sets, of
+ * which there is one at least. `column` names what they are grouped by; parameters (d). */
+err_t figure_groups(const char *path, const stamp_t *stamp, const char *column,
+                    const char *const *parameters, const group_means_t *groups) ERR_MUST_CHECK;
 
 /* The i-th of the shown data sets, i < figure_shown(n). */
 int64_t figure_shown(int64_t n);

@@ -9,6 +9,7 @@
 #include "cluster/err.h"
 #include "diagnostics/advice.h"
 #include "diagnostics/gate.h"
+#include "diagnostics/group_means.h"
 #include "diagnostics/history.h"
 #include "diagnostics/ledger.h"
 #include "diagnostics/misfit.h"
@@ -79,6 +80,9 @@ typedef struct {
     const char *misfit_picture;     // summary_distance.png; NULL: not drawn
     const char *pairs_picture;      // NULL: none
     const char *population_picture; // population.png; NULL: none
+    const char *group;              // what data sets are grouped by; NULL: they are not
+    const group_means_t *groups;    // of the ledger's parameters
+    const char *groups_picture;     // population_groups.png; NULL: none
     int n_rungs;                    // 0: the amortizer alone
     const report_rung_t *rungs;
 } report_inferred_t;

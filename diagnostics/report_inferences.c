@@ -44,6 +44,28 @@ static json_t *rungs_json(const report_inferred_t *x)
     return list;
 }
 
+/* The largest group first. */
+static json_t *groups_json(const report_inferred_t *x)
+{
+    const group_means_t *g = x->groups;
+    json_t *list = json_array();
+    int *order = MEM_NEW(int, g->n + 1), n = group_means_order(g, order);
+    for (int i = 0; i < n; i++) {
+        json_t *object = json_object(), *means = json_object();
+        for (int k = 0; k < g->d; k++)
+            json_object_set_new(means, x->ledger->names[k],
+                                json_pack("{s:o,s:o}", "mean",
+                                          json_number_or_null(g->mean[order[i] * g->d + k]), "sd",
+                                          json_number_or_null(group_means_sd(g, order[i], k))));
+        json_object_set_new(object, "group", json_string(g->names[order[i]]));
+        json_object_set_new(object, "data_sets", json_integer(g->count[order[i]]));
+        json_object_set_new(object, "parameters", means);
+        json_array_append_new(list, object);
+    }
+    free(order);
+    return list;
+}
+
 static json_t *inferences_set(const ledger_t *l, const ledger_entry_t *e)
 {
     json_t *object = json_object(), *parameters = json_object();
@@ -91,6 +113,12 @@ static json_t *inferences_json(const report_t *r)
     json_object_set_new(object, "most_unusual", inferences_sets(l, l->n_most, l->most));
     if (x->n_rungs > 0)
         json_object_set_new(object, "ladder", rungs_json(x));
+    if (x->groups != NULL) {
+        json_object_set_new(object, "group", json_string(x->group));
+        json_object_set_new(object, "groups", groups_json(x));
+    }
+    if (x->groups_picture != NULL)
+        json_object_set_new(object, "groups_picture", json_string(x->groups_picture));
     if (x->population_picture != NULL)
         json_object_set_new(object, "population", json_string(x->population_picture));
     if (x->pairs_picture != NULL)
@@ -241,6 +269,66 @@ static void inferences_ladder(const json_t *self, page_t *page)
                     "chains agree. For those that none answers the draws are kept, in doubt.");
 }
 
+/* "1.25 ± 0.31" */
+static void inferences_group(const json_t *group, page_t *page)
+{
+    json_t *value, *parameters = json_object_get(group, "parameters");
+    const char *name;
+    int k = 0;
+    page_cell(page, json_text(group, "group"));
+    page_cell(page, page_count(json_whole(group, "data_sets")).text);
+    json_object_foreach(parameters, name, value)
+    {
+        if (k++ == INFERENCES_WIDE)
+            break;
+        cell_t mean = page_number(json_number(value, "mean")),
+               sd = page_number(json_number(value, "sd"));
+        char *words = isnan(json_number(value, "sd")) ? mem_copy_text(mean.text)
+                                                      : mem_format("%s ± %s", mean.text, sd.text);
+        page_cell(page, words);
+        free(words);
+    }
+}
+
+static void inferences_group_table(const json_t *groups, const char *column, page_t *page)
+{
+    page_column_t columns[INFERENCES_WIDE + 2] = {{column, false}, {"Data sets", true}};
+    json_t *value, *parameters = json_object_get(json_array_get(groups, 0), "parameters");
+    const char *name;
+    int n = 2;
+    json_object_foreach(parameters, name, value)
+    {
+        if (n < INFERENCES_WIDE + 2)
+            columns[n++] = (page_column_t){name, true};
+    }
+    page_table(page, n, columns);
+    for (size_t i = 0; i < json_array_size(groups) && i < GROUPS_SHOWN; i++)
+        inferences_group(json_array_get(groups, i), page);
+    page_table_end(page);
+}
+
+static void inferences_groups(const json_t *self, page_t *page)
+{
+    const json_t *groups = json_object_get(self, "groups");
+    const char *column = json_text(self, "group"), *picture = json_text(self, "groups_picture");
+    size_t all = json_array_size(groups);
+    if (all == 0)
+        return;
+    char *heading = mem_format("By %s", column);
+    page_subheading(page, heading);
+    free(heading);
+    inferences_group_table(groups, column, page);
+    char *note =
+        mem_format("Mean over data sets of posterior means ± standard deviation between "
+                   "them%s.",
+                   all > GROUPS_SHOWN ? "; the largest groups, all are in report.json" : "");
+    page_note(page, note);
+    free(note);
+    if (picture[0] != '\0')
+        page_picture(page, picture, "Posterior means by group", report_reading(picture),
+                     "A line a group: mean and spread of posterior means over its data sets.");
+}
+
 static void inferences_page(const json_t *self, page_t *page)
 {
     json_t *first = json_object_get(self, "first"),
@@ -260,6 +348,7 @@ static void inferences_page(const json_t *self, page_t *page)
                              json_text(self, "posterior"));
     page_note(page, words);
     free(words);
+    inferences_groups(self, page);
     const char *pairs = json_text(self, "pairs"), *population = json_text(self, "population");
     if (population[0] != '\0')
         page_picture(page, population, "Posteriors over all data sets", report_reading(population),

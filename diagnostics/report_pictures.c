@@ -32,6 +32,10 @@ static const struct {
     {"population.png",
      "How people, or whatever the data sets are, differ: posterior means over all of them, and how "
      "much their data say (sd). Means near a red line lean on the prior's edge: widen it."},
+    {"population_groups.png",
+     "Whether groups differ. A disc is known to about half the length of its line, divided by the "
+     "root of the number beside the name. Where data say little, posterior means are drawn toward "
+     "the prior, and differences look smaller than they are."},
     {"pairs_held_out.png",
      "One simulated data set: draws of its posterior, each parameter against each, and the true "
      "values (orange), which should lie among the draws. A narrow diagonal cloud: these two "

@@ -64,7 +64,7 @@ typedef struct {
     schema_variable_t *variables;      // (V)
     h5_id_t *draws;                    // (V)
     h5_id_t (*summary)[SUMMARY_COUNT]; // (V)
-    h5_id_t correlation, accepted, reason, doubt, rung, length, measures[MEASURES];
+    h5_id_t correlation, accepted, reason, doubt, rung, group, length, measures[MEASURES];
 } join_t;
 
 static bool has_draws(const join_t *j)
@@ -269,6 +269,8 @@ static err_t make_verdicts(join_t *j)
     TRY(make_texts(j, "verdict/reason", &j->reason));
     TRY(make_texts(j, "verdict/doubt", &j->doubt));
     TRY(make_texts(j, "verdict/rung", &j->rung));
+    if (j->head->n_groups > 0)
+        TRY(make_texts(j, "verdict/group", &j->group));
     TRY(make(j, "verdict/n", &count, axis, &j->length));
     for (int m = 0; m < MEASURES; m++) {
         char path[32];
@@ -372,6 +374,17 @@ static err_t copy_rungs(const join_t *j, const posterior_block_t *b, int64_t fir
     return err;
 }
 
+static err_t copy_groups(const join_t *j, const posterior_block_t *b, int64_t first)
+{
+    const posterior_head_t *head = j->head;
+    const char **names = MEM_NEW(const char *, b->n);
+    for (int64_t i = 0; i < b->n; i++)
+        names[i] = head->group[first + i] >= 0 ? head->groups[head->group[first + i]] : "";
+    err_t err = h5_write_text_rows(j->group, first, b->n, names);
+    free(names);
+    return err;
+}
+
 static err_t copy_block(const join_t *j, const posterior_block_t *b, int64_t first)
 {
     TRY(copy_parameters(j, b, first));
@@ -382,6 +395,8 @@ static err_t copy_block(const join_t *j, const posterior_block_t *b, int64_t fir
     for (int m = 0; m < MEASURES; m++)
         TRY(h5_write_rows(j->measures[m], first, b->n, H5_TYPE_F64, b->measures + m * b->n));
     TRY(copy_rungs(j, b, first));
+    if (j->head->n_groups > 0)
+        TRY(copy_groups(j, b, first));
     return copy_words(j, b, first);
 }
 
@@ -400,7 +415,8 @@ static err_t copy_blocks(const join_t *j, const char *folder)
 /* The k-th data set that may be open, NULL past the last. */
 static h5_id_t *open_dataset(join_t *j, int k)
 {
-    h5_id_t *rest[] = {&j->correlation, &j->accepted, &j->reason, &j->doubt, &j->rung, &j->length};
+    h5_id_t *rest[] = {&j->correlation, &j->accepted, &j->reason, &j->doubt,
+                       &j->rung,        &j->group,    &j->length};
     int V = j->V, n_rest = sizeof rest / sizeof *rest;
     if (k < V)
         return &j->draws[k];

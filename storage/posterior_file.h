@@ -11,6 +11,7 @@
  *   /verdict/accepted           (dataset) u8
  *           /reason             (dataset) text, "" where accepted
  *           /doubt              (dataset) text: why to doubt one that is accepted, for the prior's sake; "" mostly
+ *           /group              (dataset) text: which group it was sorted into; only where a grouping column was named
  *           /n                  (dataset) i64: its number of elements
  *           /distance /p_value  (dataset) f64: out-of-distribution distance in summary space
  *           /edge_share         (dataset) f64: share of draws at the support's edge
@@ -74,7 +75,10 @@ typedef struct {
     int n_parameters;
     const char *const *parameters; // (P) names of values
     const schema_t *schema; // of the same parameters, where some are arrays; NULL: all are scalars
-    const char *const *ids; // (datasets); of those that join alone
+    const char *const *ids; // (datasets); of those that join alone, as is what follows
+    int n_groups;           // 0: data sets are not sorted into groups
+    const char *const *groups;
+    const int *group; // (datasets); -1: none
     const char *stamp;
     const char *model, *study, *weights, *gate;
     const char *unverified; // NULL: the gate was passed

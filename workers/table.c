@@ -25,6 +25,7 @@ static table_set_t set_create(const table_t *t, const char *id)
     memcpy(piece + numbers, id, text);
     int64_t *n = (int64_t *)(void *)piece;
     return (table_set_t){.id = piece + numbers,
+                         .group = -1,
                          .n = n,
                          .hash = (uint64_t *)(n + O),
                          .design = (double *)(n + 2 * O)};
@@ -43,6 +44,9 @@ void table_free(table_t *table)
 {
     for (int64_t i = 0; i < table->n; i++)
         set_free(&table->sets[i], table->n_observables);
+    for (int g = 0; g < table->n_groups; g++)
+        free(table->groups[g]);
+    free(table->groups);
     free(table->sets);
     free(table->features);
     *table = (table_t){0};
@@ -54,6 +58,18 @@ int64_t table_add(table_t *t, const char *id)
         t->sets = MEM_GROW(t->sets, table_set_t, t->n ? 2 * t->n : 1);
     t->sets[t->n] = set_create(t, id);
     return t->n++;
+}
+
+int table_group(table_t *t, const char *name)
+{
+    for (int g = 0; g < t->n_groups; g++)
+        if (strcmp(t->groups[g], name) == 0)
+            return g;
+    if (name[0] == '\0' || t->n_groups == TABLE_MOST_GROUPS)
+        return -1;
+    t->groups = MEM_GROW(t->groups, char *, t->n_groups + 1);
+    t->groups[t->n_groups] = mem_copy_text(name);
+    return t->n_groups++;
 }
 
 /* Elements that so many have room in. */

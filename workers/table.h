@@ -14,8 +14,11 @@
 
 #include <stdint.h>
 
+enum { TABLE_MOST_GROUPS = 1000 };
+
 typedef struct {
     char *id;
+    int group;      // among those of the table; -1: none
     int64_t *n;     // [O] elements of each observable
     uint64_t *hash; // [O] over the values, one after another
     double *design; // [D] of the design variables that were asked for
@@ -27,6 +30,8 @@ typedef struct {
     int64_t n; // data sets
     int n_observables, n_design;
     int64_t *features; // [O] values of one element
+    int n_groups;      // what a grouping column holds, in order of first appearance
+    char **groups;
     table_set_t *sets; // (n) in order of first appearance
 } table_t;
 
@@ -45,6 +50,8 @@ int64_t table_add(table_t *table, const char *id);
 void table_keep(table_t *table, int64_t i, int o, int64_t n, const float *values);
 /* A sink that keeps values in the table that is being read. */
 table_sink_t table_keeper(table_t *table);
+/* The number of a group, which is added where it is new; -1 for "", and where there are TABLE_MOST_GROUPS others. */
+int table_group(table_t *table, const char *name);
 /* Goes on with a hash over n more values; begins with 0. */
 uint64_t table_hash(uint64_t hash, int64_t n, const float *values);
 

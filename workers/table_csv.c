@@ -24,6 +24,7 @@ typedef struct {
     int *column;      // all value columns, observable after observable
     int *sign;        // [O] -1: none
     int *design;      // [D]
+    int group;        // -1: none
     table_t *table;
     const table_sink_t *sink; // NULL: values are counted alone
     int64_t *seen;            // of a second pass: (table->n, O) elements so far, and ...
@@ -131,7 +132,8 @@ static err_t read_header(reading_t *r)
     }
     for (int d = 0; d < r->config->n_design; d++)
         TRY(find_column(r, r->config->design[d], &r->design[d]));
-    return OK;
+    r->group = -1;
+    return r->config->group != NULL ? find_column(r, r->config->group, &r->group) : OK;
 }
 
 /* ---- data sets by id ---- */
@@ -276,6 +278,26 @@ static err_t read_design(const reading_t *r, int d, table_set_t *s)
     return OK;
 }
 
+/* The first row of a data set says its group. */
+static err_t read_group(const reading_t *r, table_set_t *s)
+{
+    const char *name = csv_field(r->csv, r->group);
+    const char *before = s->group >= 0 ? r->table->groups[s->group] : "";
+    if (s->n[0] > 0) {
+        if (strcmp(name, before) != 0)
+            note(r, s, "%s sorts data sets into groups, one each, but differs", r->config->group);
+        return OK;
+    }
+    s->group = table_group(r->table, name);
+    if (s->group < 0 && name[0] != '\0')
+        return err_fail(ERR_FORMAT,
+                        "%s:%" PRId64 ": %s: \"%.60s\" is the group after %d others, expected at "
+                        "most so many: infer.group names a column of few values",
+                        csv_path(r->csv), csv_line(r->csv), r->config->group, name,
+                        TABLE_MOST_GROUPS);
+    return OK;
+}
+
 static err_t read_record(reading_t *r)
 {
     if (csv_fields(r->csv) != r->n_fields)
@@ -292,6 +314,8 @@ static err_t read_record(reading_t *r)
     const int *column = r->column;
     for (int d = 0; d < r->config->n_design; d++)
         TRY(read_design(r, d, &r->table->sets[set]));
+    if (r->group >= 0 && r->seen == NULL)
+        TRY(read_group(r, &r->table->sets[set]));
     for (int o = 0; o < r->config->n_observables; o++) {
         TRY(read_element(r, o, column, set));
         column += r->config->observables[o].n_columns;

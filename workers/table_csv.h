@@ -10,7 +10,7 @@
  * A number is decimal; empty, NA and NaN are kept as NaN, which is a problem of the data set and not of the file (none
  * where values may be missing), as are
  * infinite numbers and, where a sign column multiplies, a negative value and a sign of 0. A design variable is one number a
- * data set: the same in each of its rows.
+ * data set: the same in each of its rows; so is the group.
  */
 #ifndef WORKERS_TABLE_CSV_H
 #define WORKERS_TABLE_CSV_H
@@ -33,12 +33,13 @@ typedef struct {
     const table_columns_t *observables; // (O)
     int n_design;
     const char *const *design; // (D) columns
+    const char *group;         // column that sorts data sets into groups, each into one; NULL: none
 } table_csv_t;
 
 /* Values go to the sink, which may be table_keeper(out); NULL: they are counted and hashed alone, some 150 bytes a data set.
  * ERR_MISSING: no such file. ERR_FORMAT: empty, a column that is not there (lists those that are, and says which was
  * meant, or that the separator is not a comma) or that is there twice, a record of another
- * length than the header, text where a number belongs ("data.csv:12: rt: got \"fast\", expected a number"), an empty id, what
+ * length than the header, text where a number belongs ("data.csv:12: rt: got \"fast\", expected a number"), an empty id, more than TABLE_MOST_GROUPS groups, what
  * csv.h names, what the sink says; ERR_STOPPED on request. A file that takes a while shows its progress. `out` is freed with table_free. Not collective. */
 err_t table_read_csv(const char *path, const table_csv_t *config, const table_sink_t *sink,
                      table_t *out) ERR_MUST_CHECK;

@@ -187,46 +187,70 @@ bool table_hdf5_has_design(const char *path, const char *name)
     return has;
 }
 
-/* ---- ids ---- */
+/* ---- ids and groups ---- */
 
-static err_t number_ids(const reading_t *r, int64_t n, bool counted)
+/* n texts, or integers as texts; freed with h5_free_texts. */
+static err_t read_names(h5_id_t file, const char *path, const char *name, int64_t n, char ***out)
 {
-    int64_t *id = MEM_NEW(int64_t, n + 1);
-    h5_shape_t shape = h5_vector(H5_TYPE_I64, n);
-    for (int64_t i = 0; i < n; i++)
-        id[i] = i;
-    err_t err = counted ? OK : h5_read(r->file, "id", &shape, id);
-    char text[32];
-    for (int64_t i = 0; i < n && err == OK; i++) {
-        snprintf(text, sizeof text, "%" PRId64, id[i]);
-        table_add(r->table, text);
+    int64_t found;
+    if (h5_read_texts(file, name, &found, out) == OK) {
+        if (found == n)
+            return OK;
+        h5_free_texts(found, out);
+        return err_fail(ERR_FORMAT, "%s: %s: %" PRId64 " of them for %" PRId64 " data sets", path,
+                        name, found, n);
     }
-    free(id);
+    err_clear(); // no texts: then integers
+    int64_t *number = MEM_NEW(int64_t, n + 1);
+    h5_shape_t shape = h5_vector(H5_TYPE_I64, n);
+    err_t err = h5_read(file, name, &shape, number);
+    *out = err == OK ? MEM_NEW(char *, n + 1) : NULL;
+    for (int64_t i = 0; i < n && err == OK; i++)
+        (*out)[i] = mem_format("%" PRId64, number[i]);
+    free(number);
     return err;
-}
-
-static err_t text_ids(const reading_t *r, int64_t n, int64_t found, char **texts)
-{
-    if (n != found)
-        return err_fail(ERR_FORMAT, "%s: %" PRId64 " ids for %" PRId64 " data sets", r->path, found,
-                        n);
-    for (int64_t i = 0; i < n; i++)
-        table_add(r->table, texts[i]);
-    return OK;
 }
 
 static err_t read_ids(const reading_t *r, int64_t n)
 {
-    int64_t found;
-    char **texts;
-    if (!h5_has(r->file, "id"))
-        return number_ids(r, n, true);
-    if (h5_read_texts(r->file, "id", &found, &texts) != OK) {
-        err_clear(); // no texts: then integers
-        return number_ids(r, n, false);
+    char **names, text[32];
+    bool named = h5_has(r->file, "id");
+    if (named)
+        TRY(read_names(r->file, r->path, "id", n, &names));
+    for (int64_t i = 0; i < n; i++) {
+        snprintf(text, sizeof text, "%" PRId64, i);
+        table_add(r->table, named ? names[i] : text);
     }
-    err_t err = text_ids(r, n, found, texts);
-    h5_free_texts(found, &texts);
+    if (named)
+        h5_free_texts(n, &names);
+    return OK;
+}
+
+static err_t take_groups(const char *path, const char *name, char **names, table_t *t)
+{
+    for (int64_t i = 0; i < t->n; i++) {
+        t->sets[i].group = table_group(t, names[i]);
+        if (t->sets[i].group < 0 && names[i][0] != '\0')
+            return err_fail(ERR_FORMAT, "%s: %s: more than %d different groups", path, name,
+                            TABLE_MOST_GROUPS);
+    }
+    return OK;
+}
+
+err_t table_hdf5_groups(const char *path, const char *name, table_t *t)
+{
+    h5_id_t file;
+    char **names = NULL;
+    TRY(h5_open(path, &file));
+    err_t err =
+        h5_has(file, name)
+            ? read_names(file, path, name, t->n, &names)
+            : err_fail(ERR_MISSING, "%s: no data set %s, which infer.group names", path, name);
+    h5_drop(&file);
+    if (err == OK)
+        err = take_groups(path, name, names, t);
+    if (names != NULL)
+        h5_free_texts(t->n, &names);
     return err;
 }
 

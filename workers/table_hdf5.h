@@ -26,6 +26,9 @@ err_t table_read_hdf5(const char *path, const schema_t *schema, int n, const int
  * now; the rest as above. */
 err_t table_again_hdf5(const char *path, const schema_t *schema, const table_sink_t *sink,
                        table_t *table) ERR_MUST_CHECK;
+/* Sorts the data sets of a table into groups, by a data set of the file that holds an integer or a text each. ERR_MISSING: it is
+ * not there; ERR_FORMAT: another number of them, or more than TABLE_MOST_GROUPS different ones. */
+err_t table_hdf5_groups(const char *path, const char *name, table_t *table) ERR_MUST_CHECK;
 /* Whether the file has this design variable; false where there is no such file. */
 bool table_hdf5_has_design(const char *path, const char *name);
 

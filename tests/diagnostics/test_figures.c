@@ -228,6 +228,32 @@ static void populations_stand_for_any_number_of_parameters(void **state)
     }
 }
 
+/* 30 groups, one of them with a long name, one with one data set, one with none; and one group alone. */
+static void groups_stand_for_any_number_of_them(void **state)
+{
+    (void)state;
+    enum { MOST = 30, D = 8 };
+    static const char *const names[D] = {"v1", "v2", "a", "t", "s_v", "s_z", "s_t", "noise"};
+    const char *groups[MOST];
+    for (int i = 0; i < MOST; i++)
+        groups[i] =
+            i == 4 ? "a group whose name is far too long for the room that it has" : "group";
+    for (int n = 1; n <= MOST; n += MOST - 1)
+        for (int d = 1; d <= D; d += D - 1) {
+            group_means_t g = group_means_create(n, groups, d);
+            for (int i = 0; i < 500; i++) {
+                double x[D];
+                for (int k = 0; k < d; k++)
+                    x[k] = k * 10 + sin(i * 1.3 + k);
+                if (i % n != 7 && (i % n != 8 || i < n))
+                    group_means_add(&g, i % n, x);
+            }
+            assert_int_equal(figure_groups(PATH, &STAMP, "country", names, &g), OK);
+            check_picture();
+            group_means_free(&g);
+        }
+}
+
 static void constant_parameters_are_drawn(void **state)
 {
     (void)state;
@@ -337,6 +363,7 @@ int main(void)
         cmocka_unit_test(refinement_stands_for_any_number_of_rounds),
         cmocka_unit_test(distances_stand_for_any_number_of_data_sets),
         cmocka_unit_test(populations_stand_for_any_number_of_parameters),
+        cmocka_unit_test(groups_stand_for_any_number_of_them),
         cmocka_unit_test(constant_parameters_are_drawn),
         cmocka_unit_test(chunks_say_where_a_picture_comes_from),
         cmocka_unit_test(a_folder_that_is_not_there_is_an_io_error),

@@ -49,4 +49,17 @@ observed right.csv 'no more than chance explains' 'As a whole they look like sim
 grep -q 'population.png' light/report.md || fail "report.md has no population.png"
 observed wide.csv 'more than chance explains (p = ' 'As a whole they do not look like simulated data sets'
 observed heavy.csv 'more than chance explains (p = ' 'look for outliers in the data'
+
+# Groups of data sets: a column of the CSV, one value a data set.
+awk -F, 'NR == 1 { print $0 ",land" } NR > 1 { print $0 "," (substr($1, 2) % 3 ? "Chad" : "Peru") }' right.csv >lands.csv
+sed 's/data: newcomb.csv/data: lands.csv, group: land/' light.yaml >lands.yaml
+sed -i 's/^study: light/study: lands/' lands.yaml
+cp -r light lands && rm -f lands/posterior.h5
+"$infermill" infer lands.yaml -j 2 >said 2>&1 || { cat said; fail "groups"; }
+[ -s lands/population_groups.png ] || fail "no population_groups.png"
+grep -q '^| Chad | 40 |' lands/report.md && grep -q '^| Peru | 20 |' lands/report.md || { cat lands/report.md; fail "no table of groups"; }
+sed 's/Chad$/Peru/;4s/Peru$/Chad/' lands.csv >moved.csv
+"$infermill" infer lands.yaml --data moved.csv -j 1 >said 2>&1 || { cat said; fail "a data set of two groups"; }
+grep -q 'no posterior: land sorts data sets into groups, one each, but differs in line' said || { cat said; fail "two groups of one data set"; }
+expect 1 'there is no column "land"' "$infermill" infer lands.yaml --data right.csv
 echo passed

@@ -326,6 +326,45 @@ static void design_is_one_number_a_data_set(void **state)
     assert_refused(state, "id,mg,rt\na,much,1\n", &dosed, "mg: got \"much\"");
 }
 
+static const table_csv_t grouped = {
+    .id = "id", .n_observables = 1, .observables = &plain_rt, .group = "land"};
+
+static void each_data_set_is_of_one_group(void **state)
+{
+    table_t t;
+    const char *text =
+        "id,land,rt\na,Chad,5\nb,Peru,2\na,Chad,3\nc,,1\nd,Chad,1\nd,Peru,2\nc,Peru,2\n";
+    assert_int_equal(read_text(state, text, &grouped, &t), OK);
+    assert_int_equal(t.n_groups, 2);
+    assert_string_equal(t.groups[0], "Chad");
+    assert_string_equal(t.groups[1], "Peru");
+    assert_true(t.sets[0].group == 0 && t.sets[1].group == 1 && t.sets[2].group == -1);
+    assert_null(t.sets[0].problem);
+    const char *differs = "land sorts data sets into groups, one each, but differs in line ";
+    assert_int_equal(strncmp(t.sets[3].problem, differs, strlen(differs)), 0);
+    assert_int_equal(strncmp(t.sets[2].problem, differs, strlen(differs)), 0);
+    table_free(&t);
+    assert_refused(state, "id,rt\na,1\n", &grouped, "there is no column \"land\"");
+}
+
+static void groups_are_few(void **state)
+{
+    char *text = mem_copy_text("id,land,rt\n");
+    table_t t;
+    for (int i = 0; i <= TABLE_MOST_GROUPS; i++) {
+        char *longer = mem_format("%sp%d,land %d,1\n", text, i, i);
+        free(text);
+        text = longer;
+    }
+    assert_refused(state, text, &grouped,
+                   ":1002: land: \"land 1000\" is the group after 1000 others");
+    text[strlen(text) - strlen("p1000,land 1000,1\n")] = '\0';
+    assert_int_equal(read_text(state, text, &grouped, &t), OK);
+    assert_int_equal(t.n_groups, TABLE_MOST_GROUPS);
+    table_free(&t);
+    free(text);
+}
+
 /* Rows of 300 data sets in turn, of each as many as its number is long, some broken. */
 static void write_in_turn(const char *path, int rows)
 {
@@ -443,6 +482,8 @@ int main(int argc, char **argv)
         FILED(broken_files_are_refused),
         FILED(a_zero_byte_and_a_huge_line_are_refused),
         FILED(design_is_one_number_a_data_set),
+        FILED(each_data_set_is_of_one_group),
+        FILED(groups_are_few),
         cmocka_unit_test(a_missing_file_is_said_to_be_missing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

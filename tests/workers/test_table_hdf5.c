@@ -231,7 +231,37 @@ static void a_wrong_number_of_ids_is_refused(void **state)
     file_t *f = *state;
     write_values(f->file, "y");
     assert_int_equal(h5_write_texts(f->file, "id", 2, (const char *const[]){"a", "b"}), OK);
-    assert_refused(f, ERR_FORMAT, "2 ids for 300 data sets");
+    assert_refused(f, ERR_FORMAT, "id: 2 of them for 300 data sets");
+}
+
+static void groups_are_texts_or_integers(void **state)
+{
+    file_t *f = *state;
+    table_t t;
+    const char *land[SETS];
+    int64_t year[SETS];
+    for (int i = 0; i < SETS; i++) {
+        land[i] = i == 3 ? "" : i % 2 ? "Chad" : "Peru";
+        year[i] = i < 290 ? 2026 : -1;
+    }
+    h5_shape_t shape = h5_vector(H5_TYPE_I64, SETS);
+    write_values(f->file, "y");
+    assert_int_equal(h5_write_texts(f->file, "land", SETS, land), OK);
+    assert_int_equal(h5_write(f->file, "year", &shape, year), OK);
+    assert_int_equal(h5_write_texts(f->file, "few", 2, land), OK);
+    assert_int_equal(read_back(f, &t), OK);
+    assert_int_equal(table_hdf5_groups(f->path, "land", &t), OK);
+    assert_true(t.n_groups == 2 && t.sets[0].group == 0 && t.sets[1].group == 1);
+    assert_true(t.sets[3].group == -1 && strcmp(t.groups[1], "Chad") == 0);
+    table_free(&t);
+    assert_int_equal(read_hdf5(f->path, 0, NULL, &t), OK);
+    assert_int_equal(table_hdf5_groups(f->path, "year", &t), OK);
+    assert_true(t.n_groups == 2 && t.sets[299].group == 1 && strcmp(t.groups[1], "-1") == 0);
+    assert_int_equal(table_hdf5_groups(f->path, "few", &t), -ERR_FORMAT);
+    assert_non_null(strstr(err_text(), "few: 2 of them for 300 data sets"));
+    assert_int_equal(table_hdf5_groups(f->path, "country", &t), -ERR_MISSING);
+    assert_non_null(strstr(err_text(), "no data set country, which infer.group names"));
+    table_free(&t);
 }
 
 #define FILED(f) cmocka_unit_test_setup_teardown(f, file_make, file_remove)
@@ -249,6 +279,7 @@ int main(void)
         FILED(wrong_dims_are_refused),
         FILED(a_length_beyond_the_data_is_refused),
         FILED(a_wrong_number_of_ids_is_refused),
+        FILED(groups_are_texts_or_integers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
