@@ -10,7 +10,8 @@
  *   /summary/correlation        (dataset, parameter, parameter_2) f64: of scalars; not there where there are none
  *   /verdict/accepted           (dataset) u8
  *           /reason             (dataset) text, "" where accepted
- *           /doubt              (dataset) text: why to doubt one that is accepted, for the prior's sake; "" mostly
+ *           /doubt              (dataset) text: why to doubt one that is accepted: for the prior's sake, or since no rung of the
+ *                               ladder answered; "" mostly
  *           /group              (dataset) text: which group it was sorted into; only where a grouping column was named
  *           /n                  (dataset) i64: its number of elements
  *           /distance /p_value  (dataset) f64: out-of-distribution distance in summary space
@@ -18,8 +19,8 @@
  *           /prior_edge_share   (dataset) f64: share of draws beyond one end of the prior's central 99 %, of the scalar parameter
  *                               and the end where it is largest; 0.005 is what the prior itself has, NaN where not known
  *           /rung               (dataset) text: what made the draws: "amortized"; "psis", importance sampling from the exact
- *                               posterior; "mcmc", Markov chains; "none", draws that no rung of
- *                               the ladder stands for; "" where refused
+ *                               posterior; "mcmc", Markov chains; "none", draws that no rung of the ladder stands for; ""
+ *                               where refused
  *           /khat /ess /rhat    (dataset) f64: Pareto k-hat and effective sample size of the importance weights of the amortized
  *                               draws; largest split R-hat of the chains. NaN where that rung was not tried
  *

@@ -7,19 +7,18 @@
 #include "diagnostics/psis.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { WHY = 240 };
+enum { WHY = 160 };
 
 struct ladder {
     ladder_rungs_t rungs;
     exact_t *exact;
     int P;
     ladder_costs_t costs;
-    char why[WHY];
+    char psis[WHY], mcmc[WHY], why[2 * WHY + 2]; // why a rung gave no answer; why none did
 };
 
 /* ---- which rungs ---- */
@@ -74,17 +73,6 @@ ladder_costs_t ladder_costs(const ladder_t *ladder)
     return ladder->costs;
 }
 
-__attribute__((format(printf, 2, 3))) static void add_why(ladder_t *l, const char *format, ...)
-{
-    size_t used = strlen(l->why);
-    if (used > 0)
-        used += (size_t)snprintf(l->why + used, WHY - used, "; ");
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(l->why + used, WHY - used, format, arguments);
-    va_end(arguments);
-}
-
 /* ---- importance sampling ---- */
 
 static void log_ratios(const ladder_t *l, const ladder_climb_t *c, double *ratio)
@@ -120,8 +108,9 @@ static bool try_psis(ladder_t *l, const ladder_climb_t *c, posterior_verdict_t *
     if (answers || (trusted && (l->rungs & LADDER_MCMC) == 0))
         resample(l, c, weight);
     if (!answers)
-        add_why(l, "psis: k-hat %.2f (limit %.2f), %.0f effective draws (of %.0f needed)",
-                found.khat, limit, found.effective, fewest);
+        snprintf(l->psis, WHY,
+                 "psis: k-hat %.2f (limit %.2f), %.0f effective draws (of %.0f needed)", found.khat,
+                 limit, found.effective, fewest);
     free(weight);
     return answers;
 }
@@ -168,9 +157,9 @@ static bool find_starts(ladder_t *l, const ladder_climb_t *c, const chains_confi
         exact_to_free(l->exact, c->values + picks[k % n].at * l->P, start + k * Q);
     free(picks);
     if (n < fewest)
-        add_why(l,
-                "mcmc: the exact posterior holds %ld of %ld amortized draws possible, %ld needed",
-                (long)n, (long)c->draws, (long)fewest);
+        snprintf(l->mcmc, WHY,
+                 "mcmc: the exact posterior holds %ld of %ld amortized draws possible, %ld needed",
+                 (long)n, (long)c->draws, (long)fewest);
     return n >= fewest;
 }
 
@@ -259,8 +248,8 @@ static bool try_mcmc(ladder_t *l, const ladder_climb_t *c, posterior_verdict_t *
         take(l, c, config.chains * config.draws, values);
     }
     if (starts && !answers)
-        add_why(l, "mcmc: R-hat %.3f (limit %g), %.0f effective draws (%d needed)", found.rhat,
-                LADDER_RHAT, fmin(found.bulk, found.tail), LADDER_FEWEST_CHAINS);
+        snprintf(l->mcmc, WHY, "mcmc: R-hat %.3f (limit %g), %.0f effective draws (%d needed)",
+                 found.rhat, LADDER_RHAT, fmin(found.bulk, found.tail), LADDER_FEWEST_CHAINS);
     free(values);
     free(start);
     return answers;
@@ -286,11 +275,13 @@ static bool climb_to(ladder_t *l, posterior_rung_t rung, try_t *try, const ladde
 
 const char *ladder_climb(ladder_t *l, const ladder_climb_t *c, posterior_verdict_t *verdict)
 {
-    l->why[0] = '\0';
+    l->psis[0] = l->mcmc[0] = '\0';
     exact_set(l->exact, c->rows, c->i);
     if (climb_to(l, POSTERIOR_PSIS, try_psis, c, verdict) ||
         climb_to(l, POSTERIOR_MCMC, try_mcmc, c, verdict))
         return NULL;
     verdict->rung = POSTERIOR_UNANSWERED;
+    bool both = l->psis[0] != '\0' && l->mcmc[0] != '\0';
+    snprintf(l->why, sizeof l->why, "%s%s%s", l->psis, both ? "; " : "", l->mcmc);
     return l->why;
 }

@@ -9,6 +9,9 @@
  *     mcmc        many chains on the exact posterior, from draws of the amortizer (chains.h); where split R-hat and effective
  *                 sample size say that they have come to the same place. A first run that has not is made LADDER_LONGER times longer
  *
+ * R-hat can not tell of a mode that no chain is in. All start from draws of the amortizer, taken by their weights, so that a mode
+ * without weight in them is as good as not there, and so is one that the amortizer never draws from.
+ *
  * Where no rung answers the draws of the last one stay, and the verdict says so: those of the chains; the weighted ones, where only
  * their number is too small; else the amortizer's.
  */
