@@ -16,7 +16,9 @@ static const pen_t PEN_MEANS = {INK_BLUE, 0.75, 0}, PEN_SDS = {INK_SKY, 0.85, 0}
 
 static range_t shown_range(const histogram_t *h)
 {
-    range_t r = {histogram_quantile(h, beyond), histogram_quantile(h, 1 - beyond)};
+    const double most = 1e300; // so that no range is infinite
+    range_t r = {fmax(histogram_quantile(h, beyond), -most),
+                 fmin(histogram_quantile(h, 1 - beyond), most)};
     return range_pad(r, 0.03);
 }
 

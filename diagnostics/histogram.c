@@ -11,7 +11,8 @@ enum {
     BINS = 65536,
     FINEST = 49
 }; // the first bins are 2^FINEST times narrower than the first value
-static const double most_bins = 1e15; // from 0, so that their numbers are exact
+static const double most_bins = 1e15;        // from 0, so that their numbers are exact
+static const double least_width = 0x1p-1000; // smaller values are all alike
 
 histogram_t histogram_create(void)
 {
@@ -62,7 +63,7 @@ static void begin(histogram_t *h, double x)
 {
     int power;
     frexp(x, &power);
-    h->width = ldexp(1.0, (x == 0.0 ? 0 : power) - FINEST);
+    h->width = fmax(ldexp(1.0, (x == 0.0 ? 0 : power) - FINEST), least_width);
     h->low = h->high = (int64_t)floor(x / h->width);
     h->base = h->low - BINS / 2;
 }

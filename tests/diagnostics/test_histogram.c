@@ -85,11 +85,34 @@ static void few_values_and_none(void **state)
     histogram_free(&h);
 }
 
+/* The smallest numbers there are, and the largest, in either order. */
+static void no_number_is_too_small_or_large(void **state)
+{
+    (void)state;
+    const double small = 4.9406564584124654e-324, large = 1.7e308;
+    for (int first = 0; first < 2; first++) {
+        histogram_t h = histogram_create();
+        histogram_add(&h, first ? large : small);
+        histogram_add(&h, first ? small : large);
+        histogram_add(&h, -large);
+        assert_int_equal(h.n, 3);
+        assert_true(fabs(histogram_quantile(&h, 0.5)) <= h.width);
+        assert_true(histogram_quantile(&h, 0.1) < -1.6e308);
+        histogram_free(&h);
+    }
+    histogram_t h = histogram_create();
+    for (int i = 0; i < 3; i++)
+        histogram_add(&h, small);
+    assert_true(fabs(histogram_quantile(&h, 0.5)) < 1e-300);
+    histogram_free(&h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quantiles_are_those_of_a_sort),
         cmocka_unit_test(few_values_and_none),
+        cmocka_unit_test(no_number_is_too_small_or_large),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
