@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { BINS = 40, MOST_PARAMETERS = 6 };
+enum { MOST_BINS = 40, FEWEST_BINS = 8, MOST_PARAMETERS = 6 };
 static const double beyond = 0.005; // share of data sets at either end that is not drawn
 
 static const pen_t PEN_MEANS = {INK_BLUE, 0.75, 0}, PEN_SDS = {INK_SKY, 0.85, 0},
@@ -22,6 +22,12 @@ static range_t shown_range(const histogram_t *h)
     return range_pad(r, 0.03);
 }
 
+/* A few data sets in each. */
+static int bins_of(int64_t n)
+{
+    return (int)fmin(fmax(2 * sqrt((double)n), FEWEST_BINS), MOST_BINS);
+}
+
 static void upright(const axes_t *a, double at, pen_t pen)
 {
     if (at > a->x.low && at < a->x.high)
@@ -32,20 +38,21 @@ static void upright(const axes_t *a, double at, pen_t pen)
 static axes_t histogram_panel(figure_t *f, int panel, const histogram_t *h, const char *title,
                               pen_t pen)
 {
-    double share[BINS], top = 0;
+    double share[MOST_BINS], top = 0;
     range_t r = shown_range(h);
-    for (int k = 0; k < BINS; k++) {
-        share[k] = histogram_between(h, r.low + k * (r.high - r.low) / BINS,
-                                     r.low + (k + 1) * (r.high - r.low) / BINS) /
+    int bins = bins_of(h->n);
+    for (int k = 0; k < bins; k++) {
+        share[k] = histogram_between(h, r.low + k * (r.high - r.low) / bins,
+                                     r.low + (k + 1) * (r.high - r.low) / bins) /
                    (double)h->n;
         top = fmax(top, share[k]);
     }
     char *line = mem_format("median %.2g, 95 %% %.2g to %.2g", histogram_quantile(h, 0.5),
                             histogram_quantile(h, 0.025), histogram_quantile(h, 0.975));
     axes_t a = figure_axes(f, panel, r, (range_t){0, 1.12 * top}, title, line);
-    for (int k = 0; k < BINS; k++) {
-        double left = axes_x(&a, r.low + k * (r.high - r.low) / BINS),
-               right = axes_x(&a, r.low + (k + 1) * (r.high - r.low) / BINS),
+    for (int k = 0; k < bins; k++) {
+        double left = axes_x(&a, r.low + k * (r.high - r.low) / bins),
+               right = axes_x(&a, r.low + (k + 1) * (r.high - r.low) / bins),
                up = axes_y(&a, share[k]);
         canvas_box(a.canvas, (box_t){left + 0.3, up, right - left - 0.6, axes_y(&a, 0) - up}, pen);
     }
