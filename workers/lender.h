@@ -22,7 +22,8 @@ typedef struct {
     void *user;
 } lender_config_t;
 
-/* Collective; the same code on every rank. The thread looks at stop_requested() of rank 0 itself. */
+/* Collective; the same code on every rank. The thread looks at stop_requested() of rank 0 itself. ERR_FAILED: the system does
+ * not allow rank 0 a file for each rank. */
 err_t lender_open(const par_t *par, const lender_config_t *config, lender_t **out) ERR_MUST_CHECK;
 /* Tells what was done and asks for more; each ask is followed by lender_wait until the answer is there. Not collective. */
 void lender_ask(lender_t *lender, const lender_ask_t *ask);

@@ -6,9 +6,11 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <dirent.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -175,6 +177,32 @@ static void groups_meet_alone(void **state)
     lender_close(&lender);
 }
 
+static int open_files(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    int n = 0;
+    while (readdir(dir) != NULL)
+        n++;
+    closedir(dir);
+    return n;
+}
+
+// Each rank is a connection to rank 0; a login's limit of 1,024 files is less than a large run has ranks.
+static void rank_0_may_open_a_file_for_each_rank(void **state)
+{
+    const par_t *par = *state;
+    struct rlimit before, few;
+    getrlimit(RLIMIT_NOFILE, &before);
+    few = (struct rlimit){(rlim_t)open_files() + 8, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    lender_t *lender = open_lender(par);
+    work_t w;
+    assert_int_equal(work(par, lender, -1, &w).done, TOTAL);
+    par_barrier(par);
+    lender_close(&lender);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 static void set_flag(void *flag)
 {
     atomic_store((atomic_bool *)flag, true);
@@ -222,6 +250,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_prestate(a_failed_rank_ends_the_work_of_all, &par),
         cmocka_unit_test_prestate(an_ask_told_twice_is_answered_once, &par),
         cmocka_unit_test_prestate(groups_meet_alone, &par),
+        cmocka_unit_test_prestate(rank_0_may_open_a_file_for_each_rank, &par),
         cmocka_unit_test_prestate(a_draw_beyond_the_grace_is_abandoned, &par),
         cmocka_unit_test_prestate(a_stop_of_rank_0_ends_the_work_of_all, &par),
     };
