@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# serve.sh PROGRAM README PYTHON SECONDS: a server of posteriors gives everybody the right answer: one client or eight, threads
-# or none, clients killed; where there is no room it says so; who has no key, no gate or no question gets none. The README's
-# client works.
+# serve.sh PROGRAM README PYTHON SECONDS: a server of posteriors gives everybody the right answer: one client or eight or a
+# hundred, threads or none, clients killed for SECONDS, without growing; where there is no room it says so; who has no key, no
+# gate or no question gets none. The README's client works.
 . "$(dirname "$0")/lib.sh"
 readme=$2 python=${3:-} seconds=${4:-5}
 [ -n "$python" ] && "$python" -c 'import zmq' 2>/dev/null || { echo "skipped: INFERMILL_PYTHON names no interpreter with pyzmq"; exit 77; }
@@ -46,7 +46,10 @@ clients serial "$endpoint" people.csv answers.json || fail "one client"
 clients bad "$endpoint" people.csv || { cat one.said; fail "bad questions"; }
 stop one
 server many -j 3 --listen 'tcp://127.0.0.1:*'
-clients load "$endpoint" people.csv answers.json "$seconds" || { cat many.said; fail "clients at once"; }
+clients load "$endpoint" people.csv answers.json "$seconds" $pid || { cat many.said; fail "clients at once"; }
+clients serial "$endpoint" people.csv after.json >/dev/null || fail "one client after them"
+cmp answers.json after.json || fail "other answers after many clients"
+for n in 1 100; do clients rate "$endpoint" people.csv answers.json $n 1 || fail "$n clients"; done
 clients burst "$endpoint" people.csv answers.json 3000 >burst || fail "a burst"
 cat burst
 grep -q ' [1-9][0-9]* told' burst || fail "nobody was told that there is no room"

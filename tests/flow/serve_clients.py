@@ -2,7 +2,9 @@
 """Clients of `infermill serve`, for serve.sh:
 
     serial ENDPOINT PEOPLE.csv OUT.json             one question after the other; the answers
-    load ENDPOINT PEOPLE.csv OUT.json SECONDS       clients at once, of which some are killed: every answer as in OUT.json
+    load ENDPOINT PEOPLE.csv OUT.json SECONDS PID   clients at once, of which some are killed: every answer as in OUT.json, and
+                                                    the server (PID) keeps neither memory nor files of those that are gone
+    rate ENDPOINT PEOPLE.csv OUT.json CLIENTS SECONDS   each client asks anew when it has its answer: milliseconds, answers a second
     burst ENDPOINT PEOPLE.csv OUT.json N            N questions before the first answer is read: each answered or told busy
     bad ENDPOINT PEOPLE.csv                         what is no question, and questions that can not be answered
     keys ENDPOINT PEOPLE.csv SERVER.public [OWN.secret]   one question over CURVE; exit 3 where no answer comes
@@ -13,12 +15,15 @@ import multiprocessing
 import os
 import random
 import signal
+import socket as tcp
 import sys
 import time
 
 import zmq
 
 PATIENCE = 20000  # ms, for an answer; nothing here takes a second
+TIMES_KEPT = 100000  # of each client
+MEMORY = 16384  # kB that a server may grow by, once it is warm
 
 
 def people(path):
@@ -55,23 +60,24 @@ def serial(endpoint, data, out):
 
 
 def client(endpoint, data, expected, until, seed, right, times):
-    """Several questions at once; what comes back must be the same as ever."""
+    """Several questions at once; what comes back must be the same as ever, and an answer to this client's own question."""
     socket, sets, random_ = socket_to(endpoint, zmq.DEALER), people(data), random.Random(seed)
-    names, asked = list(sets), {}
+    names, asked, count = list(sets), {}, 0
     while time.monotonic() < until or asked:
         while len(asked) < 5 and time.monotonic() < until:
-            name = random_.choice(names)
-            if name in asked:
-                break
-            asked[name] = time.monotonic()
-            socket.send_json(question(name, sets[name]))
+            name, count = random_.choice(names), count + 1
+            id_ = f"{seed}.{count}"
+            asked[id_] = name, time.monotonic()
+            socket.send_json(question(id_, sets[name]))
         answer = socket.recv_json()
-        began = asked.pop(answer["id"])
+        name, began = asked.pop(answer["id"])
         if "busy" in answer:
             time.sleep(answer["retry_ms"] / 1000)
             continue
-        assert answer == expected[answer["id"]], (answer, expected[answer["id"]])
-        times.append(time.monotonic() - began)
+        answer["id"] = name
+        assert answer == expected[name], (answer, expected[name])
+        if len(times) < TIMES_KEPT:
+            times.append(time.monotonic() - began)
         right[seed] += 1
 
 
@@ -89,18 +95,38 @@ def percentile(times, share):
     return 1e3 * times[min(len(times) - 1, int(share * len(times)))]
 
 
-def load(endpoint, data, out, seconds, clients=8):
+def held(pid):
+    """kB of memory and open files of a process."""
+    with open(f"/proc/{pid}/status") as file:
+        memory = next(int(line.split()[1]) for line in file if line.startswith("VmRSS:"))
+    return memory, len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def half_a_connection(endpoint, random_):
+    """Somebody who is no client, or who ends in the middle of a greeting or of a message."""
+    host, port = endpoint[len("tcp://"):].rsplit(":", 1)
+    greeting = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(48)
+    ready = b"\x04\x19\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER"
+    message = b"\x00\x7f{" + bytes(100)
+    whole = random_.choice([random_.randbytes(200), greeting + ready + message])
+    with tcp.create_connection((host, int(port))) as raw:
+        raw.sendall(whole[:random_.randrange(len(whole))])
+
+
+def load(endpoint, data, out, seconds, pid, clients=8):
     with open(out) as file:
         expected = json.load(file)
     right = multiprocessing.RawArray("q", 20 * int(float(seconds)) + clients)  # no lock: a killed client would keep it
     queue = multiprocessing.Queue()
-    until, random_ = time.monotonic() + float(seconds), random.Random(1)
+    began, random_ = time.monotonic(), random.Random(1)
+    until, warm = began + float(seconds), None
 
     def start(seed):
         process = multiprocessing.Process(target=run_client,
                                           args=(endpoint, data, expected, until, seed, right, queue), daemon=True)
         process.start()
         return process
+    before, most = held(pid), 0
     running, killed = [start(seed) for seed in range(clients)], 0
     while time.monotonic() < until - 1:  # those that are left live to the end
         time.sleep(random_.uniform(0.05, 0.3))
@@ -109,6 +135,10 @@ def load(endpoint, data, out, seconds, clients=8):
         running[k].join()
         killed += 1
         running[k] = start(clients + killed)
+        half_a_connection(endpoint, random_)
+        if warm is None and time.monotonic() - began > min(30, float(seconds) / 3):
+            warm = held(pid)
+        most = max(most, held(pid)[0])
     times = []
     for _ in running:
         times += queue.get(timeout=60)
@@ -116,8 +146,49 @@ def load(endpoint, data, out, seconds, clients=8):
         process.join(60)
         assert process.exitcode == 0, process.exitcode
     times.sort()
+    time.sleep(1)  # so that the server has seen them go
+    after = held(pid)
     print(f"{sum(right)} right answers to {clients} clients, {killed} killed; "
-          f"{sum(right) / float(seconds):.0f} a second, p50 {percentile(times, 0.5):.1f} ms, p99 {percentile(times, 0.99):.1f} ms")
+          f"{sum(right) / float(seconds):.0f} a second, p50 {percentile(times, 0.5):.1f} ms, p99 {percentile(times, 0.99):.1f} ms; "
+          f"memory of the server {before[0]} kB before, {warm[0]} kB when warm, {most} kB at most, {after[0]} kB after; "
+          f"{before[1]} open files before, {after[1]} after", flush=True)
+    assert after[0] - warm[0] < MEMORY, "the server's memory grows"
+    assert after[1] <= before[1] + 4, "the server keeps files of clients that are gone"
+
+
+def rate(endpoint, data, out, clients, seconds):
+    """All clients in one process, which takes less time from the server than many would."""
+    with open(out) as file:
+        expected = json.load(file)
+    sets = people(data)
+    texts = [(name, json.dumps(question(name, sets[name])).encode()) for name in expected if expected[name]["verdict"]["accepted"]]
+    right, times, poller, asked = {}, [], zmq.Poller(), {}
+    sockets = [socket_to(endpoint, zmq.DEALER) for _ in range(int(clients))]
+
+    def ask(socket):
+        name, text = random.choice(texts)
+        asked[socket] = name, time.monotonic()
+        socket.send(text)
+    for socket in sockets:
+        poller.register(socket, zmq.POLLIN)
+        ask(socket)
+    began = time.monotonic()
+    until = began + float(seconds)
+    while asked:
+        ready = poller.poll(PATIENCE)
+        assert ready, f"{len(asked)} answers are lost"
+        for socket, _ in ready:
+            answer = socket.recv()
+            name, since = asked.pop(socket)
+            times.append(time.monotonic() - since)
+            if name not in right:
+                assert json.loads(answer) == expected[name], answer
+            assert right.setdefault(name, answer) == answer, answer
+            if time.monotonic() < until:
+                ask(socket)
+    times.sort()
+    print(f"{clients} clients: {len(times) / (time.monotonic() - began):.0f} answers a second, "
+          f"p50 {percentile(times, 0.5):.2f} ms, p99 {percentile(times, 0.99):.2f} ms")
 
 
 def burst(endpoint, data, out, n):
@@ -203,4 +274,4 @@ def keys(endpoint, data, server, own=None):
 
 
 if __name__ == "__main__":
-    {"serial": serial, "load": load, "burst": burst, "bad": bad, "keys": keys}[sys.argv[1]](*sys.argv[2:])
+    {"serial": serial, "load": load, "rate": rate, "burst": burst, "bad": bad, "keys": keys}[sys.argv[1]](*sys.argv[2:])
