@@ -26,8 +26,9 @@ enum {
 };
 
 typedef struct {
-    int64_t answers, refused, errors, busy, gone, bad; // since it began
-    double longest, seconds;                           // of an answer, all of them together
+    int64_t answers, refused, errors, busy, bad; // since it began
+    int64_t gone; // answers that could not be sent: the client is gone, or leaves too many unread
+    double longest, seconds; // of an answer, all of them together
 } count_t;
 
 typedef struct {
@@ -134,7 +135,7 @@ static void tell(const server_t *s, const count_t *before, double seconds)
     if (n > 0)
         log_info("serve: %" PRId64
                  " answers, %.3g a second, %.3g ms each (longest %.3g ms); %" PRId64
-                 " errors, %" PRId64 " told to come again, %" PRId64 " clients gone",
+                 " errors, %" PRId64 " told to come again, %" PRId64 " answers nobody took",
                  s->count.answers, (double)n / seconds,
                  1e3 * (s->count.seconds - before->seconds) / (double)n, 1e3 * s->count.longest,
                  s->count.errors, s->count.busy, s->count.gone);

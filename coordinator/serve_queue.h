@@ -2,7 +2,7 @@
  *
  * Between the thread that talks to clients and those that compute: questions that wait, at most so many, in the order in
  * which they came, and answers that are ready. A slow client or a burst of questions costs no memory: who finds no room is
- * told to come again.
+ * told to come again, and who leaves more than 1,000 answers unread loses those beyond.
  */
 #ifndef COORDINATOR_SERVE_QUEUE_H
 #define COORDINATOR_SERVE_QUEUE_H

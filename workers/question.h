@@ -15,6 +15,8 @@
  *     {"id": "p17", "error": "observables: rt is missing"}
  *     {"id": "p17", "busy": true, "retry_ms": 50}
  *
+ * Many may be asked at once, but answers are to be read: of a client that leaves more than 1,000 unread those beyond are lost.
+ *
  * The summary is of all draws that were made. A data set that the amortizer was not trained for has a verdict, with the
  * reason, and no posterior. Of a parameter that is an array each number becomes a flat list.
  */

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # serve.sh PROGRAM README PYTHON SECONDS: a server of posteriors gives everybody the right answer: one client or eight or a
-# hundred, threads or none, clients killed for SECONDS, without growing; where there is no room it says so; who has no key, no
-# gate or no question gets none. The README's client works.
+# hundred, threads or none, clients killed for SECONDS, without growing, answers read late; where there is no room it says so;
+# who has no key, no gate or no question gets none. The README's client works.
 . "$(dirname "$0")/lib.sh"
 readme=$2 python=${3:-} seconds=${4:-5}
 [ -n "$python" ] && "$python" -c 'import zmq' 2>/dev/null || { echo "skipped: INFERMILL_PYTHON names no interpreter with pyzmq"; exit 77; }
@@ -50,6 +50,7 @@ clients load "$endpoint" people.csv answers.json "$seconds" $pid || { cat many.s
 clients serial "$endpoint" people.csv after.json >/dev/null || fail "one client after them"
 cmp answers.json after.json || fail "other answers after many clients"
 for n in 1 100; do clients rate "$endpoint" people.csv answers.json $n 1 || fail "$n clients"; done
+clients late "$endpoint" people.csv answers.json 1000 || fail "answers that are read late"
 clients burst "$endpoint" people.csv answers.json 3000 >burst || fail "a burst"
 cat burst
 grep -q ' [1-9][0-9]* told' burst || fail "nobody was told that there is no room"

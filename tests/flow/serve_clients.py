@@ -6,6 +6,7 @@
                                                     the server (PID) keeps neither memory nor files of those that are gone
     rate ENDPOINT PEOPLE.csv OUT.json CLIENTS SECONDS   each client asks anew when it has its answer: milliseconds, answers a second
     burst ENDPOINT PEOPLE.csv OUT.json N            N questions before the first answer is read: each answered or told busy
+    late ENDPOINT PEOPLE.csv OUT.json N             N questions at leisure, and all answers read at the end
     bad ENDPOINT PEOPLE.csv                         what is no question, and questions that can not be answered
     keys ENDPOINT PEOPLE.csv SERVER.public [OWN.secret]   one question over CURVE; exit 3 where no answer comes
 """
@@ -207,6 +208,20 @@ def burst(endpoint, data, out, n):
     print(f"{n} questions at once: {int(n) - busy} answered, {busy} told to come again")
 
 
+def late(endpoint, data, out, n):
+    with open(out) as file:
+        expected = json.load(file)
+    socket, sets = socket_to(endpoint, zmq.DEALER), people(data)
+    names = list(sets)
+    for k in range(int(n)):
+        socket.send_json(question(names[k % len(names)], sets[names[k % len(names)]]))
+        time.sleep(0.001)
+    for _ in range(int(n)):
+        answer = socket.recv_json()
+        assert "busy" in answer or answer == expected[answer["id"]], answer
+    print(f"{n} answers read late")
+
+
 def bad(endpoint, data):
     values = next(iter(people(data).values()))
     socket = socket_to(endpoint, zmq.DEALER)
@@ -274,4 +289,4 @@ def keys(endpoint, data, server, own=None):
 
 
 if __name__ == "__main__":
-    {"serial": serial, "load": load, "rate": rate, "burst": burst, "bad": bad, "keys": keys}[sys.argv[1]](*sys.argv[2:])
+    {"serial": serial, "load": load, "rate": rate, "burst": burst, "late": late, "bad": bad, "keys": keys}[sys.argv[1]](*sys.argv[2:])
