@@ -4,7 +4,7 @@
 
 #include "cluster/mem.h"
 #include "tests/reference/table.h"
-#include "workers/simulators/passage.h"
+#include "tests/workers/sides_at.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -184,19 +184,19 @@ static void sides_of_the_passage_agree_with_its_density(void **state)
     const double split = 2.0 / M_PI;
     for (size_t d = 0; d < sizeof drifts / sizeof drifts[0]; d++) {
         double m = drifts[d];
-        passage_sides_t a = passage_sides(split, m), b = passage_sides(nextafter(split, 1.0), m);
+        passage_sides_t a = sides_at(split, m), b = sides_at(nextafter(split, 1.0), m);
         assert_true(same(a.below, b.below, 1e-14) && same(a.below_m, b.below_m, 1e-13));
         for (double x = 0.02; x < 3.0; x *= 1.7) {
             enum { STEPS = 20000 };
             double sum = 0.0, by_m, low = x / 400.0;
             for (int i = 0; i < STEPS; i++) // midpoint rule in log x
-                sum += passage_sides(low * pow(x / low, (i + 0.5) / STEPS), m).density * low *
+                sum += sides_at(low * pow(x / low, (i + 0.5) / STEPS), m).density * low *
                        pow(x / low, (i + 0.5) / STEPS) * log(x / low) / STEPS;
-            passage_sides_t s = passage_sides(x, m);
-            double below_low = passage_sides(low, m).below;
+            passage_sides_t s = sides_at(x, m);
+            double below_low = sides_at(low, m).below;
             assert_true(fabs(s.below - below_low - sum) < 1e-6 &&
                         same(s.below + s.above, 1.0, 1e-15));
-            by_m = (passage_sides(x, m + 1e-4).below - passage_sides(x, m - 1e-4).below) / 2e-4;
+            by_m = (sides_at(x, m + 1e-4).below - sides_at(x, m - 1e-4).below) / 2e-4;
             assert_true(fabs(s.below_m - by_m) < 1e-7);
         }
     }

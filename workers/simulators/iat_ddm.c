@@ -169,9 +169,9 @@ static uncounted_t uncounted(const condition_t *c, const passage_drift_t *drift,
     uncounted_t u = {.x_early = (earliest - t) / c->unit, .x_late = (latest - t) / c->unit};
     passage_sides_t early = {0}, late = {.above = 1.0};
     if (u.x_early > 1e-100)
-        early = passage_sides_of(drift, u.x_early);
+        early = passage_sides(drift, u.x_early);
     if (u.x_late > 1e-100)
-        late = passage_sides_of(drift, u.x_late);
+        late = passage_sides(drift, u.x_late);
     u.p = early.below + late.above;
     u.by_m = early.below_m - late.below_m;
     u.by_x_early = early.density;

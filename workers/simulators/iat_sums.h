@@ -16,7 +16,7 @@ typedef struct {
 /* Sums over the trials of one condition that count, [wrong] over those of such an answer. */
 typedef struct {
     double n[2], x;
-    double slope[2], pull; // of passage_slope(x), of x times it; unset unless asked for
+    double slope[2], pull; // of d log f / dx (passage.h), of x times it; unset unless asked for
     double uncounted;      // the number of the others
 } iat_condition_t;
 

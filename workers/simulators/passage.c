@@ -98,37 +98,26 @@ double passage_time(const passage_law_t *law, passage_draws_t *draws)
     }
 }
 
+static double series(double q)
+{
+    return 1.0 - q * (3.0 - 5.0 * q * q);
+}
+
 // Half of sqrt(2 / pi) x^(-3/2) (1 - 3 q + 5 q^3).
 static double small_series(double inverse, double q)
 {
-    return 0.39894228040143267794 * inverse * sqrt(inverse) * (1.0 - q * (3.0 - 5.0 * q * q));
+    return 0.39894228040143267794 * inverse * sqrt(inverse) * series(q);
 }
 
 double passage_density(double x, double m, double *power)
 {
-    double q, factor;
+    double inverse = 1.0 / x, drift = m - 0.5 * m * m * x;
     if (x <= split) {
-        double inverse = 1.0 / x;
-        q = exp(-4.0 * inverse);
-        factor = 0.79788456080286535588 * inverse * sqrt(inverse); // sqrt(2 / pi)
-        *power = -0.5 * inverse;
-    } else {
-        q = exp(-pi * pi * x);
-        factor = 0.5 * pi;
-        *power = -pi * pi / 8.0 * x;
+        *power = -0.5 * inverse + drift;
+        return small_series(inverse, exp(-4.0 * inverse));
     }
-    *power += m - 0.5 * m * m * x;
-    return 0.5 * factor * (1.0 - q * (3.0 - 5.0 * q * q));
-}
-
-// Both series are g(x) (1 - 3 q + 5 q^3), with q' = 4 q / x^2 or -pi^2 q.
-double passage_slope(double x)
-{
-    int small = x <= split;
-    double inverse = 1.0 / x, q = exp(small ? -4.0 * inverse : -pi * pi * x);
-    double first = small ? inverse * (0.5 * inverse - 1.5) : -pi * pi / 8.0;
-    double by_x = small ? 4.0 * inverse * inverse : -pi * pi;
-    return first - by_x * q * (3.0 - 15.0 * q * q) / (1.0 - q * (3.0 - 5.0 * q * q));
+    *power = -pi * pi / 8.0 * x + drift;
+    return 0.25 * pi * series(exp(-pi * pi * x));
 }
 
 // exp(w^2) P(normal > w sqrt 2), which is exp(w^2) erfc(w) / 2, at w >= 0: 3 / (3 + w) times a polynomial (a Chebyshev fit) in
@@ -202,15 +191,9 @@ passage_drift_t passage_drift(double m)
         .m = m, .back = back, .fold = 1.0 + back, .tanh = (1.0 - back) / (1.0 + back)};
 }
 
-passage_sides_t passage_sides_of(const passage_drift_t *drift, double x)
+passage_sides_t passage_sides(const passage_drift_t *drift, double x)
 {
     passage_sides_t sides = x <= split ? sides_small(drift, x) : sides_large(drift, x);
     sides.below_m = drift->m < 0.0 ? -sides.below_m : sides.below_m;
     return sides;
-}
-
-passage_sides_t passage_sides(double x, double m)
-{
-    passage_drift_t drift = passage_drift(m);
-    return passage_sides_of(&drift, x);
 }

@@ -57,14 +57,10 @@ double passage_time(const passage_law_t *law, passage_draws_t *draws);
  * the series by x as Navarro and Fuss (2009, "Fast and accurate calculations for first-passage times in Wiener diffusion
  * models") do, three terms and the midway start leave a relative error below 7 exp(-12 pi) = 3e-16. */
 double passage_density(double x, double m, double *power);
-/* d log f / dx at x > 0. */
-double passage_slope(double x);
+passage_drift_t passage_drift(double m);
 /* The distribution of x at x > 0, by the integrated series: below 2 / pi that of inverse Gaussians of means c / |m|, above
  * that of eigenfunctions (Feller 1968, "An introduction to probability theory and its applications", XIV.6). Term k of
  * either is below (2 k + 1) exp(-k (k + 1) pi) of the first one, so that the four that are taken leave 2e-16. */
-passage_sides_t passage_sides(double x, double m);
-/* The same at several x. */
-passage_drift_t passage_drift(double m);
-passage_sides_t passage_sides_of(const passage_drift_t *drift, double x);
+passage_sides_t passage_sides(const passage_drift_t *drift, double x);
 
 #endif

@@ -15,7 +15,7 @@ typedef struct {
     double log_density; // without drift
 } passage_many_t;
 
-/* n passages, of which `none` are PASSAGE_MANY_NONE. Unless pull is NULL, pull[i] becomes x times passage_slope(x). Beside
+/* n passages, of which `none` are PASSAGE_MANY_NONE. Unless pull is NULL, pull[i] becomes x times the slope d log f / dx. Beside
  * the n rounding errors of the sums as exact as passage.h. */
 passage_many_t passage_many(int n, const double *x, int none, double *pull);
 
