@@ -40,7 +40,6 @@ typedef struct {
     real_data_t data;
     exact_model_t exact; // of the ladder
     const char **names;  // (P)
-    int *group;          // (data sets) on rank 0
     posterior_head_t head;
     char *stamp, *blocks; // what the result depends on; folder of the sealed blocks
     char *packed;         // the data, in that folder
@@ -109,9 +108,6 @@ static void make_head(inference_t *f)
     f->names = MEM_NEW(const char *, P);
     for (int p = 0; p < P; p++)
         f->names[p] = f->trained.inferred.parameters[p].name;
-    f->group = MEM_NEW(int, f->data.table.n + 1);
-    for (int64_t i = 0; i < f->data.table.n; i++)
-        f->group[i] = f->data.table.sets[i].group;
     f->head = (posterior_head_t){
         .datasets = f->data.n,
         .draws = r->draws,
@@ -122,7 +118,7 @@ static void make_head(inference_t *f)
         .ids = f->data.ids,
         .n_groups = f->data.table.n_groups,
         .groups = (const char *const *)f->data.table.groups,
-        .group = f->group,
+        .group = f->data.group,
         .model = f->trained.bank,
         .study = f->trained.study_path,
         .weights = f->trained.hash,
@@ -202,7 +198,6 @@ static void inference_close(inference_t *f)
     model_gate_free(&f->gate);
     trained_free(&f->trained);
     free(f->names);
-    free(f->group);
     free(f->stamp);
     free(f->blocks);
     free(f->packed);

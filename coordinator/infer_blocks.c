@@ -13,7 +13,6 @@
 
 #include <stdlib.h>
 
-enum { WAIT_MS = 1000 };
 static const int64_t much_room = INT64_MAX / 4; // sealed blocks take no memory
 
 typedef struct {
@@ -132,12 +131,8 @@ static lender_ask_t work_on(maker_t *m, range_t lease)
 
 static lender_answer_t borrow(maker_t *m, const lender_ask_t *ask)
 {
-    lender_answer_t answer;
-    int64_t done, all = m->head->datasets;
-    lender_ask(m->lender, ask);
-    while (!lender_wait(m->lender, WAIT_MS, &answer))
-        continue;
-    done = answer.done * m->head->block_datasets;
+    lender_answer_t answer = lender_borrow(m->lender, ask);
+    int64_t all = m->head->datasets, done = answer.done * m->head->block_datasets;
     if (m->config->par->rank == 0)
         progress_show(&m->progress, done < all ? done : all, NULL);
     return answer;

@@ -3,6 +3,7 @@
 
 #include "cluster/mem.h"
 #include "coordinator/json_out.h"
+#include "diagnostics/figures.h"
 #include "diagnostics/prior_reach.h"
 #include "storage/posterior_block.h"
 #include "storage/posterior_summary.h"
@@ -118,13 +119,10 @@ static err_t walk(const char *folder, const walk_t *w)
 static void name_unanswered(inferred_t *r, const char *id)
 {
     int64_t n = r->rung[POSTERIOR_UNANSWERED];
-    if (n > NAMED + 1)
-        return;
-    char *longer = n > NAMED ? mem_format("%s, ...", r->unanswered)
-                   : n > 1   ? mem_format("%s, %.40s", r->unanswered, id)
-                             : mem_format("%.40s", id);
-    free(r->unanswered);
-    r->unanswered = longer;
+    if (n <= NAMED)
+        text_add(&r->unanswered, "%s%.40s", n > 1 ? ", " : "", id);
+    else if (n == NAMED + 1)
+        text_add_item(&r->unanswered, "...");
 }
 
 static void take_result(void *user, const posterior_block_t *b, int64_t i,
@@ -139,7 +137,7 @@ static void take_result(void *user, const posterior_block_t *b, int64_t i,
         name_unanswered(r, entry->id);
     r->beyond += accepted && (b->doubts[i] & BLOCK_BEYOND);
     r->leaning += accepted && (b->doubts[i] & BLOCK_LEANS);
-    for (int k = 0; k < r->d && accepted; k++) {
+    for (int k = 0; k < r->shown && accepted; k++) {
         histogram_add(&r->means[k], entry->mean[k]);
         histogram_add(&r->sds[k], entry->sd[k]);
     }
@@ -152,23 +150,28 @@ static void take_result(void *user, const posterior_block_t *b, int64_t i,
 static inferred_t make_empty(const posterior_head_t *head, int D,
                              const schema_variable_t *variables)
 {
+    int shown = D < POPULATION_SHOWN ? D : POPULATION_SHOWN;
     inferred_t r = {.d = D,
+                    .shown = shown,
                     .values = MEM_NEW(int, D),
                     .names = MEM_NEW(const char *, D),
                     .labels = MEM_NEW(char *, D),
-                    .means = MEM_NEW(histogram_t, D),
-                    .sds = MEM_NEW(histogram_t, D),
+                    .means = MEM_NEW(histogram_t, shown),
+                    .sds = MEM_NEW(histogram_t, shown),
                     .distance = MEM_NEW(double, head->datasets),
                     .first_accepted = -1};
-    for (int k = 0; k < D; k++) {
+    for (int k = 0; k < shown; k++) {
         r.means[k] = histogram_create();
         r.sds[k] = histogram_create();
+    }
+    for (int k = 0; k < D; k++) {
         r.values[k] = variables[k].n;
         r.names[k] = variables[k].name;
         r.labels[k] = variables[k].n_dims == 0
                           ? mem_copy_text(variables[k].name)
                           : mem_format("%s, means of %d values", variables[k].name, variables[k].n);
     }
+    r.unanswered = text_create();
     r.group = head->group;
     r.groups = group_means_create(head->n_groups, head->groups, D);
     r.ledger = ledger_create(head->datasets, D, (const char *const *)r.labels, MISFIT_UNUSUAL);
@@ -204,20 +207,21 @@ void inferred_tell_costs(inferred_t *r, ladder_rungs_t rungs, const ladder_costs
 {
     for (int k = POSTERIOR_AMORTIZED; k <= POSTERIOR_UNANSWERED; k++)
         if ((rungs >> k & 1U) || k == POSTERIOR_UNANSWERED)
-            r->rungs[r->table.n_rungs++] =
-                (report_rung_t){.name = posterior_rung_names[k],
-                                .tried = costs->tried[k],
-                                .answered = r->rung[k],
-                                .seconds = costs->seconds[k],
-                                .first = k == POSTERIOR_UNANSWERED ? r->unanswered : NULL};
+            r->rungs[r->table.n_rungs++] = (report_rung_t){
+                .name = posterior_rung_names[k],
+                .tried = costs->tried[k],
+                .answered = r->rung[k],
+                .seconds = costs->seconds[k],
+                .first = k == POSTERIOR_UNANSWERED && r->rung[k] > 0 ? r->unanswered.data : NULL};
     r->table.rungs = r->rungs;
 }
 
 void inferred_free(inferred_t *r)
 {
     ledger_free(&r->ledger);
-    for (int k = 0; r->labels != NULL && k < r->d; k++) {
+    for (int k = 0; r->labels != NULL && k < r->d; k++)
         free(r->labels[k]);
+    for (int k = 0; r->means != NULL && k < r->shown; k++) {
         histogram_free(&r->means[k]);
         histogram_free(&r->sds[k]);
     }
@@ -228,7 +232,7 @@ void inferred_free(inferred_t *r)
     free(r->names);
     free(r->values);
     free(r->distance);
-    free(r->unanswered);
+    text_free(&r->unanswered);
     memset(r, 0, sizeof *r);
 }
 

@@ -6,6 +6,7 @@
 #ifndef COORDINATOR_INFERRED_H
 #define COORDINATOR_INFERRED_H
 
+#include "cluster/text.h"
 #include "diagnostics/group_means.h"
 #include "diagnostics/histogram.h"
 #include "diagnostics/ledger.h"
@@ -21,12 +22,13 @@ typedef struct {
     int *values;                   // (D) of each parameter; 1: no array
     const char **names;            // (D), of the head
     char **labels;                 // (D), owned: "image, means of 784 values"
-    histogram_t *means, *sds;      // (D) over all accepted
+    int shown;                     // parameters that population.png has: of the first ones ...
+    histogram_t *means, *sds;      // (shown) ... over all accepted
     group_means_t groups;          // of posterior means; n 0: no groups
     const int *group;              // (N) of the head
     double *distance;              // (N); NaN where there is no posterior
     int64_t rung[POSTERIOR_RUNGS]; // data sets whose draws each rung made
-    char *unanswered;              // ids of the first that no rung answered; NULL: none, owned
+    text_t unanswered;             // ids of the first that no rung answered
     report_rung_t
         rungs[POSTERIOR_RUNGS]; // the same, for the report; filled in by inferred_tell_costs
     int64_t beyond, leaning; // data that the prior never produces; posteriors that lean on its edge

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "coordinator/inferred_pictures.h"
 
-#include "cluster/mem.h"
 #include "coordinator/run_folder.h"
 #include "diagnostics/figures.h"
 
@@ -40,11 +39,11 @@ static err_t draw_distances(const drawing_t *d)
     return err;
 }
 
-/* Ends of the prior's reach by declared parameter; NaN for arrays. */
+/* Ends of the prior's reach by declared parameter, of those that are shown; NaN for arrays. */
 static void prior_ends(const drawing_t *d, double *low, double *high)
 {
     const prior_reach_t *reach = &d->trained->reach;
-    for (int k = 0, first = 0; k < d->result->d; first += d->result->values[k++]) {
+    for (int k = 0, first = 0; k < d->result->shown; first += d->result->values[k++]) {
         bool known = reach->n > 0 && d->result->values[k] == 1;
         low[k] = known ? reach->low[first] : NAN;
         high[k] = known ? reach->high[first] : NAN;
@@ -59,7 +58,7 @@ static err_t draw_population(const drawing_t *d)
     if (r->ledger.accepted < POPULATION_FEWEST)
         return OK;
     char *path = run_folder_file(d->folder, name);
-    double *low = MEM_NEW(double, r->d), *high = MEM_NEW(double, r->d);
+    double low[POPULATION_SHOWN], high[POPULATION_SHOWN];
     prior_ends(d, low, high);
     const stamp_t stamp = stamp_of(d, "Posteriors over all data sets");
     const population_t population = {.d = r->d,
@@ -70,8 +69,6 @@ static err_t draw_population(const drawing_t *d)
                                      .prior_high = high};
     err_t err = figure_population(path, &stamp, &population);
     d->result->table.population_picture = name;
-    free(low);
-    free(high);
     free(path);
     return err;
 }

@@ -31,7 +31,7 @@ typedef struct {
     simulator_t *simulator;
     infer_t *infer; // on rank 0
     int64_t next;   // data set to look at, on rank 0
-    bool from_file; // posteriors: a ladder is not climbed twice where its draws are kept
+    bool from_file; // the same: posteriors; a ladder is not climbed twice where its draws are kept
     int64_t R, wanted;
     int64_t
         draws; // of a posterior, of which R are simulated from: a rung judges all that it was asked for
@@ -176,6 +176,18 @@ static err_t open_simulator(stage_t *s)
     return OK;
 }
 
+/* Where posteriors come from, on rank 0. */
+static void find_posteriors(stage_t *s)
+{
+    const predictive_config_t *c = s->config;
+    bool climbed = c->exact->exact != NULL;
+    s->draws = climbed ? c->head->draws : s->R;
+    s->from_file = climbed && posterior_file_has_draws(c->out);
+    infer_config_t config = learned_inference(c->trained, c->exact, c->seed, s->draws);
+    if (!s->from_file)
+        s->infer = infer_create(&config);
+}
+
 static void prepare(stage_t *s)
 {
     const predictive_config_t *c = s->config;
@@ -188,12 +200,8 @@ static void prepare(stage_t *s)
                                       .fields = s->view.fields,
                                       .ids = MEM_NEW(const char *, s->wanted + 1),
                                       .checks = MEM_NEW(predictive_check_t, s->wanted + 1)};
-    bool climbed = c->exact->exact != NULL;
-    s->draws = climbed ? c->head->draws : s->R;
-    s->from_file = climbed && posterior_file_has_draws(c->out);
-    infer_config_t config = learned_inference(c->trained, c->exact, c->seed, s->draws);
     if (s->par->rank == 0)
-        s->infer = infer_create(&config);
+        find_posteriors(s);
 }
 
 static void stage_close(stage_t *s)

@@ -185,13 +185,16 @@ static err_t go_through(real_data_t *data, const table_sink_t *sink)
     return err;
 }
 
-static void take_ids(real_data_t *data)
+static void take_names(real_data_t *data)
 {
     const table_t *t = &data->table;
     data->n = t->n;
     data->ids = MEM_NEW(const char *, t->n + 1);
-    for (int64_t i = 0; i < t->n; i++)
+    data->group = MEM_NEW(int, t->n + 1);
+    for (int64_t i = 0; i < t->n; i++) {
         data->ids[i] = t->sets[i].id;
+        data->group[i] = t->sets[i].group;
+    }
 }
 
 static void take_hash(real_data_t *data)
@@ -249,7 +252,7 @@ err_t real_data_open(const par_t *par, const char *path, const study_t *study,
         return err;
     }
     if (par->rank == 0) {
-        take_ids(out);
+        take_names(out);
         take_hash(out);
     }
     par_broadcast(par, 0, sizeof out->n, &out->n);
@@ -287,6 +290,7 @@ void real_data_close(real_data_t *data)
     free(data->design.columns);
     free(data->design_known);
     free(data->ids);
+    free(data->group);
     free(data->path);
     *data = (real_data_t){0};
 }

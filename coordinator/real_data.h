@@ -27,6 +27,7 @@ typedef struct {
     bool *design_known; // (D) else (the adapter drops it) rows hold its lowest value
     char hash[17];      // over ids, groups, values and the design that was read
     const char **ids;   // (n) on rank 0, NULL elsewhere
+    int *group;         // (n) likewise: among those of the table; -1: none
     bool hdf5;
     read_design_t design;
     table_t table;      // on rank 0, without values

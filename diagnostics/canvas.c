@@ -293,6 +293,14 @@ char *canvas_text_fit(canvas_t *c, type_t type, double width, const char *text)
     return shown;
 }
 
+void canvas_text_within(canvas_t *c, double x, double y, type_t type, double width,
+                        const char *text)
+{
+    char *fitted = canvas_text_fit(c, type, width, text);
+    canvas_text(c, x, y, type, fitted);
+    free(fitted);
+}
+
 static err_t canvas_save_png(canvas_t *c, const char *path, const stamp_t *stamp)
 {
     cairo_surface_t *image = c->surface[TARGET_PNG];

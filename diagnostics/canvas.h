@@ -71,6 +71,9 @@ void canvas_text_upward(canvas_t *c, double x, double y, type_t type,
 double canvas_text_width(canvas_t *c, type_t type, const char *text);
 /* The text, or its beginning and an ellipsis where it is wider than `width`. The caller frees it. */
 char *canvas_text_fit(canvas_t *c, type_t type, double width, const char *text);
+/* canvas_text of it. */
+void canvas_text_within(canvas_t *c, double x, double y, type_t type, double width,
+                        const char *text);
 
 /* PNG at `path` (a name ending in .png) and SVG beside it; nothing can be drawn afterwards. ERR_IO. */
 err_t canvas_save(canvas_t *c, const char *path, const stamp_t *stamp) ERR_MUST_CHECK;

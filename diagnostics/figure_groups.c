@@ -10,7 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { MOST_PARAMETERS = 6, LEFT = 24, NAMES = 150, PANEL = 150, GAP = 26, TOP = 78, LINE = 17 };
+enum { LEFT = 24, NAMES = 150, PANEL = 150, GAP = 26, TOP = 78, LINE = 17 };
 enum { BELOW = 52, LEAST = 90 }; // height below the lines, and of them
 
 static const type_t TITLE = {14, 1, INK_TEXT, ALIGN_LEFT}, NOTE = {9, 0, INK_GREY, ALIGN_LEFT},
@@ -25,13 +25,6 @@ typedef struct {
     canvas_t *canvas;
     double height; // of the lines
 } drawing_t;
-
-static void text_fit(canvas_t *c, double x, double y, type_t type, double width, const char *words)
-{
-    char *fitted = canvas_text_fit(c, type, width, words);
-    canvas_text(c, x, y, type, fitted);
-    free(fitted);
-}
 
 static double line_y(const drawing_t *d, int i)
 {
@@ -59,7 +52,7 @@ static void panel(const drawing_t *d, int k, const char *name)
                 .y = {0, 1},
                 .overhang = GAP / 2.0};
     axes_x_axis(&a, 1);
-    text_fit(d->canvas, left, TOP - 8, HEAD, PANEL, name);
+    canvas_text_within(d->canvas, left, TOP - 8, HEAD, PANEL, name);
     for (int i = 0; i < d->n; i++) {
         int group = d->order[i];
         double mean = d->x->mean[group * d->x->d + k], sd = group_means_sd(d->x, group, k),
@@ -76,7 +69,7 @@ static void group_names(const drawing_t *d)
         int group = d->order[i];
         char *words =
             mem_format("%.60s (%s)", d->x->names[group], page_count(d->x->count[group]).text);
-        text_fit(d->canvas, LEFT + NAMES + GAP - 8, line_y(d, i) + 3, NAME, NAMES, words);
+        canvas_text_within(d->canvas, LEFT + NAMES + GAP - 8, line_y(d, i) + 3, NAME, NAMES, words);
         free(words);
     }
 }
@@ -88,8 +81,8 @@ static void heading(const drawing_t *d, const char *column, int all)
                             : mem_copy_text(""),
          *note = mem_format("disc: mean over data sets;%s line: ± one sd between them", more);
     double width = NAMES + d->panels * (PANEL + GAP);
-    text_fit(d->canvas, LEFT, 26, TITLE, width, title);
-    text_fit(d->canvas, LEFT, 42, NOTE, width, note);
+    canvas_text_within(d->canvas, LEFT, 26, TITLE, width, title);
+    canvas_text_within(d->canvas, LEFT, 42, NOTE, width, note);
     canvas_text(d->canvas, LEFT + NAMES + GAP + d->panels * (PANEL + GAP) / 2.0,
                 TOP + d->height + 38, LABEL, "posterior mean");
     free(title);
@@ -103,7 +96,7 @@ err_t figure_groups(const char *path, const stamp_t *stamp, const char *column,
     drawing_t d = {.x = x, .order = MEM_NEW(int, x->n + 1)};
     int all = group_means_order(x, d.order);
     d.n = all < GROUPS_SHOWN ? all : GROUPS_SHOWN;
-    d.panels = x->d < MOST_PARAMETERS ? x->d : MOST_PARAMETERS;
+    d.panels = x->d < POPULATION_SHOWN ? x->d : POPULATION_SHOWN;
     d.height = fmax(LINE * d.n, LEAST);
     d.canvas =
         canvas_create(LEFT + NAMES + GAP + d.panels * (PANEL + GAP) + LEFT, TOP + d.height + BELOW);

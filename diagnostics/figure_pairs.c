@@ -116,11 +116,8 @@ static void pairs_draw(pairs_t *p, const char *title)
 {
     char note[64];
     snprintf(note, sizeof note, "%ld draws%s", (long)p->s, p->truth ? "; orange: true values" : "");
-    char *fitted =
-        canvas_text_fit(p->canvas, (type_t){13, 1, INK_TEXT, ALIGN_LEFT},
-                        fmax(p->d * (p->cell + PAIRS_GAP) - PAIRS_GAP, PAIRS_LEAST), title);
-    canvas_text(p->canvas, PAIRS_LEFT, 20, (type_t){13, 1, INK_TEXT, ALIGN_LEFT}, fitted);
-    free(fitted);
+    canvas_text_within(p->canvas, PAIRS_LEFT, 20, (type_t){13, 1, INK_TEXT, ALIGN_LEFT},
+                       fmax(p->d * (p->cell + PAIRS_GAP) - PAIRS_GAP, PAIRS_LEAST), title);
     canvas_text(p->canvas, PAIRS_LEFT, 35, (type_t){9, 0, INK_GREY, ALIGN_LEFT}, note);
     for (int row = 0; row < p->d; row++) {
         pairs_names(p, row);

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { MOST_BINS = 40, FEWEST_BINS = 8, MOST_PARAMETERS = 6 };
+enum { MOST_BINS = 40, FEWEST_BINS = 8 };
 static const double beyond = 0.005; // share of data sets at either end that is not drawn
 
 static const pen_t PEN_MEANS = {INK_BLUE, 0.75, 0}, PEN_SDS = {INK_SKY, 0.85, 0},
@@ -74,7 +74,7 @@ static void parameter_panels(figure_t *f, const population_t *x, int k)
 
 err_t figure_population(const char *path, const stamp_t *stamp, const population_t *x)
 {
-    int shown = x->d < MOST_PARAMETERS ? x->d : MOST_PARAMETERS;
+    int shown = x->d < POPULATION_SHOWN ? x->d : POPULATION_SHOWN;
     char *note = mem_format("%s data sets%s; red: central 99 %% of the prior",
                             page_count(x->means[0].n).text,
                             shown < x->d ? ", the first six parameters" : "");

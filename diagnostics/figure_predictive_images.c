@@ -103,13 +103,6 @@ static void draw_tile(canvas_t *c, const predictive_row_t *row, int i, int tile,
     free(level);
 }
 
-static void draw_text(canvas_t *c, double y, type_t type, const char *words)
-{
-    char *fitted = canvas_text_fit(c, type, LEFT - RIGHT - GAP, words);
-    canvas_text(c, RIGHT, y, type, fitted);
-    free(fitted);
-}
-
 err_t figure_predictive_images(const char *path, const stamp_t *stamp, int n,
                                const predictive_row_t *rows, const char *note)
 {
@@ -126,8 +119,10 @@ err_t figure_predictive_images(const char *path, const stamp_t *stamp, int n,
     for (int tile = 0; tile < PREDICTIVE_TILES; tile++)
         canvas_text(c, LEFT + tile * (CELL + GAP) + across / 2, TOP - 8, head_type, heads[tile]);
     for (int i = 0; i < n; i++) {
-        draw_text(c, TOP + i * (CELL + GAP) + 14, name_type, rows[i].title);
-        draw_text(c, TOP + i * (CELL + GAP) + 28, line_type, rows[i].line);
+        canvas_text_within(c, RIGHT, TOP + i * (CELL + GAP) + 14, name_type, LEFT - RIGHT - GAP,
+                           rows[i].title);
+        canvas_text_within(c, RIGHT, TOP + i * (CELL + GAP) + 28, line_type, LEFT - RIGHT - GAP,
+                           rows[i].line);
         for (int tile = 0; tile < PREDICTIVE_TILES; tile++)
             draw_tile(c, &rows[i], i, tile, tile == SD ? sd_low : low, tile == SD ? sd_high : high);
     }

@@ -10,9 +10,9 @@
 #include "cluster/err.h"
 #include "diagnostics/canvas.h"
 #include "diagnostics/digest.h"
-#include "diagnostics/metrics.h"
 #include "diagnostics/group_means.h"
 #include "diagnostics/histogram.h"
+#include "diagnostics/metrics.h"
 
 #include <stdint.h>
 
@@ -65,19 +65,22 @@ typedef struct {
 err_t figure_distance(const char *path, const stamp_t *stamp,
                       const distances_t *distances) ERR_MUST_CHECK;
 
-/* population.png: how posterior means and standard deviations are spread over data sets, a panel each for the first six
- * parameters, with the prior's central 99 %. */
+/* population.png: how posterior means and standard deviations are spread over data sets, a panel each for the first
+ * POPULATION_SHOWN parameters, with the prior's central 99 %. */
 typedef struct {
     int d;
     const char *const *names;
-    const histogram_t *means, *sds;       // (d) of at least one data set
-    const double *prior_low, *prior_high; // (d) NaN: not known
+    const histogram_t *means, *sds;       // of those that are shown, of at least one data set
+    const double *prior_low, *prior_high; // the same; NaN: not known
 } population_t;
-enum { POPULATION_FEWEST = 10 }; // data sets that are worth a picture
+enum {
+    POPULATION_FEWEST = 10, // data sets that are worth a picture
+    POPULATION_SHOWN = 6    // parameters
+};
 err_t figure_population(const char *path, const stamp_t *stamp,
                         const population_t *population) ERR_MUST_CHECK;
 
-/* population_groups.png: means of the first six of d parameters by group, the largest GROUPS_SHOWN groups with data sets, of
+/* population_groups.png: means of the first POPULATION_SHOWN of d parameters by group, the largest GROUPS_SHOWN groups with data sets, of
  * which there is one at least. `column` names what they are grouped by; parameters (d). */
 err_t figure_groups(const char *path, const stamp_t *stamp, const char *column,
                     const char *const *parameters, const group_means_t *groups) ERR_MUST_CHECK;

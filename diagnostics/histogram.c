@@ -34,10 +34,10 @@ static int64_t half(int64_t k)
 static void widen(histogram_t *h)
 {
     int64_t base = half(h->base);
-    for (int64_t i = 0; i < BINS; i++) {
-        int64_t count = h->count[i], to = half(h->base + i) - base;
-        h->count[i] = 0;
-        h->count[to] += count;
+    for (int64_t k = h->low; k <= h->high; k++) {
+        int64_t count = h->count[k - h->base];
+        h->count[k - h->base] = 0;
+        h->count[half(k) - base] += count;
     }
     h->base = base;
     h->low = half(h->low);
@@ -101,10 +101,17 @@ double histogram_quantile(const histogram_t *h, double p)
     return NAN;
 }
 
+/* The bin of x, or the first or last one with a value where that is nearer. */
+static int64_t used_bin(const histogram_t *h, double x)
+{
+    return (int64_t)fmin(fmax(floor(x / h->width), (double)h->low), (double)h->high);
+}
+
 double histogram_between(const histogram_t *h, double from, double to)
 {
     double sum = 0.0;
-    for (int64_t k = h->low; k <= h->high && h->n > 0; k++) {
+    int64_t last = used_bin(h, to);
+    for (int64_t k = used_bin(h, from); k <= last && h->n > 0; k++) {
         double left = (double)k * h->width, right = left + h->width;
         double inside = fmin(right, to) - fmax(left, from);
         if (inside > 0.0)

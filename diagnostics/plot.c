@@ -124,12 +124,8 @@ figure_t figure_create(int panels, double aspect, const char *title, const char 
     double height = FIGURE_TOP + FIGURE_BOTTOM + f.rows * (CELL_TOP + f.area_height + CELL_BOTTOM);
     f.canvas = canvas_create(ceil(width), ceil(height));
     double left = FIGURE_LEFT + CELL_LEFT, room = width - left - FIGURE_RIGHT;
-    char *fitted = canvas_text_fit(f.canvas, TYPE_FIGURE, room, title);
-    canvas_text(f.canvas, left, 22, TYPE_FIGURE, fitted);
-    free(fitted);
-    fitted = canvas_text_fit(f.canvas, TYPE_NOTE, room, note);
-    canvas_text(f.canvas, left, 37, TYPE_NOTE, fitted);
-    free(fitted);
+    canvas_text_within(f.canvas, left, 22, TYPE_FIGURE, room, title);
+    canvas_text_within(f.canvas, left, 37, TYPE_NOTE, room, note);
     return f;
 }
 
@@ -226,14 +222,11 @@ axes_t figure_axes(figure_t *f, int panel, range_t x, range_t y, const char *tit
     a.area = (box_t){FIGURE_LEFT + column * (CELL_LEFT + f->area_width + CELL_RIGHT) + CELL_LEFT,
                      FIGURE_TOP + row * (CELL_TOP + f->area_height + CELL_BOTTOM) + CELL_TOP,
                      f->area_width, f->area_height};
-    char *fitted = canvas_text_fit(f->canvas, TYPE_PANEL, f->area_width, title);
-    canvas_text(f->canvas, a.area.x, a.area.y - 20, TYPE_PANEL, fitted);
-    free(fitted);
     char *signed_line = text_with_minus(line);
-    fitted = canvas_text_fit(f->canvas, TYPE_LINE, f->area_width + CELL_RIGHT, signed_line);
+    canvas_text_within(f->canvas, a.area.x, a.area.y - 20, TYPE_PANEL, f->area_width, title);
+    canvas_text_within(f->canvas, a.area.x, a.area.y - 7, TYPE_LINE, f->area_width + CELL_RIGHT,
+                       signed_line);
     free(signed_line);
-    canvas_text(f->canvas, a.area.x, a.area.y - 7, TYPE_LINE, fitted);
-    free(fitted);
     axes_x_axis(&a, 1);
     axes_y_axis(&a, 1);
     return a;

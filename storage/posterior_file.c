@@ -364,23 +364,30 @@ static err_t copy_words(const join_t *j, const posterior_block_t *b, int64_t fir
     return err;
 }
 
-static err_t copy_rungs(const join_t *j, const posterior_block_t *b, int64_t first)
+/* Of data set i of a block whose first one is `first` among all. */
+typedef const char *name_of_t(const join_t *j, const posterior_block_t *b, int64_t first,
+                              int64_t i);
+
+static const char *rung_of(const join_t *j, const posterior_block_t *b, int64_t first, int64_t i)
 {
-    const char **names = MEM_NEW(const char *, b->n);
-    for (int64_t i = 0; i < b->n; i++)
-        names[i] = posterior_rung_names[b->rung[i]];
-    err_t err = h5_write_text_rows(j->rung, first, b->n, names);
-    free(names);
-    return err;
+    (void)j, (void)first;
+    return posterior_rung_names[b->rung[i]];
 }
 
-static err_t copy_groups(const join_t *j, const posterior_block_t *b, int64_t first)
+static const char *group_of(const join_t *j, const posterior_block_t *b, int64_t first, int64_t i)
 {
-    const posterior_head_t *head = j->head;
+    (void)b;
+    int group = j->head->group[first + i];
+    return group >= 0 ? j->head->groups[group] : "";
+}
+
+static err_t copy_names(const join_t *j, const posterior_block_t *b, int64_t first, h5_id_t to,
+                        name_of_t *name_of)
+{
     const char **names = MEM_NEW(const char *, b->n);
     for (int64_t i = 0; i < b->n; i++)
-        names[i] = head->group[first + i] >= 0 ? head->groups[head->group[first + i]] : "";
-    err_t err = h5_write_text_rows(j->group, first, b->n, names);
+        names[i] = name_of(j, b, first, i);
+    err_t err = h5_write_text_rows(to, first, b->n, names);
     free(names);
     return err;
 }
@@ -394,9 +401,9 @@ static err_t copy_block(const join_t *j, const posterior_block_t *b, int64_t fir
     TRY(h5_write_rows(j->length, first, b->n, H5_TYPE_I64, b->length));
     for (int m = 0; m < MEASURES; m++)
         TRY(h5_write_rows(j->measures[m], first, b->n, H5_TYPE_F64, b->measures + m * b->n));
-    TRY(copy_rungs(j, b, first));
+    TRY(copy_names(j, b, first, j->rung, rung_of));
     if (j->head->n_groups > 0)
-        TRY(copy_groups(j, b, first));
+        TRY(copy_names(j, b, first, j->group, group_of));
     return copy_words(j, b, first);
 }
 

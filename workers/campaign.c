@@ -15,7 +15,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { WAIT_MS = 1000, FAILURE_ROWS = 100, SEAL_SHARDS = 64 };
+enum { FAILURE_ROWS = 100, SEAL_SHARDS = 64 };
 
 static const size_t default_memory = (size_t)256 << 20;
 static const double look_seconds = 0.05;   // of work between two looks at the journal
@@ -192,10 +192,7 @@ static err_t seal(campaign_t *c, const lender_answer_t *a)
 
 static lender_answer_t borrow(campaign_t *c, const lender_ask_t *ask)
 {
-    lender_answer_t answer;
-    lender_ask(c->lender, ask);
-    while (!lender_wait(c->lender, WAIT_MS, &answer))
-        continue;
+    lender_answer_t answer = lender_borrow(c->lender, ask);
     if (c->par->rank == 0)
         progress_show(&c->progress, c->progress.first + answer.done, NULL);
     return answer;

@@ -297,6 +297,16 @@ bool lender_wait(lender_t *l, int timeout_ms, lender_answer_t *out)
     return wire_receive(l->socket, timeout_ms, NULL, &m) == WIRE_MESSAGE && answer_read(l, &m, out);
 }
 
+lender_answer_t lender_borrow(lender_t *l, const lender_ask_t *ask)
+{
+    enum { WAIT_MS = 1000 };
+    lender_answer_t answer;
+    lender_ask(l, ask);
+    while (!lender_wait(l, WAIT_MS, &answer))
+        continue;
+    return answer;
+}
+
 void lender_close(lender_t **lender)
 {
     lender_t *l = *lender;

@@ -30,6 +30,8 @@ void lender_ask(lender_t *lender, const lender_ask_t *ask);
 /* True: the answer came (LEND, or MEET, which all ranks of a group, or all, get together). False: not within timeout_ms. A lost ask is told
  * again. Not collective. */
 bool lender_wait(lender_t *lender, int timeout_ms, lender_answer_t *out);
+/* The two together: asks, and waits as long as it takes. Not collective. */
+lender_answer_t lender_borrow(lender_t *lender, const lender_ask_t *ask);
 /* After the last meeting, with a collective call between the last answer and this. Not collective. */
 void lender_close(lender_t **lender);
 

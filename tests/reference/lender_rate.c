@@ -26,15 +26,6 @@ static double cpu_beside(void)
     return cpu_seconds(RUSAGE_SELF) - cpu_seconds(RUSAGE_THREAD);
 }
 
-static lender_answer_t borrow(lender_t *lender, const lender_ask_t *ask)
-{
-    lender_answer_t answer;
-    lender_ask(lender, ask);
-    while (!lender_wait(lender, 1000, &answer))
-        continue;
-    return answer;
-}
-
 static int64_t ask_all(lender_t *lender, lender_answer_t answer)
 {
     int64_t asks = 0;
@@ -42,7 +33,7 @@ static int64_t ask_all(lender_t *lender, lender_answer_t answer)
         int64_t done = answer.kind == LENDER_LEND ? answer.end - answer.begin : 0;
         // it took far more than a lease should: one row each
         lender_ask_t ask = {.done = done, .seconds = (double)done, .room = INT64_MAX / 4};
-        answer = borrow(lender, &ask);
+        answer = lender_borrow(lender, &ask);
     }
     return asks;
 }
@@ -55,7 +46,7 @@ int main(int argc, char **argv)
     lender_t *lender;
     double closed = cpu_beside();
     CHECK(lender_open(&par, &config, &lender) == OK, "%s", err_text());
-    lender_answer_t first = borrow(lender, &(lender_ask_t){.room = INT64_MAX / 4});
+    lender_answer_t first = lender_borrow(lender, &(lender_ask_t){.room = INT64_MAX / 4});
     par_barrier(&par);
     double start = log_clock(), open = cpu_beside();
     int64_t asks = par_sum_i64(&par, ask_all(lender, first));

@@ -4,9 +4,9 @@
 #include "cluster/stop.h"
 #include "workers/lender.h"
 
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <dirent.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,15 +47,6 @@ static lender_t *open_lender(const par_t *par)
     return lender;
 }
 
-static lender_answer_t borrow(lender_t *lender, const lender_ask_t *ask)
-{
-    lender_answer_t answer;
-    lender_ask(lender, ask);
-    while (!lender_wait(lender, 1000, &answer))
-        continue;
-    return answer;
-}
-
 // Works until the last meeting; `fail_at` (-1: never) is a position whose lease fails.
 static lender_answer_t work(const par_t *par, lender_t *lender, int64_t fail_at, work_t *w)
 {
@@ -63,7 +54,7 @@ static lender_answer_t work(const par_t *par, lender_t *lender, int64_t fail_at,
     int64_t kept = 0;
     memset(w, 0, sizeof *w);
     for (;;) {
-        lender_answer_t a = borrow(lender, &ask);
+        lender_answer_t a = lender_borrow(lender, &ask);
         w->told = a.done;
         if (a.kind == LENDER_MEET) {
             par_barrier(par); // of the one group there is
@@ -135,10 +126,10 @@ static void an_ask_told_twice_is_answered_once(void **state)
     lender_t *lender = open_lender(par);
     lender_answer_t first = {.kind = LENDER_HOLD}, again;
     if (par->rank == 0)
-        first = borrow(lender, &(lender_ask_t){.room = ROOM});
+        first = lender_borrow(lender, &(lender_ask_t){.room = ROOM});
     par_barrier(par);
     if (par->rank == 0) {
-        again = borrow(lender, &(lender_ask_t){.done = 1, .seconds = 1e-3, .room = ROOM});
+        again = lender_borrow(lender, &(lender_ask_t){.done = 1, .seconds = 1e-3, .room = ROOM});
         assert_int_equal(first.begin, 0);
         assert_int_equal(again.begin, first.end);
         assert_false(lender_wait(lender, 50, &again));
@@ -162,7 +153,7 @@ static void groups_meet_alone(void **state)
     int64_t own = 0, shared = 0;
     lender_answer_t a;
     for (lender_ask_t ask = {.room = TOTAL};;) {
-        a = borrow(lender, &ask);
+        a = lender_borrow(lender, &ask);
         for (int i = 0; i < a.n_runs; i++)
             *(a.all ? &shared : &own) += a.run[i].count;
         if (a.last)
@@ -218,7 +209,7 @@ static void a_draw_beyond_the_grace_is_abandoned(void **state)
     work_t w;
     assert_int_equal(lender_open(par, &config, &lender), OK);
     if (par->rank == 0) {
-        borrow(lender, &(lender_ask_t){.room = ROOM});
+        lender_borrow(lender, &(lender_ask_t){.room = ROOM});
         stop_request();
         while (!atomic_load(&abandoned)) // the draw that does not end
             usleep(1000);
