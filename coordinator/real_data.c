@@ -2,6 +2,7 @@
 #include "coordinator/real_data.h"
 
 #include "cluster/mem.h"
+#include "storage/given_file.h"
 #include "workers/table_csv.h"
 #include "workers/table_hdf5.h"
 
@@ -243,8 +244,10 @@ err_t real_data_open(const par_t *par, const char *path, const study_t *study,
                          .design = {0, MEM_NEW(int, most), MEM_NEW(const char *, most)}};
     err_t err = OK;
     if (par->rank == 0) {
-        out->hdf5 = is_hdf5(path);
-        err = go_through(out, NULL);
+        err = given_file_check(path);
+        out->hdf5 = err == OK && is_hdf5(path);
+        if (err == OK)
+            err = go_through(out, NULL);
     }
     err = par_agree(par, err);
     if (err != OK) {

@@ -2,6 +2,7 @@
 #include "workers/import.h"
 
 #include "cluster/mem.h"
+#include "storage/given_file.h"
 #include "workers/import_inside.h"
 
 #include <errno.h>
@@ -83,6 +84,7 @@ static err_t note_file(import_source_t *s, const char *name, const char *path)
 {
     origin_part_t *part = &s->origin;
     origin_file_t file = {0};
+    TRY(given_file_check(path));
     TRY(hash_file(path, &file.hash, &file.bytes));
     file.name = mem_copy_text(name);
     part->files = MEM_GROW(part->files, origin_file_t, part->n_files + 1);

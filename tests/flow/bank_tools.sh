@@ -151,6 +151,8 @@ refuse 'nameless.h5: there is no parameters/t0; it holds: .*v' nameless.h5
 refuse 'outside.h5: row 17: a: got -2.5, expected a value in \(0, inf\)' outside.h5
 refuse 'narrow.h5: row [0-9]+: y has [0-9]+ elements, expected a whole number from 0 to 60' narrow.h5
 expect 2 'whose numbers are these' import refused theta.npy
+mkfifo pipe.csv # nobody writes it
+expect 2 'pipe.csv: it is a pipe, expected a file' import refused pipe.csv
 
 # Rows with NaN are kept, and the region where they lie is named.
 look write_failing

@@ -75,6 +75,8 @@ refuses 1 'study file gould.yaml: No such file or directory; did you mean good.y
 refuses 1 'study file good: it is a folder, expected a study in YAML; did you mean good.yaml?' "$infermill" run good
 refuses 1 'alone: it is a folder, expected an amortizer: alone/amortizer.h5?' infer --model alone
 refuses 1 'alone: it is a folder, expected a CSV file' "$infermill" infer good.yaml -j 1 --data alone
+mkfifo pipe # nobody writes it: opening it would wait for ever
+refuses 2 'pipe: it is a pipe, expected a file: it is read more than once. Write it to a file first' "$infermill" infer good.yaml -j 1 --data pipe
 cp people.csv people.txt
 expect 0 '3 data sets: 3 accepted' "$infermill" infer good.yaml -j 1 --data people.txt --out said.h5
 tr , ';' <people.csv >semicolons.csv
