@@ -35,34 +35,49 @@ static void swap(double *a, double *b)
     *b = t;
 }
 
+static double middle_of(double a, double b, double c)
+{
+    return fmax(fmin(a, b), fmin(fmax(a, b), c));
+}
+
+/* Moves those of x[low ... high] that are below the pivot (or equal to it, where `equal`) before the others; returns where the
+ * others begin. Without a branch on the values, which nobody could predict (Lomuto's scheme). */
+static int64_t part(double *x, int64_t low, int64_t high, double pivot, bool equal)
+{
+    int64_t next = low;
+    for (int64_t i = low; i <= high; i++) {
+        double value = x[i];
+        x[i] = x[next];
+        x[next] = value;
+        next += equal ? value <= pivot : value < pivot;
+    }
+    return next;
+}
+
 /* Puts the k-th smallest of x[low ... high] to x[k], smaller ones before it and larger ones behind (Hoare 1961, "Algorithm
- * 65: Find"; the middle of three as pivot). */
+ * 65: Find"; the middle of three as pivot). No x is NaN. */
 static void select_place(double *x, int64_t low, int64_t high, int64_t k)
 {
     while (low < high) {
-        int64_t middle = low + (high - low) / 2, i = low, j = high;
-        if (x[middle] < x[low])
-            swap(&x[middle], &x[low]);
-        if (x[high] < x[low])
-            swap(&x[high], &x[low]);
-        if (x[high] < x[middle])
-            swap(&x[high], &x[middle]);
-        double pivot = x[middle];
-        while (i <= j) {
-            while (x[i] < pivot)
-                i++;
-            while (x[j] > pivot)
-                j--;
-            if (i <= j)
-                swap(&x[i++], &x[j--]);
+        double pivot = middle_of(x[low], x[low + (high - low) / 2], x[high]);
+        int64_t first = part(x, low, high, pivot, false);
+        if (k < first) {
+            high = first - 1;
+            continue;
         }
-        if (k <= j)
-            high = j;
-        else if (k >= i)
-            low = i;
-        else
+        low = part(x, first, high, pivot, true);
+        if (k < low)
             return;
     }
+}
+
+/* Likewise the smallest. */
+static void select_first(double *x, int64_t low, int64_t high)
+{
+    int64_t least = low;
+    for (int64_t i = low + 1; i <= high; i++)
+        least = x[i] < x[least] ? i : least;
+    swap(&x[low], &x[least]);
 }
 
 /* The two places that quantile p lies between, in a list whose places before `from` are settled. Returns the next to settle. */
@@ -74,7 +89,7 @@ static int64_t settle(int64_t n, double *x, int64_t from, double p)
     if (below < n)
         select_place(x, from, n - 1, below);
     if (below + 1 < n)
-        select_place(x, below + 1, n - 1, below + 1);
+        select_first(x, below + 1, n - 1);
     return below + 2;
 }
 
@@ -107,15 +122,12 @@ static void deviations(int64_t n, int P, int p, const double *draws, double *out
         out[i] = draws[i * P + p] - sum / (double)n;
 }
 
-static double correlate(int64_t n, const double *a, const double *b)
+static double dot(int64_t n, const double *a, const double *b)
 {
-    double ab = 0, aa = 0, bb = 0;
-    for (int64_t i = 0; i < n; i++) {
-        ab += a[i] * b[i];
-        aa += a[i] * a[i];
-        bb += b[i] * b[i];
-    }
-    return aa > 0 && bb > 0 ? ab / (sqrt(aa) * sqrt(bb)) : 0;
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        sum += a[i] * b[i];
+    return sum;
 }
 
 static bool all_numbers(int64_t n, const double *x)
@@ -152,9 +164,18 @@ void posterior_correlate(int64_t n, int P, const double *draws, int S, const int
     double *deviation = MEM_NEW(double, n *S);
     for (int a = 0; a < S; a++)
         deviations(n, P, which[a], draws, deviation + a * n);
+    double *length = MEM_NEW(double, S);
     for (int a = 0; a < S; a++)
-        for (int b = 0; b < S; b++)
-            correlation[a * S + b] =
-                a == b ? 1 : correlate(n, deviation + a * n, deviation + b * n);
+        length[a] = sqrt(dot(n, deviation + a * n, deviation + a * n));
+    for (int a = 0; a < S; a++)
+        for (int b = 0; b <= a; b++) {
+            bool varies = length[a] > 0 && length[b] > 0;
+            double product = dot(n, deviation + a * n, deviation + b * n);
+            correlation[a * S + b] = correlation[b * S + a] =
+                a == b   ? 1
+                : varies ? product / (length[a] * length[b])
+                         : 0;
+        }
+    free(length);
     free(deviation);
 }
