@@ -174,7 +174,7 @@ static bool stands(const infer_t *f, const posterior_verdict_t *verdict)
            ((f->config.rungs & LADDER_AMORTIZED) && !(verdict->p_value < MISFIT_UNUSUAL));
 }
 
-static void climb(infer_t *f, const rows_t *rows, int64_t i, double *draws,
+static void climb(infer_t *f, const rows_t *rows, int64_t i, bool up, double *draws,
                   posterior_verdict_t *verdict)
 {
     const ladder_climb_t c = {.rows = rows,
@@ -183,7 +183,7 @@ static void climb(infer_t *f, const rows_t *rows, int64_t i, double *draws,
                               .values = draws,
                               .log_q = f->log_q,
                               .seed = f->config.seed};
-    if (!stands(f, verdict))
+    if (up)
         verdict->doubt = ladder_climb(f->ladder, &c, verdict);
     verdict->edge_share = edge_share(f, draws);
     verdict->prior_edge_share = prior_edge_share(f, draws);
@@ -206,7 +206,20 @@ static bool all_finite(int64_t n, const double *values)
     return true;
 }
 
-/* Why there can be no posterior, into f->reason. */
+static posterior_verdict_t no_verdict(const infer_t *f, int64_t n)
+{
+    return (posterior_verdict_t){.reason = f->reason,
+                                 .n = n,
+                                 .distance = NAN,
+                                 .p_value = NAN,
+                                 .edge_share = NAN,
+                                 .prior_edge_share = NAN,
+                                 .khat = NAN,
+                                 .ess = NAN,
+                                 .rhat = NAN};
+}
+
+/* Why the amortizer can not answer, into f->reason. */
 static void find_reason(infer_t *f, const rows_t *rows, int64_t i, const char *problem)
 {
     if (problem != NULL && problem[0] != '\0') {
@@ -218,29 +231,56 @@ static void find_reason(infer_t *f, const rows_t *rows, int64_t i, const char *p
         adapter_refusal(f, rows, i, f->reason);
 }
 
+/* Whether it is only that the amortizer was not trained for such a length or other design, while a rung above it asks the likelihood,
+ * which holds for any. */
+static bool may_climb(const infer_t *f, const rows_t *rows, int64_t i, const char *problem)
+{
+    char reason[INFER_REASON] = "";
+    if (f->ladder == NULL || (problem != NULL && problem[0] != '\0') ||
+        !design_refused(f->config.schema, rows, i, reason) ||
+        values_refused(f->config.schema, rows, i, reason))
+        return false;
+    reason[0] = '\0';
+    adapter_refusal(f, rows, i, reason);
+    return reason[0] == '\0';
+}
+
+/* A data set outside of the trained design: the rungs above the amortizer, or no posterior. */
+static void climb_from_outside(infer_t *f, const rows_t *rows, int64_t i, double *draws,
+                               posterior_verdict_t *verdict)
+{
+    climb(f, rows, i, true, draws, verdict);
+    verdict->p_value = verdict->distance = NAN; // its summaries have nothing to be compared with
+    if (verdict->doubt == NULL) {
+        f->reason[0] = '\0';
+        return;
+    }
+    size_t n = strlen(f->reason);
+    snprintf(f->reason + n, INFER_REASON - n, "; %s", verdict->doubt);
+    *verdict = no_verdict(f, verdict->n);
+    refuse(f, draws, verdict);
+}
+
 void infer_one(infer_t *f, const rows_t *rows, int64_t i, const char *problem, double *draws,
                posterior_verdict_t *verdict)
 {
     const schema_t *s = f->config.schema;
-    *verdict = (posterior_verdict_t){.reason = f->reason,
-                                     .n = rows->length[i * s->n_observables + f->first],
-                                     .distance = NAN,
-                                     .p_value = NAN,
-                                     .edge_share = NAN,
-                                     .prior_edge_share = NAN,
-                                     .khat = NAN,
-                                     .ess = NAN,
-                                     .rhat = NAN};
+    *verdict = no_verdict(f, rows->length[i * s->n_observables + f->first]);
     find_reason(f, rows, i, problem);
-    if (f->reason[0] == '\0') {
+    bool outside = f->reason[0] != '\0' && may_climb(f, rows, i, problem);
+    if (f->reason[0] == '\0' || outside) {
         judge(f, rows, i, draws, verdict);
-        if (!all_finite(f->config.draws * s->n_parameters, draws))
+        if (!all_finite(f->config.draws * s->n_parameters, draws)) {
             snprintf(f->reason, INFER_REASON, "the network gave draws that are not finite");
+            outside = false;
+        }
     }
-    if (f->reason[0] != '\0')
+    if (outside)
+        climb_from_outside(f, rows, i, draws, verdict);
+    else if (f->reason[0] != '\0')
         refuse(f, draws, verdict);
     else
-        climb(f, rows, i, draws, verdict);
+        climb(f, rows, i, !stands(f, verdict), draws, verdict);
 }
 
 ladder_costs_t infer_costs(const infer_t *f)

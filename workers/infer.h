@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Posteriors of real data sets, one after another: draws, and a verdict for each. A data set that the amortizer was not
- * trained for gets a verdict and no posterior.
+ * trained for gets a verdict and no posterior; where that is for its length or another design variable alone, the rungs above the
+ * amortizer are asked, since a likelihood holds for any.
  */
 #ifndef WORKERS_INFER_H
 #define WORKERS_INFER_H
