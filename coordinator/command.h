@@ -35,6 +35,11 @@ typedef struct {
     const char *observations;  // simulate: the file that data sets alone go to; NULL: none
     int64_t patience;          // seconds; 0: not given
     bool simulator_log;
+    const char *partition, *nodes, *tasks, *time,
+        *account;         // submit: as sbatch takes them; NULL: it decides
+    const char *sbatch;   // submit: further options of sbatch
+    int64_t workers;      // submit: of a refinement; 0: not given
+    bool dry_run, cancel; // submit
 } options_t;
 
 typedef struct {
@@ -63,6 +68,7 @@ int command_bank_ranks(const options_t *options);
 err_t command_worker(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_serve(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_status(const par_t *par, const options_t *options) ERR_MUST_CHECK;
+err_t command_submit(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_keys(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_skill(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_bench(const par_t *par, const options_t *options) ERR_MUST_CHECK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Files that are built into the program (embed.cmake), as they were when it was built: those of coordinator/new, which
- * `infermill new` writes, and of coordinator/skill, which `infermill skill` installs.
+ * `infermill new` writes, of coordinator/skill, which `infermill skill` installs, and of cluster/slurm, which `infermill submit` submits.
  */
 #ifndef COORDINATOR_EMBEDDED_H
 #define COORDINATOR_EMBEDDED_H
@@ -10,6 +10,7 @@ typedef struct {
     const char *name, *text; // name: below its folder
 } embedded_file_t;
 
-extern const embedded_file_t new_files[], skill_files[]; // each ends with a NULL name
+/* Each ends with a NULL name. */
+extern const embedded_file_t new_files[], skill_files[], slurm_files[];
 
 #endif

@@ -90,6 +90,21 @@ static const char worker_more[] =
     "-j N starts N processes here (default: this one alone); one that is killed by a signal is "
     "started again. A hub on another machine wants keys (`infermill keys`).";
 
+static const char submit_more[] =
+    "Submits simulate, train, diagnose and infer (and with `refine:` in the study a hub and an "
+    "array "
+    "of workers) as jobs that wait for each other, and prints their numbers.\v"
+    "The script that they run is RESULTS/slurm/stage.sbatch, and stays as it is where you edit it. "
+    "A job "
+    "near its time limit, or preempted, saves what it has and is queued again; so is one that is "
+    "killed. A second `submit` goes on with what is missing. --cancel cancels; `infermill status "
+    "STUDY` "
+    "tells how far it is.\n\n"
+    "$INFERMILL_LAUNCH starts the ranks (default: srun --mpi=pmix --wait=60; mpirun does as well), "
+    "$INFERMILL is the program (default: this one), $INFERMILL_RETRIES how often a killed job is "
+    "queued "
+    "again (5).";
+
 static const char keys_more[] =
     "new NAME            makes NAME.secret, which stays here, and NAME.public\n"
     "admit FILE.public   lets the holder of that key in\n"
@@ -128,6 +143,8 @@ static const command_t commands[] = {
      "jcSfqJ", 2, INT_MAX, false, command_bank},
     {"worker", "[STUDY]", "simulate for a hub; comes and goes at any time", worker_more, "jCYHkPLq",
      0, 1, false, command_worker},
+    {"submit", "STUDY", "the stages of a study as dependent Slurm jobs (resumes)", submit_more,
+     "oNpBtUxwyzq", 1, 1, false, command_submit},
     {"status", "", "how a refinement goes, asked of its hub from anywhere", NULL, "CYHkqJ", 0, 0,
      false, command_status},
     {"keys", "new|admit|list|revoke ...", "who may connect from other machines (CURVE keys)",
@@ -219,6 +236,20 @@ static const option_row_t option_rows[] = {
     {'L', 0, "simulator-log", NULL,
      "keep what a command simulator says on stderr in ./simulator-worker-PID.log", FLAG,
      AT(simulator_log), 0},
+    {'p', 0, "partition", "NAME", "of each job", TEXT, AT(partition), 0},
+    {'N', 0, "nodes", "N", "of each job but a worker's", TEXT, AT(nodes), 0},
+    {'B', 0, "ntasks-per-node", "N", "ranks on each node", TEXT, AT(tasks), 0},
+    {'t', 0, "time", "TIME",
+     "limit of each job, as sbatch takes it; a job that needs more is queued again", TEXT, AT(time),
+     0},
+    {'U', 0, "account", "NAME", "that each job is charged to", TEXT, AT(account), 0},
+    {'x', 0, "sbatch", "OPTIONS",
+     "further options of sbatch for each job, with blanks between them", TEXT, AT(sbatch), 0},
+    {'w', 0, "workers", "N", "jobs that simulate for a refinement (default: 1)", WHOLE, AT(workers),
+     1},
+    {'y', 0, "dry-run", NULL, "write the script and print the commands, submit nothing", FLAG,
+     AT(dry_run), 0},
+    {'z', 0, "cancel", NULL, "cancel the jobs of this study", FLAG, AT(cancel), 0},
     {'q', 'q', "quiet", NULL, "warnings and errors only", FLAG, AT(quiet), 0},
     {'J', 'J', "json", NULL, "print the answer as JSON", FLAG, AT(json), 0},
 };
