@@ -96,13 +96,21 @@ static void judge_memory(int n, const ranks_card_t *cards, findings_t *out)
                          "PR_SET_DUMPABLE 0)");
 }
 
+static bool blind_host(int n, const ranks_card_t *cards, const char *host)
+{
+    for (int r = 0; r < n; r++)
+        if (strcmp(cards[r].host, host) == 0 && cards[r].sees == 0)
+            return true;
+    return false;
+}
+
 static void judge_folder(int n, const ranks_card_t *cards, findings_t *out)
 {
     text_t blind = text_create();
     if (cards[0].sees < 0)
         return text_free(&blind);
     for (int r = 0; r < n; r++)
-        if (first_of_host(cards, r) && cards[r].sees == 0)
+        if (first_of_host(cards, r) && blind_host(n, cards, cards[r].host))
             text_add_item(&blind, cards[r].host);
     findings_add(out, blind.length == 0 ? FINDING_OK : FINDING_FAILED, "folder of ranks",
                  blind.length == 0 ? "the same on all hosts" : "another one, or none, on %s",

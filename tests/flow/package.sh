@@ -37,7 +37,7 @@ done
 installed=$work/root/usr/bin/infermill
 expect 0 "^infermill $version\$" "$installed" --version
 expect 0 '^location_scale' "$installed" models
-sed 's/rows: 50000/rows: 300, shard_rows: 256/' root/usr/share/infermill/studies/location-scale/study.yaml >study.yaml
+sed 's/rows: 50000/rows: 300, shard_rows: 256/; s/epochs: 12/epochs: 1, validation_rows: 100/' root/usr/share/infermill/studies/location-scale/study.yaml >study.yaml
 expect 0 '300 rows' "$installed" simulate study.yaml -j 2
 expect 0 '300 rows' "$installed" bank verify bank
 
