@@ -58,9 +58,17 @@ for recipe in Dockerfile infermill.def; do
     grep -q 'make_deb.sh /deb' "$packages/$recipe" && grep -q 'install_deb.sh /deb/infermill_\*.deb' "$packages/$recipe" ||
         fail "$recipe does not build and install the package"
 done
-for path in $(sed -nE 's/^COPY ([a-z][^ ]*) .*/\1/p' "$packages/Dockerfile") \
-    $(sed -nE 's/^ +(cluster[^ ]*) .*/\1/p' "$packages/infermill.def"); do
-    [ -e "$source/$path" ] || fail "a recipe copies $path, which is not there"
+# what they copy of the sources is there, and is enough: the top level without the tests
+for recipe in Dockerfile infermill.def; do
+    awk '/^COPY --from/ || $1 !~ /^[A-Za-z]/ { next }
+        $1 == "COPY" { for (i = 2; i < NF; i++) print $i }
+        FILENAME ~ /def$/ && /^    / && $2 ~ /^\// && $1 !~ /^(bash|rm)$/ { print $1 }' "$packages/$recipe" | sort >copied
+    while read -r path; do
+        [ -e "$source/$path" ] || fail "$recipe copies $path, which is not there"
+    done <copied
+    for path in CMakeLists.txt LICENSE README.md cluster coordinator diagnostics nn storage workers; do
+        grep -qx "$path" copied || fail "$recipe does not copy $path"
+    done
 done
 # The Spack recipe, with its words recorded instead of obeyed: what CMake looks for is what it depends on.
 cat >spack_words.py <<'END'

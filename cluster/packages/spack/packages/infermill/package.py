@@ -8,7 +8,6 @@ from spack.package import *
 class Infermill(CMakePackage):
     """Amortized Bayesian inference as a distributed pipeline: simulate, train, check, infer."""
 
-    homepage = "https://localhost/infermill"
     license("Apache-2.0")
 
     version("main")
