@@ -5,6 +5,7 @@
 #include "cluster/par_shared.h"
 #include "cluster/text.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -122,12 +123,32 @@ static void judge_folder(int n, const ranks_card_t *cards, findings_t *out)
     text_free(&blind);
 }
 
+static void judge_locks(int n, const ranks_card_t *cards, findings_t *out)
+{
+    int tried = 0, open_to = -1;
+    for (int r = 1; r < n; r++) {
+        tried += cards[r].shut >= 0;
+        open_to = cards[r].shut == 0 && open_to < 0 ? r : open_to;
+    }
+    if (tried == 0)
+        return;
+    if (open_to < 0)
+        findings_add(out, FINDING_OK, "locks of ranks", "fcntl locks hold between ranks");
+    else
+        findings_add(out, FINDING_WARNING, "locks of ranks",
+                     "rank %d on %s gets an fcntl lock that rank 0 on %s holds", open_to,
+                     cards[open_to].host, cards[0].host);
+    findings_advise(out, "lines of a bank's catalog are ordered by them: write with one node, or "
+                         "mount with locks between nodes (Lustre: flock, not localflock)");
+}
+
 void ranks_check_cards(int n, const ranks_card_t *cards, findings_t *out)
 {
     judge_cores(n, cards, out);
     judge_clocks(n, cards, out);
     judge_memory(n, cards, out);
     judge_folder(n, cards, out);
+    judge_locks(n, cards, out);
 }
 
 /* ---- asking ---- */
@@ -163,17 +184,39 @@ static int32_t count_near(const par_t *par)
     return near;
 }
 
-/* Rank 0: a file in the folder, or NULL. */
-static char *make_mark(const char *folder)
+static bool take_lock(int fd)
 {
-    char *path = mem_format("%s/.infermill-doctor-XXXXXX", folder);
-    int fd = mkstemp(path);
-    if (fd >= 0) {
-        close(fd);
-        return path;
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    return fcntl(fd, F_SETLK, &whole) == 0;
+}
+
+/* Rank 0: a file in the folder, open and locked where it can be; path NULL: none can be made. */
+typedef struct {
+    char *path;
+    int fd;
+    bool locked;
+} mark_t;
+
+static mark_t mark_make(const char *folder)
+{
+    mark_t mark = {.path = mem_format("%s/.infermill-doctor-XXXXXX", folder)};
+    mark.fd = mkstemp(mark.path);
+    if (mark.fd >= 0) {
+        mark.locked = take_lock(mark.fd);
+        return mark;
     }
-    free(path);
-    return NULL;
+    free(mark.path);
+    mark.path = NULL;
+    return mark;
+}
+
+static void mark_remove(mark_t *mark)
+{
+    if (mark->path == NULL)
+        return;
+    close(mark->fd);
+    unlink(mark->path);
+    free(mark->path);
 }
 
 static bool seen_soon(const char *path)
@@ -188,17 +231,28 @@ static bool seen_soon(const char *path)
     return true;
 }
 
-static int32_t sees_folder(const par_t *par, const char *folder)
+static int32_t shut_out(const char *path)
 {
-    char *made = par->rank == 0 ? make_mark(folder) : NULL;
-    char *path = par_broadcast_text(par, 0, made);
-    int32_t sees = path == NULL ? -1 : seen_soon(path);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    bool got = take_lock(fd);
+    close(fd);
+    return !got;
+}
+
+static void look_for_mark(const par_t *par, const char *folder, ranks_card_t *mine)
+{
+    mark_t mark = {.path = NULL};
+    if (par->rank == 0)
+        mark = mark_make(folder);
+    char *path = par_broadcast_text(par, 0, mark.path);
+    bool locked = par_any(par, mark.locked);
+    mine->sees = path == NULL ? -1 : seen_soon(path);
+    mine->shut = par->rank > 0 && locked && mine->sees == 1 ? shut_out(path) : -1;
     par_barrier(par);
-    if (made != NULL)
-        unlink(made);
+    mark_remove(&mark);
     free(path);
-    free(made);
-    return sees;
 }
 
 void ranks_check(const par_t *par, const char *folder, findings_t *out)
@@ -209,7 +263,7 @@ void ranks_check(const par_t *par, const char *folder, findings_t *out)
     sched_getaffinity(0, sizeof mine.affinity, &mine.affinity);
     mine.ahead = clock_ahead(par);
     mine.near = count_near(par);
-    mine.sees = sees_folder(par, folder);
+    look_for_mark(par, folder, &mine);
     ranks_card_t *cards = MEM_NEW(ranks_card_t, par->size);
     TRY_MPI(MPI_Gather(&mine, sizeof mine, MPI_BYTE, cards, sizeof mine, MPI_BYTE, 0, par->comm));
     if (par->rank == 0)

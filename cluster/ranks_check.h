@@ -17,8 +17,9 @@ typedef struct {
     double ahead;       // seconds that its clock is ahead of that of rank 0
     cpu_set_t affinity; // cores it may be put on
     int32_t near;       // ranks whose memory it can read, itself counted
-    int32_t
-        sees; // 1: it finds the file that rank 0 made in the folder; 0: not; -1: rank 0 could not make one
+    /* of a file that rank 0 made in the folder; 1: yes, 0: no, -1: not tried, since rank 0 could not make or lock it */
+    int32_t sees; // it finds it
+    int32_t shut; // rank 0's fcntl lock keeps it out
 } ranks_card_t;
 
 /* Adds findings on rank 0, nothing elsewhere. Collective. */

@@ -24,6 +24,7 @@ static void good_cards(ranks_card_t cards[RANKS])
         CPU_SET((size_t)(r % 2), &cards[r].affinity);
         cards[r].near = 2;
         cards[r].sees = 1;
+        cards[r].shut = r > 0 ? 1 : -1;
     }
 }
 
@@ -40,8 +41,8 @@ static void good_ranks_have_no_warning(void **state)
     ranks_card_t cards[RANKS];
     good_cards(cards);
     look(cards, &list);
-    assert_int_equal(findings_count(&list, FINDING_OK), 4);
-    assert_int_equal(list.n, 4);
+    assert_int_equal(findings_count(&list, FINDING_OK), 5);
+    assert_int_equal(list.n, 5);
     assert_string_equal(finding_of(&list, "ranks on cores")->found,
                         "4 ranks on 2 hosts, each with a core of its own");
     findings_free(&list);
@@ -58,7 +59,7 @@ static void ranks_on_one_core_are_told_with_their_host(void **state)
     const finding_t *f = finding_of(&list, "ranks on cores");
     assert_int_equal(f->verdict, FINDING_WARNING);
     assert_string_equal(f->found, "4 ranks on 2 hosts; node1: 2 ranks on 1 cores");
-    assert_int_equal(findings_count(&list, FINDING_OK), 3);
+    assert_int_equal(findings_count(&list, FINDING_OK), 4);
     findings_free(&list);
 }
 
@@ -114,15 +115,36 @@ static void a_folder_of_one_host_fails(void **state)
     findings_free(&list);
 }
 
+static void locks_that_do_not_hold_are_told(void **state)
+{
+    (void)state;
+    findings_t list;
+    ranks_card_t cards[RANKS];
+    good_cards(cards);
+    cards[2].shut = 0;
+    look(cards, &list);
+    const finding_t *f = finding_of(&list, "locks of ranks");
+    assert_int_equal(f->verdict, FINDING_WARNING);
+    assert_string_equal(f->found, "rank 2 on node1 gets an fcntl lock that rank 0 on node0 holds");
+    findings_free(&list);
+    for (int r = 0; r < RANKS; r++)
+        cards[r].shut = -1; // rank 0 could not lock at all
+    look(cards, &list);
+    assert_null(finding_of(&list, "locks of ranks"));
+    findings_free(&list);
+}
+
 static void real_ranks_find_the_folder(void **state)
 {
     const par_t *par = *state;
     findings_t list = findings_create();
     ranks_check(par, "/tmp", &list);
-    assert_int_equal(list.n, par->rank == 0 ? 4 : 0);
+    assert_int_equal(list.n, par->rank > 0 ? 0 : par->size > 1 ? 5 : 4);
     if (par->rank == 0) {
         assert_int_equal(finding_of(&list, "folder of ranks")->verdict, FINDING_OK);
         assert_int_equal(finding_of(&list, "memory of ranks")->verdict, FINDING_OK);
+        const finding_t *locks = finding_of(&list, "locks of ranks");
+        assert_true(par->size == 1 ? locks == NULL : locks->verdict == FINDING_OK);
         assert_non_null(strstr(finding_of(&list, "ranks on cores")->found, "on 1 host"));
     }
     findings_free(&list);
@@ -157,6 +179,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_worst_clock_is_told),
         cmocka_unit_test(memory_that_is_not_read_is_told),
         cmocka_unit_test(a_folder_of_one_host_fails),
+        cmocka_unit_test(locks_that_do_not_hold_are_told),
         cmocka_unit_test_prestate(real_ranks_find_the_folder, &par),
         cmocka_unit_test_prestate(real_ranks_miss_a_folder_of_another, &par),
     };

@@ -59,4 +59,12 @@ done
 grep -q 'given by mpirun' said && grep -q '3 ranks on 1 host' said || { cat said; fail "three ranks"; }
 ! grep -q '^starting ranks' found || fail "ranks started ranks"
 expect 1 'failed +folder +nowhere' mpirun -q "${root[@]}" --oversubscribe -n 2 "$infermill" doctor nowhere
+# another node, played: a host name and a disk of its own
+if [ "$(id -u)" -eq 0 ] && unshare -m -u true 2>/dev/null; then
+    other='hostname node2 && { [ "$1" = shared ] || mount -t tmpfs tmpfs bank; } && exec "$0" doctor bank'
+    two() { mpirun -q "${root[@]}" --oversubscribe -n 1 "$infermill" doctor bank : -n 1 unshare -m -u bash -c "$other" "$infermill" "$1"; }
+    expect 0 'ok +ranks on cores +2 ranks on 2 hosts' two shared
+    expect 0 'ok +locks of ranks' two shared
+    expect 1 'failed +folder of ranks +another one, or none, on node2' two alone
+fi
 echo passed
