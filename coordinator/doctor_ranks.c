@@ -7,12 +7,12 @@
 #include "cluster/err.h"
 #include "cluster/launch.h"
 #include "cluster/log.h"
+#include "cluster/mem.h"
 #include "cluster/text.h"
 #include "coordinator/findings_json.h"
 
 #include <poll.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,7 +35,7 @@ static int ranks_to_start(void)
 _Noreturn static void launch(const char *folder, const int ends[2])
 {
     char name[] = "infermill", command[] = "doctor", json[] = "--json", rest[] = "--";
-    char *arguments[] = {name, command, json, rest, (char *)(uintptr_t)folder, NULL};
+    char *arguments[] = {name, command, json, rest, mem_copy_text(folder), NULL};
     dup2(ends[1], STDOUT_FILENO);
     close(ends[0]);
     close(ends[1]);
@@ -94,7 +94,9 @@ void doctor_ranks(const char *folder, findings_t *out)
     err_t err = ask_ranks(folder, &answer);
     if (err == OK)
         err = findings_read(answer.data, out);
-    if (err == OK && out->n > before)
+    if (err == OK && out->n == before)
+        err = err_fail(ERR_FORMAT, "ranks found nothing");
+    if (err == OK)
         findings_add(out, FINDING_OK, "starting ranks", "%d started, met and ended",
                      ranks_to_start());
     else

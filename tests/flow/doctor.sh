@@ -11,10 +11,10 @@ for c in json.load(open("said"))["checks"]: print(c["what"], c["verdict"], sep="
 mkdir bank
 "$infermill" doctor --json bank >said || { cat said; fail "this machine"; }
 checks >found
-for check in MPI mpirun 'folder of ranks' 'starting ranks' HDF5 ZeroMQ 'shared memory' folder 'fcntl locks' 'hard links' renames; do
+for check in MPI mpirun 'folder of ranks' 'starting ranks' HDF5 ZeroMQ folder 'fcntl locks' 'hard links' renames; do
     grep -qx "$check:ok" found || { cat said; fail "$check"; }
 done
-for check in cores BLAS 'own kernels' 'open files' 'file system' 'free space' 'write speed' clock OMP_NUM_THREADS; do
+for check in 'shared memory' cores BLAS 'own kernels' 'open files' 'file system' 'free space' 'write speed' clock OMP_NUM_THREADS; do
     grep -q "^$check:" found || { cat said; fail "nothing about $check"; }
 done
 [ -z "$(ls -A bank)" ] || fail "left in the folder: $(ls -A bank)"

@@ -19,7 +19,7 @@ inside() {
     local root=$1
     shift
     unshare -m --propagation private bash -c '
-        mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && mount -t tmpfs tmpfs "$0/dev/shm" && exec chroot "$0" "$@"' \
+        mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && mount --rbind /sys "$0/sys" && mount -t tmpfs tmpfs "$0/dev/shm" && exec chroot "$0" "$@"' \
         "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 "$@"
 }
 
@@ -52,7 +52,7 @@ study=/home/someone/study
 inside "$work/fresh" su someone -c "cp -r /usr/share/infermill/studies/reaction-times $study"
 inside "$work/fresh" su someone -c "cd $study && infermill doctor . && infermill run study.yaml -j 2"
 [ -s "fresh$study/reaction-times/report.html" ] && [ -s "fresh$study/reaction-times/posterior.h5" ] || fail "no report"
-inside "$work/fresh" su someone -c "cd $study && infermill run study.yaml -j 2 2>&1" | grep 'done, results are in' || fail "a second run"
+inside "$work/fresh" su someone -c "cd $study && infermill run study.yaml -j 2 2>&1" | grep 'nothing to do' || fail "a second run"
 
 # ---- and gone again ----
 inside "$work/fresh" dpkg -L infermill | sort >files
