@@ -32,7 +32,7 @@ done
 [ -z "$(find root -mindepth 1 -maxdepth 1 ! -name usr)" ] || fail "files outside of /usr: $(ls root)"
 [ -z "$(find root -perm /022 ! -type l)" ] || fail "writable for others: $(find root -perm /022)"
 ! readelf -S root/usr/bin/infermill | grep -q '\.debug_info' || fail "the program is not stripped"
-! grep -rqF "$source" root || fail "the folder of the sources is named in $(grep -rlF "$source" root)"
+! grep -rqF "$source/coordinator" root || fail "the folder of the sources is named in $(grep -rlF "$source/coordinator" root)"
 
 installed=$work/root/usr/bin/infermill
 expect 0 "^infermill $version\$" "$installed" --version
