@@ -58,6 +58,10 @@ for recipe in Dockerfile infermill.def; do
     grep -q 'make_deb.sh /deb' "$packages/$recipe" && grep -q 'install_deb.sh /deb/infermill_\*.deb' "$packages/$recipe" ||
         fail "$recipe does not build and install the package"
 done
+# both run the same: package_chroot.sh runs it
+sed -n 's/^RUN //p' "$packages/Dockerfile" | sed 's/ && /\n/g' >docker_runs
+awk '/^%post/ { post = 1; next } /^[%A-Z]/ { post = 0 } post && NF { sub(/^ +/, ""); print }' "$packages/infermill.def" |
+    diff docker_runs - || fail "Dockerfile and infermill.def run different things"
 # what they copy of the sources is there, and is enough: the top level without the tests
 for recipe in Dockerfile infermill.def; do
     awk '/^COPY --from/ || $1 !~ /^[A-Za-z]/ { next }

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# package_chroot.sh PROGRAM SOURCE [DEB]: the scripts that Dockerfile and Apptainer definition run, in fresh Debian 12 systems made by
-# debootstrap: one builds the package (without DEB), another one has nothing but what the package depends on, runs the
-# quickstart's study as a user from simulation to posteriors, and is clean again after the package is gone.
+# package_chroot.sh PROGRAM SOURCE: what the Dockerfile copies and runs, in two fresh Debian 12 systems made by debootstrap: one
+# builds the package, the other one has nothing but what the package depends on, runs the quickstart's study as a user from
+# simulation to posteriors, and is clean again after the package is gone.
 . "$(dirname "$0")/lib.sh"
 source=$2
-deb=${3:-}
+dockerfile=$source/cluster/packages/Dockerfile
 [ "$(id -u)" -eq 0 ] || { echo "skipped: a chroot needs root"; exit 77; }
 command -v debootstrap >/dev/null || { echo "skipped: debootstrap is not installed"; exit 77; }
 
@@ -29,20 +29,18 @@ rm -f fresh/etc/apt/sources.list
 [ ! -e /etc/apt/sources.list ] || cp /etc/apt/sources.list fresh/etc/apt/
 cp /etc/resolv.conf /etc/hosts fresh/etc/
 
-if [ -z "$deb" ]; then
-    cp -a fresh builder
-    mkdir builder/src
-    tar -C "$source" --exclude=./build* --exclude=./.git -cf - . | tar -C builder/src -xf -
-    inside "$work/builder" bash /src/cluster/packages/make_deb.sh /deb
-    deb=$(echo builder/deb/infermill_*.deb)
-    cp "$deb" .
-    deb=$work/$(basename "$deb")
-    rm -rf --one-file-system builder
-fi
+# run_lines STAGE: what the Dockerfile runs in it
+run_lines() { awk -v stage="$1" '/^FROM/ { n++ } n == stage && sub(/^RUN /, "")' "$dockerfile"; }
 
-mkdir fresh/deb
-cp "$source/cluster/packages/install_deb.sh" "$deb" fresh/deb/
-inside "$work/fresh" bash -c 'bash /deb/install_deb.sh /deb/infermill_*.deb'
+cp -a fresh builder
+mkdir builder/src
+tar -C "$source" -cf - $(awk '$1 == "COPY" && $NF ~ "^/src" { for (i = 2; i < NF; i++) print $i }' "$dockerfile") | tar -C builder/src -xf -
+inside "$work/builder" bash -euc "$(run_lines 1)"
+cp -r builder/deb fresh/deb
+cp "$source/cluster/packages/install_deb.sh" fresh/deb/
+rm -rf --one-file-system builder
+inside "$work/fresh" bash -euc "$(run_lines 2)"
+[ ! -e fresh/deb ] || fail "the Dockerfile leaves the package in its image"
 inside "$work/fresh" dpkg -s infermill | grep -E '^(Status|Version|Depends)'
 ! inside "$work/fresh" dpkg -l | grep -qE '^ii +(gcc|cmake|[^ ]*-dev) ' || fail "a compiler came with it"
 
