@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# doctor.sh PROGRAM: what `infermill doctor` says of this machine, of bad folders, and where things are missing.
+# doctor.sh PROGRAM ODD_FILES: what `infermill doctor` says of this machine, of bad folders, and where things are missing.
 . "$(dirname "$0")/lib.sh"
+odd_files=$2
 root=()
 [ "$(id -u)" -ne 0 ] || root=(--allow-run-as-root)
 
@@ -36,6 +37,17 @@ if [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; then
     expect 1 'failed +write speed .*No space' \
         unshare -m bash -c 'mount -t tmpfs -o size=8m tmpfs bank && exec "$0" doctor bank' "$infermill"
 fi
+
+# ---- a file system that lacks something ----
+odd() { expect "$2" "$3" env LD_PRELOAD="$odd_files" ODD="$1" "$infermill" doctor bank; }
+odd fcntl 0 'warning +fcntl locks +can not be locked: No locks available'
+odd flock 0 'warning +flock +can not be locked'
+odd free 0 'warning +fcntl locks +two processes hold the same lock'
+odd free 0 'warning +locks of ranks +rank 1 on .* gets an fcntl lock'
+odd link 1 'failed +hard links +none can be made: Operation not permitted'
+odd rename 1 'failed +renames +a reader found no file'
+odd nothing 0 'ok +renames'
+[ -z "$(ls -A bank)" ] || fail "left in the folder: $(ls -A bank)"
 
 # ---- a bad machine ----
 expect 0 'warning +OMP_NUM_THREADS +8' env OMP_NUM_THREADS=8 "$infermill" doctor bank
