@@ -25,10 +25,30 @@ enum { SESSION_BYTES = 8 << 20, SESSION_BYTES_RANK = 4 << 20, NOT_STARTED = 127 
 static const int stop_signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP};
 enum { N_STOP_SIGNALS = sizeof stop_signals / sizeof *stop_signals };
 
+static const struct {
+    const char *variable, *words;
+} launchers[] = {{"OMPI_COMM_WORLD_SIZE", "given by mpirun (OMPI_COMM_WORLD_SIZE)"},
+                 {"PMIX_RANK", "given by PMIx (PMIX_RANK)"},
+                 {"PMI_RANK", "given by PMI (PMI_RANK)"}};
+enum { N_LAUNCHERS = sizeof launchers / sizeof *launchers };
+
+static int launch_given_by(void)
+{
+    int i = 0;
+    while (i < N_LAUNCHERS && getenv(launchers[i].variable) == NULL)
+        i++;
+    return i;
+}
+
 bool launch_ranks_given(void)
 {
-    return getenv("OMPI_COMM_WORLD_SIZE") != NULL || getenv("PMIX_RANK") != NULL ||
-           getenv("PMI_RANK") != NULL;
+    return launch_given_by() < N_LAUNCHERS;
+}
+
+const char *launch_ranks_found(void)
+{
+    int i = launch_given_by();
+    return i < N_LAUNCHERS ? launchers[i].words : "none given: commands start their own by mpirun";
 }
 
 // Whole cores of the cgroup's quota, or INT_MAX where there is none.
@@ -43,25 +63,33 @@ static int launch_quota(void)
                                                                              : INT_MAX;
 }
 
-int launch_cores(void)
+launch_cores_t launch_cores_found(void)
 {
     cpu_set_t set;
-    int cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set)
-                                                            : (int)sysconf(_SC_NPROCESSORS_ONLN);
-    int quota = launch_quota();
-    cores = cores < quota ? cores : quota;
+    int online = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    bool known = sched_getaffinity(0, sizeof set, &set) == 0;
+    return (launch_cores_t){online, known ? CPU_COUNT(&set) : online, launch_quota()};
+}
+
+int launch_cores(void)
+{
+    launch_cores_t found = launch_cores_found();
+    int cores = found.affinity < found.quota ? found.affinity : found.quota;
     return cores > 0 ? cores : 1;
 }
 
-static err_t launch_find(const char *name)
+err_t launch_find(const char *name, char **path)
 {
-    const char *path = getenv("PATH");
+    const char *folders = getenv("PATH");
     char file[PATH_MAX];
-    for (const char *at = path == NULL ? "" : path; *at != '\0';) {
+    *path = NULL;
+    for (const char *at = folders == NULL ? "" : folders; *at != '\0';) {
         int length = (int)strcspn(at, ":");
         snprintf(file, sizeof file, "%.*s/%s", length, at, name);
-        if (length > 0 && access(file, X_OK) == 0)
+        if (length > 0 && access(file, X_OK) == 0) {
+            *path = mem_copy_text(file);
             return OK;
+        }
         at += length + (at[length] == ':');
     }
     return err_fail(ERR_MISSING, "%s is not in PATH: install Open MPI (Debian: openmpi-bin)", name);
@@ -215,7 +243,9 @@ static err_t launch_run(int ranks, int argc, char **argv, int *code)
     session_t session;
     sigset_t set, before;
     request_t request;
-    TRY(launch_find("mpirun"));
+    char *mpirun;
+    TRY(launch_find("mpirun", &mpirun));
+    free(mpirun);
     TRY(session_open(SESSION_BYTES + (size_t)ranks * SESSION_BYTES_RANK, &session));
     char **command = launch_command(ranks, &session, argc, argv);
     pid_t parent = getpid();

@@ -9,12 +9,25 @@
 #ifndef CLUSTER_LAUNCH_H
 #define CLUSTER_LAUNCH_H
 
+#include "cluster/err.h"
+
 #include <stdbool.h>
 
 /* This process is a rank already (mpirun, or srun with PMIx or PMI). Not collective. */
 bool launch_ranks_given(void);
+/* By which of them, in words for a person. */
+const char *launch_ranks_found(void);
+
+typedef struct {
+    int online, affinity; // cores of the machine; those that this process may be put on
+    int quota;            // whole cores of its cgroup's quota, INT_MAX where there is none
+} launch_cores_t;
+
+launch_cores_t launch_cores_found(void);
 /* Cores this process may use: its affinity, and the quota of its cgroup. At least 1. */
 int launch_cores(void);
+/* The first program of this name in PATH; the caller frees it. ERR_MISSING tells what to install. */
+err_t launch_find(const char *name, char **path) ERR_MUST_CHECK;
 /* Runs argv again on `ranks` ranks below mpirun; argv[0] is replaced by this very program. Returns the exit code: that of
  * the ranks; 4 when they were stopped on request before they could catch it; 1, with a logged reason, when mpirun is not
  * there or a rank was killed. Ranks find OPENBLAS_NUM_THREADS=1, an empty stdin, and INFERMILL_TERMINAL=<columns> where

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A command of the program: its options (argp), whether it wants ranks, and what it does. Each command has a file of its
- * own, command_<name>.c; main.c holds the table.
+ * own, command_<name>.c; commands.c holds the table.
  */
 #ifndef COORDINATOR_COMMAND_H
 #define COORDINATOR_COMMAND_H
@@ -45,7 +45,7 @@ typedef struct {
 typedef struct {
     const char *name, *arguments, *help; // "STUDY"; one line
     const char *more;                    // below the options in --help
-    const char *options;                 // letters of main.c's option list that it takes
+    const char *options;                 // letters of commands.c's option list that it takes
     int least, most;                     // positional arguments
     bool ranks;                          // runs under mpirun, started by itself when needed
     err_t (*run)(
@@ -71,6 +71,8 @@ err_t command_status(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_submit(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_keys(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_skill(const par_t *par, const options_t *options) ERR_MUST_CHECK;
+err_t command_doctor(const par_t *par, const options_t *options) ERR_MUST_CHECK;
+err_t command_completion(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 err_t command_bench(const par_t *par, const options_t *options) ERR_MUST_CHECK;
 
 #endif

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster/log.h"
+#include "coordinator/campaign_state.h"
 #include "coordinator/command.h"
 #include "coordinator/feed_report.h"
 #include "coordinator/hub_keys.h"
+#include "coordinator/json_out.h"
+#include "coordinator/run_folder.h"
+#include "coordinator/slurm_chain.h"
 #include "workers/stream.h"
 
 #include <stdio.h>
@@ -75,15 +79,51 @@ done:
     return err;
 }
 
+/* ---- of a study ---- */
+
+static void print_state(const campaign_state_t *state, const char *jobs, bool as_json)
+{
+    if (!as_json) {
+        campaign_state_print(state);
+        printf("%s%s", jobs[0] ? "jobs of Slurm:\n" : "", jobs);
+        return;
+    }
+    json_t *all = campaign_state_json(state);
+    json_object_set_new(all, "jobs", json_string(jobs));
+    json_print(all);
+    json_decref(all);
+}
+
+static err_t status_of_study(const options_t *o)
+{
+    study_t study;
+    TRY(study_read(o->arguments[0], &study));
+    char *folder = run_folder_path(&study, o->out);
+    campaign_state_t state;
+    text_t jobs = text_create();
+    err_t err = campaign_state_read(&study, folder, &state);
+    if (err == OK)
+        err = slurm_chain_states(folder, &jobs);
+    if (err == OK)
+        print_state(&state, jobs.data, o->json);
+    campaign_state_free(&state);
+    text_free(&jobs);
+    free(folder);
+    study_free(&study);
+    return err;
+}
+
 err_t command_status(const par_t *par, const options_t *options)
 {
     (void)par;
+    if (options->n_arguments > 0)
+        return status_of_study(options);
     wire_keys_t own;
     char hub_key[WIRE_KEY_CAP];
     if (options->connect == NULL)
         return err_fail(ERR_USAGE, "status: --connect is missing: got none, expected the endpoint "
                                    "of a hub (`infermill refine` prints it), such as "
-                                   "tcp://127.0.0.1:5555");
+                                   "tcp://127.0.0.1:5555, or a study");
     TRY(hub_keys_read(options, &own, hub_key));
     err_t err = connect_and_ask(options, &own, hub_key);
     explicit_bzero(&own, sizeof own);

@@ -154,12 +154,22 @@ typedef struct {
     tile_kernel_t *const *tile;
 } kernels_t;
 
+static bool has_kernels(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+static bool has_wide_kernels(void)
+{
+    return __builtin_cpu_supports("avx512f");
+}
+
 static kernels_t kernels_here(void)
 {
     static tile_kernel_t *const tiles[] = {NULL, tile_1, tile_2, tile_3, tile_4, tile_5, tile_6};
     static tile_kernel_t *const wide[] = {NULL,   wide_1, wide_2, wide_3,  wide_4,  wide_5, wide_6,
                                           wide_7, wide_8, wide_9, wide_10, wide_11, wide_12};
-    if (__builtin_cpu_supports("avx512f"))
+    if (has_wide_kernels())
         return (kernels_t){WIDE_ROWS, wide};
     return (kernels_t){MOST_ROWS, tiles};
 }
@@ -331,7 +341,7 @@ static void run_few(const gemm_t *p, int64_t j, int cols)
 
 bool gemm_run(const gemm_t *p)
 {
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
+    if (!has_kernels())
         return false;
     if (p->k == 0 || (p->m * p->k > MOST_LEFT && p->n > MOST_STRIP && p->m > MOST_STRIP))
         return false;
@@ -346,7 +356,17 @@ bool gemm_run(const gemm_t *p)
     return true;
 }
 
+const char *gemm_kernel(void)
+{
+    return !has_kernels() ? NULL : has_wide_kernels() ? "AVX-512" : "AVX2";
+}
+
 #else
+
+const char *gemm_kernel(void)
+{
+    return NULL;
+}
 
 bool gemm_run(const gemm_t *p)
 {

@@ -32,5 +32,7 @@ typedef struct {
 /* c = alpha a b + beta base. Returns whether it did: false, with c untouched, on a CPU that has no kernel for it, and where
  * the matrices are so large that a library does better. */
 bool gemm_run(const gemm_t *p);
+/* What it computes with on this CPU: "AVX-512", "AVX2"; NULL where it has no kernel. */
+const char *gemm_kernel(void);
 
 #endif

@@ -7,7 +7,8 @@ version=$3
 prefix="$work/an installed/infermill"
 cmake --install "$build" --prefix "$prefix" >said || { cat said; fail "cmake --install"; }
 for file in bin/infermill include/infermill/simulator.h share/man/man1/infermill.1 share/pkgconfig/infermill.pc \
-    share/infermill/cmake/infermillConfig.cmake share/infermill/cmake/infermillConfigVersion.cmake; do
+    share/infermill/cmake/infermillConfig.cmake share/infermill/cmake/infermillConfigVersion.cmake \
+    share/bash-completion/completions/infermill share/infermill/studies/location-scale/study.yaml; do
     [ -s "$prefix/$file" ] || fail "$file is not installed"
 done
 PATH="$prefix/bin:$PATH"
@@ -16,7 +17,7 @@ expect 0 "^infermill $version\$" infermill --version
 
 # ---- help and man page name every command, every option and the settings of a study ----
 commands=$(infermill --help | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p')
-for command in new simulate train diagnose infer run bank bench models; do
+for command in new simulate train diagnose infer run bank bench doctor completion models; do
     grep -qx "$command" <<<"$commands" || fail "--help names no $command"
 done
 for command in $commands; do

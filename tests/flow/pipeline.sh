@@ -67,7 +67,7 @@ for way in term int usr1 launcher all; do
 done
 
 # two at once: the second is told who works there
-study twice "$(settings bank-1 1000)"
+study twice "$(settings bank-1 '1000, patience: 0')" # it would stop early about when the second gives up
 "$infermill" train twice.yaml -j 1 -q >said 2>&1 &
 pid=$!
 wait_for twice/checkpoint.h5 $pid

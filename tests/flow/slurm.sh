@@ -164,8 +164,10 @@ expect 1 'Slurm is not here, and .*/told/slurm/stage.sbatch is written' env PATH
 MOODY_MICROSECONDS=20000 expect 0 '^simulate' "$infermill" submit told.yaml
 job=$(number told simulate)
 until_true 30 begun told || { cat told/slurm/*.log; fail "it does not begin"; }
+expect 0 '^train +[0-9]+ PENDING 0:00 \(Dependency\)' "$infermill" status told.yaml
 expect 0 'simulate +[0-9]+ is cancelled' "$infermill" submit told.yaml --cancel
 until_true 20 job_is "$job" CANCELLED || { squeue; fail "it is not cancelled"; }
+expect 0 "^simulate +$job -" "$infermill" status told.yaml
 expect 0 'no job of this study waits or runs' "$infermill" submit told.yaml --cancel
 
 # ---- variables of Slurm do no harm where there is none ----
