@@ -33,7 +33,7 @@ for command in $all study; do
     grep -qx "$command" <<<"$got" || fail "$command is not proposed"
 done
 wants 'simulate' infermill sim
-wants 'serve simulate skill status study' infermill s
+wants 'serve simulate skill status study submit' infermill s
 wants '' infermill nothing
 wants '--version' infermill --v
 
