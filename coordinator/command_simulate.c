@@ -4,6 +4,7 @@
 #include "coordinator/job.h"
 #include "coordinator/json_out.h"
 #include "coordinator/population.h"
+#include "coordinator/study_draws.h"
 #include "storage/bank.h"
 #include "workers/bank_import.h"
 #include "workers/campaign.h"
@@ -178,6 +179,7 @@ err_t job_simulate(job_t *job, bool *did)
     if (!par_any(job->par, !full))
         return OK;
     *did = true;
+    study_draws_warn(job->par, &job->study);
     campaign_plan_t plan = {.folder = job->study.bank.path,
                             .study = job->study.name,
                             .seed = (uint64_t)job->study.bank.seed,

@@ -9,6 +9,7 @@
 #include "coordinator/command.h"
 #include "coordinator/study.h"
 #include "coordinator/study_check.h"
+#include "coordinator/study_draws.h"
 #include "storage/h5.h"
 
 #include <limits.h>
@@ -358,6 +359,7 @@ static int run_on_ranks(const command_t *command, const options_t *options, int 
     par_t par = par_start(&argc, &argv);
     stop_install();
     log_set(options->quiet ? LOG_WARNING : LOG_INFO, par.rank);
+    study_draws_tell(&par);
     err_t err = par_agree(&par, command->run(&par, options));
     int code = err_exit_code(err);
     if (par.rank == 0)
@@ -368,13 +370,15 @@ static int run_on_ranks(const command_t *command, const options_t *options, int 
     return code;
 }
 
-/* A wrong study is told before any rank is started. */
-static int check_study(const options_t *options)
+/* A wrong study is told before any rank is started; how many its draws allow. */
+static int check_study(const options_t *options, int *ranks)
 {
     if (options->n_arguments == 0)
         return 0;
     study_t study;
     err_t err = study_read(options->arguments[0], &study);
+    if (err == OK)
+        *ranks = study_draws_ranks(&study, *ranks, study_draws_memory());
     study_free(&study);
     return report(err, options->quiet);
 }
@@ -392,7 +396,7 @@ static int dispatch(const command_t *command, int argc, char **argv)
         code = report(command->run(NULL, &options), options.quiet);
     } else if (launch_ranks_given()) {
         code = run_on_ranks(command, &options, argc, argv);
-    } else if (bank || (code = check_study(&options)) == 0) {
+    } else if (bank || (code = check_study(&options, &ranks)) == 0) {
         code = launch_self(options.ranks ? (int)options.ranks : ranks, argc, kept);
     }
     free(options.arguments);

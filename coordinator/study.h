@@ -51,7 +51,11 @@ typedef struct {
         char *timeout;          // as written, or NULL
         double timeout_seconds; // 0: none
         bool isolate;
-        int on_failure; // failure_t
+        int on_failure;           // failure_t
+        int64_t ranks_per_draw;   // MPI ranks of one draw
+        int64_t threads_per_draw; // 0: not told
+        char *memory_per_draw;    // as written, or NULL
+        double memory_bytes;      // 0: not told
     } model;
     prior_lines_t parameters; // priors that replace those of the simulator; none: n is 0
     adapter_config_t adapter; // transforms between simulator and networks; none: n is 0

@@ -27,6 +27,9 @@ static const yaml_field_t model_fields[] = {
     {.key = "timeout", .type = YAML_TEXT, .offset = AT(model.timeout), .help = "of a row, with its unit: 500ms, 30s, 5m, 2h; default: none. A plugin is then isolated"},
     {.key = "isolate", .type = YAML_BOOL, .offset = AT(model.isolate), .fallback = "false", .help = "run the plugin in a process of its own: a crash marks the row, and the campaign goes on"},
     {.key = "on_failure", .type = YAML_WORD, .offset = AT(model.on_failure), .fallback = "mark", .words = failure_words, .help = "a row that ends in an error, a timeout or a crash is marked, or stops the campaign"},
+    {.key = "ranks_per_draw", .type = YAML_INTEGER, .offset = AT(model.ranks_per_draw), .fallback = "1", .low = 1, .high = 1e5, .help = "MPI ranks that one draw of the plugin takes; it gets a communicator (create_on_ranks)"},
+    {.key = "threads_per_draw", .type = YAML_INTEGER, .offset = AT(model.threads_per_draw), .fallback = "0", .low = 0, .high = 4096, .help = "threads of the simulator of one rank (OMP_NUM_THREADS and its kin); so many fewer ranks are started; 0: not told"},
+    {.key = "memory_per_draw", .type = YAML_TEXT, .offset = AT(model.memory_per_draw), .help = "of the simulator of one rank, with its unit: 800 MB, 2 GB; no more ranks are started than fit; default: not told"},
     {0}};
 
 static const yaml_field_t bank_fields[] = {
