@@ -70,6 +70,8 @@ typedef struct {
         int64_t epochs, batch_size, slices, validation_rows, held_out_rows, patience, window_rows,
             seed;
         double learning_rate, weight_decay, clip_norm, warmup, average, subsets;
+        char *stage; // folder for a copy of the bank on each node, as written, or NULL
+        bool stage_keep;
     } train;
     struct {
         int64_t rows; // fresh ones; 0: the study does not refine

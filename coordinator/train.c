@@ -140,7 +140,7 @@ static err_t make_amortizer(training_t *t)
     study_t *study = &t->job->study;
     amortizer_config_t config;
     training_take_blas_buffer();
-    TRY(training_bank(t->job, &t->bank));
+    TRY(training_bank(t->job, t->stage.folder, &t->bank));
     t->trained.bank = mem_copy_text(bank_fingerprint(t->bank));
     TRY(training_order(t->job, t->bank, study->train.batch_size / study->train.slices,
                        &t->shuffle));
@@ -168,6 +168,7 @@ static err_t prepare_here(training_t *t)
 
 static err_t prepare(training_t *t)
 {
+    TRY(training_stage_open(t->job, &t->stage));
     TRY(par_agree(t->job->par, make_amortizer(t)));
     TRY(standardise(t));
     return par_agree(t->job->par, prepare_here(t));
@@ -179,6 +180,7 @@ static void training_close(training_t *t)
     rows_destroy(&t->validation);
     shuffle_destroy(&t->shuffle);
     bank_close(&t->bank);
+    training_stage_close(t->job->par, &t->stage);
     first_pass_free(&t->pass);
     history_free(&t->history);
     trained_free(&t->trained);
