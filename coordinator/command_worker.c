@@ -103,7 +103,7 @@ static err_t work(worker_job_t *job)
 static int work_in_pool(int place, void *user)
 {
     worker_job_t *job = user;
-    log_set(job->options->quiet ? LOG_WARNING : LOG_INFO, place);
+    log_set(job->options->level, place);
     err_t err = work(job);
     if (err != OK && !err_is(err, ERR_STOPPED))
         log_error("%s", err_text());

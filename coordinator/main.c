@@ -353,12 +353,22 @@ static _Noreturn void leave(int code)
     _exit(code);
 }
 
+/* What INFERMILL_LOG says; else -q tells warnings alone. */
+static log_level_t level_wanted(const options_t *options)
+{
+    log_level_t level = options->quiet ? LOG_WARNING : LOG_INFO;
+    const char *word = getenv("INFERMILL_LOG");
+    if (word != NULL && *word != '\0' && log_level_of("INFERMILL_LOG", word, &level) != OK)
+        exit(report(-ERR_USAGE, options->quiet));
+    return level;
+}
+
 /* All ranks end together with the same code: par_agree has made it so. */
 static int run_on_ranks(const command_t *command, const options_t *options, int argc, char **argv)
 {
     par_t par = par_start(&argc, &argv);
     stop_install();
-    log_set(options->quiet ? LOG_WARNING : LOG_INFO, par.rank);
+    log_set(options->level, par.rank);
     study_draws_tell(&par);
     err_t err = par_agree(&par, command->run(&par, options));
     int code = err_exit_code(err);
@@ -389,10 +399,11 @@ static int dispatch(const command_t *command, int argc, char **argv)
     char **kept = MEM_NEW(char *, argc + 1); // argp permutes argv, the launcher needs it as it was
     memcpy(kept, argv, (size_t)argc * sizeof *argv);
     parse_options(command, argc - 1, argv + 1, &options);
+    options.level = level_wanted(&options);
     bool bank = command->run == command_bank; // some of its verbs write, and none reads a study
     int code = 0, ranks = command->ranks ? launch_cores() : bank ? command_bank_ranks(&options) : 0;
     if (ranks == 0) {
-        log_set(options.quiet ? LOG_WARNING : LOG_INFO, 0);
+        log_set(options.level, 0);
         code = report(command->run(NULL, &options), options.quiet);
     } else if (launch_ranks_given()) {
         code = run_on_ranks(command, &options, argc, argv);
