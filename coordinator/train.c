@@ -9,6 +9,7 @@
 #include "coordinator/collect.h"
 #include "coordinator/run_folder.h"
 #include "coordinator/study_adapter.h"
+#include "coordinator/timings.h"
 #include "coordinator/training.h"
 #include "storage/reader.h"
 
@@ -463,8 +464,11 @@ err_t job_train(job_t *job, bool *did)
     if (err_is(err, ERR_MISMATCH) && job->again)
         err = again(job, path, checkpoint);
     *did = err == OK && !same;
-    if (*did)
+    if (*did) {
+        double started = log_clock();
         err = train_anew(job, path, checkpoint);
+        timings_add(job->par, job->folder, "train", started, err);
+    }
     free(checkpoint);
     free(path);
     return err;
