@@ -22,6 +22,8 @@ static struct {
     bool line_open; // a progress line stands on the terminal, the cursor behind it
 } log_state = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_INFO};
 
+static const char *const level_names[] = {
+    [LOG_ERROR] = "error", [LOG_WARNING] = "warning", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"};
 static const char *const level_words[] = {
     [LOG_ERROR] = "error: ", [LOG_WARNING] = "warning: ", [LOG_INFO] = "", [LOG_DEBUG] = "debug: "};
 
@@ -40,10 +42,21 @@ void log_set(log_level_t level, int rank)
     pthread_mutex_unlock(&log_state.lock);
 }
 
+err_t log_level_of(const char *what, const char *word, log_level_t *out)
+{
+    for (int level = LOG_ERROR; level <= LOG_DEBUG; level++)
+        if (strcmp(word, level_names[level]) == 0) {
+            *out = (log_level_t)level;
+            return OK;
+        }
+    return err_fail(ERR_USAGE, "%s: got \"%s\", expected error, warning, info or debug", what,
+                    word);
+}
+
 err_t log_to_file(const char *path)
 {
     FILE *file = NULL;
-    if (path != NULL && log_state.rank == 0 && (file = fopen(path, "ae")) == NULL)
+    if (path != NULL && (file = fopen(path, "ae")) == NULL)
         return err_errno(ERR_IO, "%s: the log can not be opened", path);
     pthread_mutex_lock(&log_state.lock);
     if (log_state.file != NULL)
@@ -79,12 +92,14 @@ static void log_line(log_level_t level, const char *format, va_list args)
     char line[LINE_CAP];
     size_t used = 0;
     pthread_mutex_lock(&log_state.lock);
-    if (level <= log_state.level && (log_state.rank == 0 || level <= LOG_WARNING)) {
+    bool printed = log_state.rank == 0 || level <= LOG_WARNING;
+    if (level <= log_state.level && (printed || log_state.level == LOG_DEBUG)) {
         if (log_state.rank != 0)
             used = (size_t)snprintf(line, sizeof line, "rank %d: ", log_state.rank);
         used += (size_t)snprintf(line + used, sizeof line - used, "%s", level_words[level]);
         vsnprintf(line + used, sizeof line - used, format, args);
-        write_to_stderr(line, "\n");
+        if (printed)
+            write_to_stderr(line, "\n");
         write_to_file(line);
     }
     pthread_mutex_unlock(&log_state.lock);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the program tells a person while it works: lines on stderr (and in the run's log file), and one progress line.
- * Rank 0 speaks for all; other ranks print only warnings and errors, with their rank before the text.
+ * Rank 0 speaks for all; other ranks print only warnings and errors, with their rank before the text. The log file is one
+ * for all ranks: each line is appended by one write. At LOG_DEBUG it also gets what the other ranks do not print.
  */
 #ifndef CLUSTER_LOG_H
 #define CLUSTER_LOG_H
@@ -15,7 +16,9 @@ typedef enum { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG } log_level_t;
 
 /* The level and the rank are process-wide. Default: LOG_INFO, rank 0, no file. */
 void log_set(log_level_t level, int rank);
-/* Also appends every line, with its time, to this file (rank 0 only). NULL closes it. Not collective. */
+/* The level of a word: error, warning, info or debug. ERR_USAGE for another; `what` names where it stands. */
+err_t log_level_of(const char *what, const char *word, log_level_t *out) ERR_MUST_CHECK;
+/* Also appends every line, with its time, to this file. NULL closes it. ERR_IO. Not collective. */
 err_t log_to_file(const char *path) ERR_MUST_CHECK;
 
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

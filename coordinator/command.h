@@ -7,6 +7,7 @@
 #define COORDINATOR_COMMAND_H
 
 #include "cluster/err.h"
+#include "cluster/log.h"
 #include "cluster/par.h"
 
 #include <argp.h>
@@ -22,6 +23,7 @@ typedef struct {
     int64_t ranks;                               // 0: all cores
     int64_t shard_rows, check;                   // 0: not given
     bool json, again, quiet, done, retry;
+    log_level_t level;         // of INFERMILL_LOG, or what `quiet` makes it
     bool automatic;            // run: follow the advice
     int64_t max_rows;          // 0: not given
     const char *max_time;      // NULL: not given

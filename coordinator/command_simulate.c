@@ -4,6 +4,8 @@
 #include "coordinator/job.h"
 #include "coordinator/json_out.h"
 #include "coordinator/population.h"
+#include "coordinator/study_draws.h"
+#include "coordinator/timings.h"
 #include "storage/bank.h"
 #include "workers/bank_import.h"
 #include "workers/campaign.h"
@@ -178,6 +180,7 @@ err_t job_simulate(job_t *job, bool *did)
     if (!par_any(job->par, !full))
         return OK;
     *did = true;
+    study_draws_warn(job->par, &job->study);
     campaign_plan_t plan = {.folder = job->study.bank.path,
                             .study = job->study.name,
                             .seed = (uint64_t)job->study.bank.seed,
@@ -190,7 +193,10 @@ err_t job_simulate(job_t *job, bool *did)
                             .stop_grace = job->study.stop_grace,
                             .abandon = abandon};
     campaign_report_t report;
-    TRY(campaign_run(job->par, job->simulator, &plan, &report));
+    double started = log_clock();
+    err_t err = campaign_run(job->par, job->simulator, &plan, &report);
+    timings_add(job->par, job->folder, "simulate", started, err);
+    TRY(err);
     if (job->par->rank == 0)
         log_info("simulate: %" PRId64 " rows in %.1f s, ranks idle %.1f %%, sealing %.1f %%",
                  report.rows, report.seconds, 100 * report.idle_share, 100 * report.seal_share);

@@ -50,6 +50,13 @@ static err_t simulator_for(const worker_job_t *job, const study_t *hub, simulato
     if (study == hub)
         TRY(check_builtin(hub));
     TRY(study_simulator(study, out));
+    if (simulator_needs_ranks(*out)) {
+        simulator_close(out);
+        return err_fail(ERR_USAGE,
+                        "%s: the simulator works on MPI ranks (create_on_ranks), and a worker is "
+                        "one process: use `infermill simulate`",
+                        study->path);
+    }
     if (job->options->simulator_log)
         log_simulator(*out);
     return OK;
@@ -96,7 +103,7 @@ static err_t work(worker_job_t *job)
 static int work_in_pool(int place, void *user)
 {
     worker_job_t *job = user;
-    log_set(job->options->quiet ? LOG_WARNING : LOG_INFO, place);
+    log_set(job->options->level, place);
     err_t err = work(job);
     if (err != OK && !err_is(err, ERR_STOPPED))
         log_error("%s", err_text());

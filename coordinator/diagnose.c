@@ -11,6 +11,7 @@
 #include "coordinator/run_folder.h"
 #include "coordinator/study_advice.h"
 #include "coordinator/study_report.h"
+#include "coordinator/timings.h"
 #include "coordinator/truth_check.h"
 #include "diagnostics/gate_array.h"
 
@@ -274,8 +275,11 @@ err_t job_diagnose(job_t *job, bool *did, bool *passed)
     if (err == OK) {
         bool done = is_done(job, trained.hash, passed);
         *did = par_any(job->par, !done);
-        if (*did)
+        double started = log_clock();
+        if (*did) {
             err = diagnose(job, &trained, passed);
+            timings_add(job->par, job->folder, "diagnose", started, err);
+        }
     }
     trained_free(&trained);
     return err;

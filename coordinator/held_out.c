@@ -8,6 +8,7 @@
 #include "coordinator/run_folder.h"
 #include "storage/bank.h"
 #include "storage/named_arrays.h"
+#include "workers/draw_ranks.h"
 #include "workers/recheck.h"
 
 #include <stdio.h>
@@ -110,14 +111,24 @@ static err_t get_field(const arrays_t *a, const field_t *f, int64_t n)
     return OK;
 }
 
-static err_t simulate_here(job_t *job, int64_t n, uint64_t seed, rows_t *rows)
+typedef struct {
+    job_t *job;
+    int64_t n;
+    uint64_t seed;
+    rows_t *rows;
+} order_t;
+
+/* The blocks of this rank. */
+static err_t simulate_here(void *user)
 {
-    for (int64_t b = 0; b < collect_blocks(n); b++) {
-        range_t range = collect_range(n, b);
+    const order_t *o = user;
+    job_t *job = o->job;
+    for (int64_t b = 0; b < collect_blocks(o->n); b++) {
+        range_t range = collect_range(o->n, b);
         int64_t rows_here = range.end - range.begin, done;
         if (collect_owner(job->par, b) != job->par->rank)
             continue;
-        TRY(simulator_rows(job->simulator, seed, RNG_HELD_OUT, range.begin, rows_here, rows,
+        TRY(simulator_rows(job->simulator, o->seed, RNG_HELD_OUT, range.begin, rows_here, o->rows,
                            range.begin, &done));
         if (done < rows_here)
             return err_fail(ERR_STOPPED, "stopped on request while simulating held-out data sets; "
@@ -212,7 +223,8 @@ static err_t simulate_enough(job_t *job, int64_t n, uint64_t seed, rows_t *out)
     for (int64_t total = n; total <= MOST_TRIES * n; total *= 2) {
         rows_destroy(out);
         *out = rows_create_untouched(job->schema, total);
-        TRY(par_agree(job->par, simulate_here(job, total, seed, out)));
+        order_t order = {job, total, seed, out};
+        TRY(par_agree(job->par, draw_ranks_turns(job->par, job->simulator, simulate_here, &order)));
         collect(job->par, out, total);
         if (job->par->rank == 0)
             keep_done(out, total, n);

@@ -18,6 +18,7 @@
 #include "coordinator/real_sets.h"
 #include "coordinator/run_folder.h"
 #include "coordinator/study_report.h"
+#include "coordinator/timings.h"
 #include "diagnostics/gate.h"
 #include "storage/lock.h"
 #include "storage/posterior_file.h"
@@ -382,7 +383,10 @@ err_t job_infer(const par_t *par, const study_t *study, const infer_request_t *r
 {
     inference_t f = {.par = par, .study = study, .request = request};
     *did = false;
+    double started = log_clock();
     err_t err = infer(&f, did);
+    if (request->report != NULL && (*did || err != OK))
+        timings_add(par, request->report, "infer", started, err);
     inference_close(&f);
     return err;
 }

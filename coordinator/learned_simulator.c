@@ -32,6 +32,11 @@ err_t learned_simulator(const study_t *study, const trained_t *trained, const re
     *out = NULL;
     TRY(check_known(trained, data));
     TRY(study_simulator(study, out));
+    if (simulator_needs_ranks(*out)) {
+        simulator_close(out);
+        return err_fail(ERR_USAGE, "the simulator works on MPI ranks of its own (create_on_ranks), "
+                                   "which inference does not give it");
+    }
     char *difference = schema_difference(simulator_schema(*out), &trained->schema);
     err_t err = OK;
     if (difference != NULL)

@@ -9,6 +9,7 @@
 #include "coordinator/commands.h"
 #include "coordinator/study.h"
 #include "coordinator/study_check.h"
+#include "coordinator/study_draws.h"
 #include "storage/h5.h"
 
 #include <stdio.h>
@@ -166,12 +167,23 @@ static _Noreturn void leave(int code)
     _exit(code);
 }
 
+/* What INFERMILL_LOG says; else -q tells warnings alone. */
+static log_level_t level_wanted(const options_t *options)
+{
+    log_level_t level = options->quiet ? LOG_WARNING : LOG_INFO;
+    const char *word = getenv("INFERMILL_LOG");
+    if (word != NULL && *word != '\0' && log_level_of("INFERMILL_LOG", word, &level) != OK)
+        exit(report(-ERR_USAGE, options->quiet));
+    return level;
+}
+
 /* All ranks end together with the same code: par_agree has made it so. */
 static int run_on_ranks(const command_t *command, const options_t *options, int argc, char **argv)
 {
     par_t par = par_start(&argc, &argv);
     stop_install();
-    log_set(options->quiet ? LOG_WARNING : LOG_INFO, par.rank);
+    log_set(options->level, par.rank);
+    study_draws_tell(&par);
     err_t err = par_agree(&par, command->run(&par, options));
     int code = err_exit_code(err);
     if (par.rank == 0)
@@ -182,13 +194,15 @@ static int run_on_ranks(const command_t *command, const options_t *options, int 
     return code;
 }
 
-/* A wrong study is told before any rank is started. */
-static int check_study(const options_t *options)
+/* A wrong study is told before any rank is started; how many its draws allow. */
+static int check_study(const options_t *options, int *ranks)
 {
     if (options->n_arguments == 0)
         return 0;
     study_t study;
     err_t err = study_read(options->arguments[0], &study);
+    if (err == OK)
+        *ranks = study_draws_ranks(&study, *ranks, study_draws_memory());
     study_free(&study);
     return report(err, options->quiet);
 }
@@ -209,13 +223,14 @@ static int dispatch(const command_t *command, int argc, char **argv)
     char **kept = MEM_NEW(char *, argc + 1); // argp permutes argv, the launcher needs it as it was
     memcpy(kept, argv, (size_t)argc * sizeof *argv);
     parse_options(command, argc - 1, argv + 1, &options);
+    options.level = level_wanted(&options);
     int code = 0, ranks = default_ranks(command, &options);
     if (ranks == 0) {
-        log_set(options.quiet ? LOG_WARNING : LOG_INFO, 0);
+        log_set(options.level, 0);
         code = report(command->run(NULL, &options), options.quiet);
     } else if (launch_ranks_given()) {
         code = run_on_ranks(command, &options, argc, argv);
-    } else if (!command->ranks || (code = check_study(&options)) == 0) {
+    } else if (!command->ranks || (code = check_study(&options, &ranks)) == 0) {
         code = launch_self(options.ranks ? (int)options.ranks : ranks, argc, kept);
     }
     free(options.arguments);

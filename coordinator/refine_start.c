@@ -14,7 +14,7 @@
 static err_t open_bank(refinement_t *r)
 {
     int64_t rows = r->plan.bank_rows > 0 ? r->plan.bank_rows : 1;
-    TRY(training_bank(r->job, &r->bank));
+    TRY(training_bank(r->job, r->job->study.bank.path, &r->bank));
     TRY(training_order(r->job, r->bank, rows, &r->shuffle));
     return training_validation(r->job, r->bank, r->shuffle, amortizer_adapter(r->trained.amortizer),
                                &r->validation);

@@ -37,6 +37,11 @@ static err_t make_folder(const char *folder)
         return err_errno(ERR_IO, "folder of results %s", folder);
     if (access(folder, W_OK) != 0)
         return err_errno(ERR_IO, "folder of results %s can not be written", folder);
+    return OK;
+}
+
+static err_t open_log(const char *folder)
+{
     char *log = run_folder_file(folder, "log");
     err_t err = log_to_file(log);
     free(log);
@@ -45,8 +50,8 @@ static err_t make_folder(const char *folder)
 
 err_t run_folder_open(const par_t *par, const char *folder)
 {
-    err_t mine = par->rank == 0 ? make_folder(folder) : OK;
-    return par_agree(par, mine);
+    TRY(par_agree(par, par->rank == 0 ? make_folder(folder) : OK));
+    return par_agree(par, open_log(folder));
 }
 
 static void cpu_name(size_t cap, char *out)

@@ -250,7 +250,7 @@ static err_t load_plugin(const study_t *study, simulator_t **out)
 {
     if (study->model.isolate || study->model.timeout != NULL)
         return simulator_load_isolated(study->model.plugin, study->model.timeout_seconds, out);
-    return simulator_load_plugin(study->model.plugin, out);
+    return simulator_load_on_ranks(study->model.plugin, (int)study->model.ranks_per_draw, out);
 }
 
 static err_t load_command(const study_t *study, simulator_t **out)
@@ -296,8 +296,21 @@ static err_t give_prior(const study_t *study, simulator_t *simulator)
     return OK;
 }
 
+/* Before libraries of the simulator are loaded, which read them then. */
+static void tell_threads(int64_t n)
+{
+    static const char *const names[] = {"OMP_NUM_THREADS",     "OPENBLAS_NUM_THREADS",
+                                        "MKL_NUM_THREADS",     "BLIS_NUM_THREADS",
+                                        "NUMEXPR_NUM_THREADS", "JULIA_NUM_THREADS"};
+    char text[16];
+    snprintf(text, sizeof text, "%d", (int)n);
+    for (size_t i = 0; n > 0 && i < sizeof names / sizeof *names; i++)
+        setenv(names[i], text, 1);
+}
+
 err_t study_simulator(const study_t *study, simulator_t **out)
 {
+    tell_threads(study->model.threads_per_draw);
     TRY(load_model(study, out));
     simulator_stop_on_failure(*out, study->model.on_failure == FAILURE_STOP);
     err_t err = give_prior(study, *out);

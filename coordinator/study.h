@@ -51,7 +51,11 @@ typedef struct {
         char *timeout;          // as written, or NULL
         double timeout_seconds; // 0: none
         bool isolate;
-        int on_failure; // failure_t
+        int on_failure;           // failure_t
+        int64_t ranks_per_draw;   // MPI ranks of one draw
+        int64_t threads_per_draw; // 0: not told
+        char *memory_per_draw;    // as written, or NULL
+        double memory_bytes;      // 0: not told
     } model;
     prior_lines_t parameters; // priors that replace those of the simulator; none: n is 0
     adapter_config_t adapter; // transforms between simulator and networks; none: n is 0
@@ -66,6 +70,8 @@ typedef struct {
         int64_t epochs, batch_size, slices, validation_rows, held_out_rows, patience, window_rows,
             seed;
         double learning_rate, weight_decay, clip_norm, warmup, average, subsets;
+        char *stage; // folder for a copy of the bank on each node, as written, or NULL
+        bool stage_keep;
     } train;
     struct {
         int64_t rows; // fresh ones; 0: the study does not refine

@@ -53,6 +53,58 @@ double study_duration(const char *text)
     return 0;
 }
 
+/* Bytes of "800 MB", powers of 1000; 0 when it makes no sense. */
+static double bytes_of(const char *text)
+{
+    static const struct {
+        const char *unit;
+        double bytes;
+    } units[] = {{"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}};
+    size_t n = yaml_number_length(text);
+    double value;
+    char number[32];
+    if (n == 0 || n >= sizeof number)
+        return 0;
+    memcpy(number, text, n);
+    number[n] = '\0';
+    const char *unit = text + n + strspn(text + n, " ");
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (strcmp(unit, units[i].unit) == 0 && yaml_parse_real(number, &value) && value > 0 &&
+            value * units[i].bytes <= 1e15)
+            return value * units[i].bytes;
+    return 0;
+}
+
+static err_t check_memory(study_t *s, yaml_node_ref_t model)
+{
+    if (s->model.memory_per_draw == NULL)
+        return OK;
+    s->model.memory_bytes = bytes_of(s->model.memory_per_draw);
+    return s->model.memory_bytes > 0
+               ? OK
+               : yaml_node_error(yaml_node_get(model, "memory_per_draw"),
+                                 "got \"%s\", expected memory with its unit: 800 MB, 2 GB",
+                                 s->model.memory_per_draw);
+}
+
+static err_t check_draws(study_t *s, yaml_node_ref_t root)
+{
+    yaml_node_ref_t model = yaml_node_get(root, "model"),
+                    ranks = yaml_node_get(model, "ranks_per_draw");
+    TRY(check_memory(s, model));
+    if (s->model.ranks_per_draw == 1)
+        return OK;
+    if (s->model.plugin == NULL)
+        return yaml_node_error(ranks, "draws on several MPI ranks are for plugins");
+    if (s->model.isolate || s->model.timeout != NULL)
+        return yaml_node_error(ranks, "a process of its own (isolate, timeout) is no MPI rank: "
+                                      "leave these out, or ranks_per_draw");
+    if (s->refine.rows > 0)
+        return yaml_node_error(ranks, "refinement is fed by workers of one process each: leave "
+                                      "refine out, or ranks_per_draw");
+    return OK;
+}
+
 static err_t check_model(study_t *s, yaml_node_ref_t model)
 {
     bool command = s->model.command.n > 0;
@@ -319,6 +371,7 @@ err_t study_check(study_t *s, yaml_node_ref_t root)
         return yaml_node_error(yaml_node_get(root, "study"), "study: \"%s\" has no letter or digit",
                                s->name);
     TRY(check_model(s, yaml_node_get(root, "model")));
+    TRY(check_draws(s, root));
     TRY(check_declared(s, root));
     TRY(check_bank(s, root));
     TRY(check_slices(s, root));

@@ -27,6 +27,9 @@ static const yaml_field_t model_fields[] = {
     {.key = "timeout", .type = YAML_TEXT, .offset = AT(model.timeout), .help = "of a row, with its unit: 500ms, 30s, 5m, 2h; default: none. A plugin is then isolated"},
     {.key = "isolate", .type = YAML_BOOL, .offset = AT(model.isolate), .fallback = "false", .help = "run the plugin in a process of its own: a crash marks the row, and the campaign goes on"},
     {.key = "on_failure", .type = YAML_WORD, .offset = AT(model.on_failure), .fallback = "mark", .words = failure_words, .help = "a row that ends in an error, a timeout or a crash is marked, or stops the campaign"},
+    {.key = "ranks_per_draw", .type = YAML_INTEGER, .offset = AT(model.ranks_per_draw), .fallback = "1", .low = 1, .high = 1e5, .help = "MPI ranks that one draw of the plugin takes; it gets a communicator (create_on_ranks)"},
+    {.key = "threads_per_draw", .type = YAML_INTEGER, .offset = AT(model.threads_per_draw), .fallback = "0", .low = 0, .high = 4096, .help = "threads of the simulator of one rank (OMP_NUM_THREADS and its kin); so many fewer ranks are started; 0: not told"},
+    {.key = "memory_per_draw", .type = YAML_TEXT, .offset = AT(model.memory_per_draw), .help = "of the simulator of one rank, with its unit: 800 MB, 2 GB; no more ranks are started than fit; default: not told"},
     {0}};
 
 static const yaml_field_t bank_fields[] = {
@@ -55,6 +58,8 @@ static const yaml_field_t train_fields[] = {
     {.key = "subsets", .type = YAML_REAL, .offset = AT(train.subsets), .fallback = "0", .low = 0, .high = 1, .help = "share of data sets cut to a random smaller set (elements must be independent given the parameters)"},
     {.key = "window_rows", .type = YAML_INTEGER, .offset = AT(train.window_rows), .fallback = "65536", .low = 1, .high = 1e9, .help = "rows among which the order is shuffled"},
     {.key = "seed", .type = YAML_INTEGER, .offset = AT(train.seed), .fallback = "1", .low = 0, .high = 9e15, .help = "of weights, order and dropout"},
+    {.key = "stage", .type = YAML_TEXT, .offset = AT(train.stage), .help = "a folder on each node's own disk ($TMPDIR) that the bank is copied to first; default: it is read where it lies"},
+    {.key = "stage_keep", .type = YAML_BOOL, .offset = AT(train.stage_keep), .fallback = "false", .help = "leave that copy there for the next training"},
     {0}};
 
 static const char *const order_words[] = {"index", "arrival", NULL}; // as row_order_t
@@ -163,6 +168,12 @@ static void print_value(FILE *out, const yaml_field_t *f, const char *base)
     }
 }
 
+/* Where the bank is read from: the weights do not depend on it. */
+static bool only_stages(const char *key)
+{
+    return strcmp(key, "stage") == 0 || strcmp(key, "stage_keep") == 0;
+}
+
 static void print_values(FILE *out, const char *prefix, const yaml_field_t *fields,
                          const char *base)
 {
@@ -171,7 +182,7 @@ static void print_values(FILE *out, const char *prefix, const yaml_field_t *fiel
         snprintf(path, sizeof path, "%s.%s", prefix, f->key);
         if (f->type == YAML_MAP) {
             print_values(out, path, f->fields, base);
-        } else {
+        } else if (!only_stages(f->key)) {
             fprintf(out, "%s: ", path);
             print_value(out, f, base);
         }

@@ -9,6 +9,7 @@
 #include "coordinator/collect.h"
 #include "coordinator/run_folder.h"
 #include "coordinator/study_adapter.h"
+#include "coordinator/timings.h"
 #include "coordinator/training.h"
 #include "storage/reader.h"
 
@@ -140,7 +141,7 @@ static err_t make_amortizer(training_t *t)
     study_t *study = &t->job->study;
     amortizer_config_t config;
     training_take_blas_buffer();
-    TRY(training_bank(t->job, &t->bank));
+    TRY(training_bank(t->job, t->stage.folder, &t->bank));
     t->trained.bank = mem_copy_text(bank_fingerprint(t->bank));
     TRY(training_order(t->job, t->bank, study->train.batch_size / study->train.slices,
                        &t->shuffle));
@@ -168,6 +169,7 @@ static err_t prepare_here(training_t *t)
 
 static err_t prepare(training_t *t)
 {
+    TRY(training_stage_open(t->job, &t->stage));
     TRY(par_agree(t->job->par, make_amortizer(t)));
     TRY(standardise(t));
     return par_agree(t->job->par, prepare_here(t));
@@ -179,6 +181,7 @@ static void training_close(training_t *t)
     rows_destroy(&t->validation);
     shuffle_destroy(&t->shuffle);
     bank_close(&t->bank);
+    training_stage_close(t->job->par, &t->stage);
     first_pass_free(&t->pass);
     history_free(&t->history);
     trained_free(&t->trained);
@@ -461,8 +464,11 @@ err_t job_train(job_t *job, bool *did)
     if (err_is(err, ERR_MISMATCH) && job->again)
         err = again(job, path, checkpoint);
     *did = err == OK && !same;
-    if (*did)
+    if (*did) {
+        double started = log_clock();
         err = train_anew(job, path, checkpoint);
+        timings_add(job->par, job->folder, "train", started, err);
+    }
     free(checkpoint);
     free(path);
     return err;

@@ -10,12 +10,14 @@
 #include "coordinator/history.h"
 #include "coordinator/job.h"
 #include "coordinator/trainer.h"
+#include "coordinator/training_stage.h"
 #include "storage/bank.h"
 #include "storage/first_pass.h"
 #include "storage/shuffle.h"
 
 typedef struct {
     job_t *job; // borrowed
+    training_stage_t stage;
     bank_t *bank;
     shuffle_t *shuffle;
     trained_t trained; // network, scaling, provenance
@@ -29,8 +31,9 @@ typedef struct {
     double seconds;      // of training before this start
 } training_t;
 
-/* The study's bank, which must be of its model and hold its rows: ERR_MISMATCH, ERR_USAGE. Not collective. */
-err_t training_bank(const job_t *job, bank_t **out) ERR_MUST_CHECK;
+/* The study's bank, or its copy in `folder`, which must be of its model and hold its rows: ERR_MISMATCH, ERR_USAGE. Not
+ * collective. */
+err_t training_bank(const job_t *job, const char *folder, bank_t **out) ERR_MUST_CHECK;
 /* The order of its rows, so many of a slice in one step; validation and held-out rows do not depend on how many. ERR_FORMAT
  * where too many rows failed. Not collective. */
 err_t training_order(const job_t *job, bank_t *bank, int64_t slice_rows,

@@ -32,9 +32,9 @@ static err_t check_bank(const job_t *job, const bank_t *bank)
     return err;
 }
 
-err_t training_bank(const job_t *job, bank_t **out)
+err_t training_bank(const job_t *job, const char *folder, bank_t **out)
 {
-    TRY(bank_open(job->study.bank.path, out));
+    TRY(bank_open(folder, out));
     err_t err = check_bank(job, *out);
     if (err != OK)
         bank_close(out);

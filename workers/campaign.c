@@ -4,6 +4,7 @@
 #include "cluster/log.h"
 #include "cluster/mem.h"
 #include "cluster/stop.h"
+#include "workers/draw_ranks.h"
 #include "workers/failures.h"
 #include "workers/kept_rows.h"
 #include "workers/lender.h"
@@ -356,19 +357,20 @@ static err_t campaign_fill(campaign_t *c)
     return err;
 }
 
-err_t campaign_run(const par_t *par, simulator_t *simulator, const campaign_plan_t *plan,
-                   campaign_report_t *out)
+// On the ranks that lead a draw.
+static err_t campaign_lead(const par_t *par, void *user)
 {
+    campaign_t c = *(campaign_t *)user;
+    const campaign_plan_t *plan = c.plan;
     bank_plan_t bank = {.folder = plan->folder,
-                        .schema = simulator_schema(simulator),
+                        .schema = simulator_schema(c.simulator),
                         .seed = plan->seed,
                         .rows = plan->rows,
                         .shard_rows = plan->shard_rows,
                         .study = plan->study,
                         .retry = plan->retry,
                         .compress = plan->compress};
-    campaign_t c = {.par = par, .simulator = simulator, .plan = plan, .report = out};
-    *out = (campaign_report_t){0};
+    c.par = par;
     TRY(bank_writer_open(par, &bank, &c.writer));
     err_t err = campaign_fill(&c);
     if (err == OK)
@@ -378,5 +380,15 @@ err_t campaign_run(const par_t *par, simulator_t *simulator, const campaign_plan
         log_warning("%s", err_text());
     err_set_text(text);
     free(text);
+    return err;
+}
+
+err_t campaign_run(const par_t *par, simulator_t *simulator, const campaign_plan_t *plan,
+                   campaign_report_t *out)
+{
+    campaign_t c = {.simulator = simulator, .plan = plan, .report = out};
+    *out = (campaign_report_t){0};
+    err_t err = draw_ranks_lead(par, simulator, campaign_lead, &c);
+    par_broadcast(par, 0, sizeof *out, out);
     return err;
 }

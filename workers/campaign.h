@@ -60,7 +60,8 @@ typedef struct {
 /* Simulates what the bank lacks of rows [0, plan->rows), with a progress line on rank 0. ERR_STOPPED when a rank was asked
  * to stop (the complete shards are sealed, the same call goes on); ERR_SIMULATOR when the simulator asked to, when it is no
  * function of its seed, or when more than failure_limit of at least 100 rows failed (rank 0 logs where and why); else what
- * bank_writer_open and bank_seal return. `out` holds what was done in any case. Collective; the same code on every rank. */
+ * bank_writer_open and bank_seal return. Where a draw takes several ranks, those that lead (draw_ranks.h) do all this, and the
+ * errors of draw_ranks_lead come with it. `out` holds what was done in any case. Collective; the same code on every rank. */
 err_t campaign_run(const par_t *par, simulator_t *simulator, const campaign_plan_t *plan,
                    campaign_report_t *out) ERR_MUST_CHECK;
 

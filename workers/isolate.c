@@ -107,7 +107,7 @@ static void child_answer(isolate_t *s, native_t **native)
     shared->err = OK;
     if (*native == NULL)
         shared->err =
-            native_create(s->table, s->schema, s->where, false, &shared->progress, native);
+            native_create(s->table, s->schema, s->where, false, NULL, &shared->progress, native);
     if (shared->err == OK)
         shared->err = native_run(*native, &request, &done);
     if (shared->err != OK)

@@ -91,8 +91,8 @@ static void *called_state(void *self)
 static err_t call_here(simulator_t *s)
 {
     called_t *called = MEM_NEW(called_t, 1);
-    err_t err = native_create(s->table, &s->schema, s->where, s->library != NULL, &called->progress,
-                              &called->native);
+    err_t err = native_create(s->table, &s->schema, s->where, s->library != NULL, NULL,
+                              &called->progress, &called->native);
     if (err != OK) {
         free(called);
         return err;
@@ -106,11 +106,58 @@ static err_t call_here(simulator_t *s)
     return OK;
 }
 
+/* ---- tables whose ranks are not there ---- */
+
+static err_t lack_ranks(void *self, const request_t *request, int64_t *done)
+{
+    (void)request;
+    const simulator_t *s = self;
+    *done = 0;
+    return err_fail(ERR_USAGE,
+                    "%s: simulator %s works on MPI ranks of its own (create_on_ranks), which only "
+                    "`infermill simulate`, `diagnose` and `run` give it",
+                    s->where, s->schema.name);
+}
+
+static void close_nothing(void *self)
+{
+    (void)self;
+}
+
+static void await_ranks(simulator_t *s)
+{
+    s->engine = (engine_t){
+        .run = lack_ranks, .close = close_nothing, .needs_prior = s->table->prior == NULL};
+    s->self = s;
+}
+
+bool simulator_needs_ranks(const simulator_t *s)
+{
+    return s->engine.run == lack_ranks;
+}
+
+static err_t check_ranks(const simulator_t *s, bool isolated)
+{
+    bool on_ranks = s->table->create_on_ranks != NULL;
+    if (s->ranks > 1 && !on_ranks)
+        return err_fail(ERR_USAGE,
+                        "%s: simulator %s has no create_on_ranks, so that its draws can not take "
+                        "%d ranks each (ranks_per_draw)",
+                        s->where, s->schema.name, s->ranks);
+    if (isolated && on_ranks)
+        return err_fail(ERR_USAGE,
+                        "%s: simulator %s works on MPI ranks (create_on_ranks), and a process of "
+                        "its own (isolate, timeout) is none: leave these out",
+                        s->where, s->schema.name);
+    return OK;
+}
+
 static simulator_t *simulator_new(const infermill_simulator_t *table, void *library,
                                   const char *where)
 {
     simulator_t *s = MEM_NEW(simulator_t, 1);
-    *s = (simulator_t){.table = table, .library = library, .where = mem_copy_text(where)};
+    *s = (simulator_t){
+        .table = table, .library = library, .where = mem_copy_text(where), .ranks = 1};
     return s;
 }
 
@@ -156,7 +203,10 @@ static err_t finish_table(simulator_t *s, bool isolated, double timeout, simulat
     err_t err;
     TRY_TO(failed, simulator_check(s->table, s->where));
     s->schema = schema_of(s->table);
-    if (isolated)
+    TRY_TO(failed, check_ranks(s, isolated));
+    if (s->table->create_on_ranks != NULL)
+        await_ranks(s);
+    else if (isolated)
         s->self = isolate_create(s->table, &s->schema, s->where, timeout, &s->engine);
     else
         TRY_TO(failed, call_here(s));
@@ -216,22 +266,30 @@ static err_t open_plugin(const char *path, void **library, const infermill_simul
     return err;
 }
 
-static err_t load_plugin(const char *path, bool isolated, double timeout, simulator_t **out)
+static err_t load_plugin(const char *path, int ranks, bool isolated, double timeout,
+                         simulator_t **out)
 {
     void *library = NULL;
     const infermill_simulator_t *table = NULL;
     TRY(open_plugin(path, &library, &table));
-    return finish_table(simulator_new(table, library, path), isolated, timeout, out);
+    simulator_t *s = simulator_new(table, library, path);
+    s->ranks = ranks;
+    return finish_table(s, isolated, timeout, out);
 }
 
 err_t simulator_load_plugin(const char *path, simulator_t **out)
 {
-    return load_plugin(path, false, 0, out);
+    return load_plugin(path, 1, false, 0, out);
+}
+
+err_t simulator_load_on_ranks(const char *path, int ranks, simulator_t **out)
+{
+    return load_plugin(path, ranks, false, 0, out);
 }
 
 err_t simulator_load_isolated(const char *path, double timeout, simulator_t **out)
 {
-    return load_plugin(path, true, timeout, out);
+    return load_plugin(path, 1, true, timeout, out);
 }
 
 /* ---- commands ---- */
@@ -259,11 +317,6 @@ static err_t refuse_to_run(void *self, const request_t *request, int64_t *done)
         "%s: model %s is only declared, so nothing can be simulated: name its simulator "
         "in the study (model: {command: ...}, {plugin: ...} or {builtin: ...})",
         s->where, s->schema.name);
-}
-
-static void close_nothing(void *self)
-{
-    (void)self;
 }
 
 simulator_t *simulator_declared(schema_t schema, const char *where)
@@ -312,10 +365,11 @@ err_t simulator_has_density(const simulator_t *s)
                         "%s: a command, or a model that is only declared, tells no likelihood",
                         s->where);
     if (s->engine.state == NULL)
-        return err_fail(ERR_USAGE,
-                        "%s: a plugin in a process of its own (isolate, timeout) is not asked for "
-                        "its likelihood",
-                        s->where);
+        return err_fail(
+            ERR_USAGE,
+            "%s: a plugin in a process of its own (isolate, timeout) or on ranks of its "
+            "own is not asked for its likelihood",
+            s->where);
     if (s->table->log_likelihood == NULL)
         return err_fail(ERR_USAGE, "%s: simulator %s has no log_likelihood", s->where,
                         s->table->name);

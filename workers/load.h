@@ -27,8 +27,14 @@ const infermill_simulator_t *simulator_builtin(int i);
 err_t simulator_load_builtin(const char *name, simulator_t **out) ERR_MUST_CHECK;
 /* Called in this process: a crash of the plugin ends the program, with a message that names plugin and row. */
 err_t simulator_load_plugin(const char *path, simulator_t **out) ERR_MUST_CHECK;
+/* The same where a draw takes `ranks` ranks. ERR_USAGE for a plugin without create_on_ranks and more than 1. One with it can
+ * simulate nothing before draw_ranks.h has given it its ranks, not even 1. */
+err_t simulator_load_on_ranks(const char *path, int ranks, simulator_t **out) ERR_MUST_CHECK;
+bool simulator_needs_ranks(
+    const simulator_t *s); // and has none yet: rows asked of it are ERR_USAGE
 /* Called in a child process, forked at the first row, with the row in shared memory: a crash becomes ROW_CRASHED, and a
- * row that takes longer than `timeout` seconds (0: no limit) ROW_TIMEOUT. */
+ * row that takes longer than `timeout` seconds (0: no limit) ROW_TIMEOUT. ERR_USAGE for a plugin with create_on_ranks: the
+ * child is no rank. */
 err_t simulator_load_isolated(const char *path, double timeout, simulator_t **out) ERR_MUST_CHECK;
 
 /* A program that answers JSON lines. Texts are copied. */

@@ -16,6 +16,7 @@ struct native {
     const schema_t *schema;
     const char *where;
     bool guarded;
+    const native_ranks_t *ranks; // of a draw, or NULL
     native_progress_t *progress;
     void *state;                 // of table->create
     int most;                    // rows in one call
@@ -44,19 +45,29 @@ static void leave(const native_t *n)
         guard_leave();
 }
 
+static int make_state(native_t *n)
+{
+    const native_ranks_t *r = n->ranks;
+    if (r != NULL)
+        return n->table->create_on_ranks(&n->state, r->communicator, r->rank, r->size);
+    return n->table->create != NULL ? n->table->create(&n->state) : 0;
+}
+
 err_t native_create(const infermill_simulator_t *table, const schema_t *schema, const char *where,
-                    bool guarded, native_progress_t *progress, native_t **out)
+                    bool guarded, const native_ranks_t *ranks, native_progress_t *progress,
+                    native_t **out)
 {
     native_t *n = MEM_NEW(native_t, 1);
     *n = (native_t){.table = table,
                     .schema = schema,
                     .where = where,
                     .guarded = guarded,
+                    .ranks = ranks,
                     .progress = progress,
                     .most = table->simulate_batch != NULL ? REQUEST_MOST_ROWS : 1};
     mark(n, -1, 0);
     enter(n, NULL);
-    int code = table->create != NULL ? table->create(&n->state) : 0;
+    int code = make_state(n);
     leave(n);
     if (code != 0) {
         free(n);
@@ -88,6 +99,13 @@ void native_destroy(native_t **native)
     *native = NULL;
 }
 
+// What another kind of processor rounds otherwise must not part the ranks of a draw.
+static void share(const native_t *n, int count, double *drawn)
+{
+    if (n->ranks != NULL)
+        n->ranks->share(n->ranks->self, (size_t)count * sizeof *drawn, drawn);
+}
+
 // Draws design and parameters of row i of the request, with the random numbers of `slot`. False: it is not simulated.
 static err_t draw(native_t *n, const request_t *r, int64_t i, int slot, bool *ready)
 {
@@ -104,12 +122,14 @@ static err_t draw(native_t *n, const request_t *r, int64_t i, int slot, bool *re
         n->table->draw_design(n->state, simulator_host(), random, design);
     else if (!r->given)
         row_draw_design(schema, &random->rng, design);
+    share(n, schema->n_design, design);
     if (!row_design_fits(schema, design, why))
         return err_fail(ERR_SIMULATOR, "%s: row %ld: %s", schema->name, (long)(r->first + i), why);
     if (!r->given && r->prior != NULL)
         prior_draw(r->prior, &random->rng, parameters);
     else if (!r->given)
         n->table->prior(n->state, simulator_host(), random, design, parameters);
+    share(n, schema->n_parameters, parameters);
     if (!row_parameters_fit(schema, parameters, why))
         return err_fail(ERR_SIMULATOR, "%s: row %ld: %s", schema->name, (long)(r->first + i), why);
     row_begin(r->rows, at, r->first + i);
@@ -157,6 +177,8 @@ static err_t call(native_t *n, const request_t *r, int64_t i, int slot, int coun
     else if (n->table->simulate_batch(n->state, simulator_host(), count, &n->handle[slot],
                                       parameters, design, n->observable, &n->code[slot]) < 0)
         n->code[slot] = -1;
+    if (n->ranks != NULL)
+        n->ranks->agree(n->ranks->self, count, &n->code[slot]);
     double seconds = (log_clock() - start) / count;
     for (int k = 0; k < count; k++)
         TRY(settle(n, r, i + k, slot + k, seconds));

@@ -18,14 +18,28 @@ typedef struct {
     _Atomic double started;     // log_clock() of the call
 } native_progress_t;
 
+/* Draws that take several ranks (create_on_ranks): who they are, and how their native_t keep in step. */
+typedef struct {
+    void *self;
+    int64_t communicator; // handed to the plugin
+    int rank, size;
+    void (*share)(void *self, size_t bytes,
+                  void *data); // from the rank whose rows they are, to all
+    void (*agree)(void *self, int n,
+                  int *code); // the codes of all: the least below 0, or the greatest
+} native_ranks_t;
+
 typedef struct native native_t;
 
 /* The table is checked already and outlives it. ERR_SIMULATOR when `create` fails. `where` names the source, borrowed.
- * `guarded`: a crash inside ends the program with a message (workers/guard.h). `progress` is borrowed. Not collective. */
+ * `guarded`: a crash inside ends the program with a message (workers/guard.h). `progress` and `ranks` are borrowed. With
+ * `ranks` (NULL: a draw takes one) the functions below are collective over them, each with the same arguments but for what
+ * stands in the rows. */
 err_t native_create(const infermill_simulator_t *table, const schema_t *schema, const char *where,
-                    bool guarded, native_progress_t *progress, native_t **out) ERR_MUST_CHECK;
+                    bool guarded, const native_ranks_t *ranks, native_progress_t *progress,
+                    native_t **out) ERR_MUST_CHECK;
 void native_destroy(native_t **native); // NULL is fine
-/* As engine_t.run. */
+/* As engine_t.run; the same on all `ranks`. */
 err_t native_run(native_t *native, const request_t *request, int64_t *done) ERR_MUST_CHECK;
 void *native_state(native_t *native); // of the table; NULL where it has none
 

@@ -5,6 +5,7 @@
 #include "cluster/mem.h"
 #include "cluster/stop.h"
 #include "storage/bank.h"
+#include "workers/draw_ranks.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -146,15 +147,29 @@ static err_t check_share(const par_t *par, bank_t *bank, simulator_t *simulator,
     return err;
 }
 
-static err_t check_here(const par_t *par, simulator_t *simulator, const char *folder, int64_t rows,
-                        recheck_report_t *out)
+// What one rank is to look at.
+typedef struct {
+    const par_t *par;
+    simulator_t *simulator;
+    const char *folder;
+    int64_t rows;
+} share_t;
+
+typedef struct {
+    share_t share;
+    recheck_report_t *out;
+} check_t;
+
+static err_t check_here(void *user)
 {
+    const check_t *c = user;
+    const share_t *s = &c->share;
     bank_t *bank = NULL;
-    TRY(bank_open(folder, &bank));
-    err_t err = check_model(bank, simulator, folder);
-    int64_t n = rows < bank_rows(bank) ? rows : bank_rows(bank);
+    TRY(bank_open(s->folder, &bank));
+    err_t err = check_model(bank, s->simulator, s->folder);
+    int64_t n = s->rows < bank_rows(bank) ? s->rows : bank_rows(bank);
     if (err == OK)
-        err = check_share(par, bank, simulator, par_count(n), out);
+        err = check_share(s->par, bank, s->simulator, par_count(n), c->out);
     bank_close(&bank);
     return err;
 }
@@ -162,8 +177,9 @@ static err_t check_here(const par_t *par, simulator_t *simulator, const char *fo
 err_t recheck_bank(const par_t *par, simulator_t *simulator, const char *folder, int64_t rows,
                    recheck_report_t *out)
 {
+    check_t check = {{par, simulator, folder, rows}, out};
     *out = (recheck_report_t){0};
-    TRY(par_agree(par, check_here(par, simulator, folder, rows, out)));
+    TRY(par_agree(par, draw_ranks_turns(par, simulator, check_here, &check)));
     out->checked = par_sum_i64(par, out->checked);
     out->different = par_sum_i64(par, out->different);
     out->undetermined = par_sum_i64(par, out->undetermined);
@@ -224,30 +240,37 @@ static err_t compare_row(bank_t *bank, simulator_t *simulator, int64_t row, like
     return err;
 }
 
-static err_t compare_here(const par_t *par, simulator_t *simulator, const char *folder,
-                          int64_t rows, likeness_t *out)
+typedef struct {
+    share_t share;
+    likeness_t out;
+} comparison_t;
+
+static err_t compare_here(void *user)
 {
+    comparison_t *c = user;
+    const share_t *s = &c->share;
     bank_t *bank = NULL;
-    err_t err = bank_open(folder, &bank);
+    err_t err = bank_open(s->folder, &bank);
     if (err == OK)
-        err = check_model(bank, simulator, folder);
+        err = check_model(bank, s->simulator, s->folder);
     if (err != OK) {
         log_debug("no row was simulated again: %s", err_text());
         err_clear();
         bank_close(&bank);
         return OK;
     }
-    int64_t n = rows < bank_rows(bank) ? rows : bank_rows(bank);
-    for (int64_t i = par->rank; i < n && err == OK && !stop_requested(); i += par->size)
-        err = compare_row(bank, simulator, chosen_row(bank, n, i), out);
+    int64_t n = s->rows < bank_rows(bank) ? s->rows : bank_rows(bank);
+    for (int64_t i = s->par->rank; i < n && err == OK && !stop_requested(); i += s->par->size)
+        err = compare_row(bank, s->simulator, chosen_row(bank, n, i), &c->out);
     bank_close(&bank);
     return err;
 }
 
 err_t recheck_simulator(const par_t *par, simulator_t *simulator, const char *folder, int64_t rows)
 {
-    likeness_t mine = {0};
-    TRY(par_agree(par, compare_here(par, simulator, folder, rows, &mine)));
+    comparison_t comparison = {.share = {par, simulator, folder, rows}};
+    TRY(par_agree(par, draw_ranks_turns(par, simulator, compare_here, &comparison)));
+    likeness_t mine = comparison.out;
     int64_t checked = par_sum_i64(par, mine.checked), others = par_sum_i64(par, mine.others);
     if (2 * others <= checked)
         return OK;

@@ -6,12 +6,14 @@
  *     cc -O2 -shared -fPIC my_model.c -o my_model.so           # study.yaml:  model: {plugin: ./my_model.so}
  *
  * Interface 2 added `unit` to what is declared, and `simulate_batch`; a study may give the prior, then `prior` may be NULL.
- * Interface 3 added parameters that are arrays (`n_dims`, `dims`). Interface 4 added gradients. A plugin
+ * Interface 3 added parameters that are arrays (`n_dims`, `dims`). Interface 4 added gradients. Interface 5 added
+ * `create_on_ranks`, for draws that take several MPI ranks. A plugin
  * that is built against another interface is refused: build it anew against this header; what is left out of an initialiser
  * is 0 and means what it meant before.
  *
- * A simulator calls no MPI, prints nothing, never exits, and takes all its randomness from the host: what it returns is
- * then a function of (seed, row) alone, and a bank is the same for any number of ranks and any crash.
+ * A simulator calls no MPI (but see create_on_ranks), prints nothing, never exits, and takes all its randomness from the
+ * host: what it returns is then a function of (seed, row) alone, and a bank is the same for any number of ranks and any
+ * crash.
  */
 #ifndef INFERMILL_SIMULATOR_H
 #define INFERMILL_SIMULATOR_H
@@ -22,7 +24,7 @@
 extern "C" {
 #endif
 
-#define INFERMILL_ABI      4u
+#define INFERMILL_ABI      5u
 #define INFERMILL_MAX_DIMS 3
 
 /* What the fields mean to the networks. */
@@ -131,6 +133,17 @@ typedef struct {
                                  double *gradient);
     double (*log_likelihood_gradient)(void *state, const double *parameters, const double *design,
                                       const float *const *observables, double *gradient);
+
+    /* Optional (NULL): makes the state of a simulator whose draws take several MPI ranks each (model.ranks_per_draw in the
+     * study), instead of `create`. `communicator` is a Fortran handle, so that this header needs no mpi.h: the plugin, built
+     * against the same MPI, says MPI_Comm_f2c((MPI_Fint)communicator). It has rank 0 .. size - 1, belongs to this state
+     * alone until `destroy` has returned, and is not to be freed; MPI is initialised for MPI_THREAD_FUNNELED. Every rank
+     * calls every function of the table with the same arguments and the same random numbers: take equal numbers
+     * everywhere or use none of them. Of the observables those of one rank are kept, any of them, so all have to hold the
+     * result (MPI_Allreduce, MPI_Allgather). Where the ranks return different codes, the least counts if it is below 0, else
+     * the greatest. No function may be left by one rank while others wait for it. Returns 0, or not 0 for failure, on
+     * whichever rank. */
+    int (*create_on_ranks)(void **state, int64_t communicator, int rank, int size);
 } infermill_simulator_t;
 
 /* The one symbol of a plugin. */

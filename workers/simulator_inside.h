@@ -42,6 +42,7 @@ struct simulator {
     char *where;                        // the source, for messages
     schema_t schema;
     prior_t *prior;
+    int ranks; // of a draw
     bool stop_on_failure, started;
     double row_seconds; // that a row takes, about
     engine_t engine;

@@ -42,6 +42,12 @@ plain() {
     echo '.B INFERMILL_KEYS'
     echo 'the folder of keys, where --keys does not say it.'
     echo '.TP'
+    echo '.B INFERMILL_LOG'
+    echo 'error, warning, info (the default; with -q: warning) or debug: what is told, on the terminal and in the log of the folder of results, which all ranks write. At debug it also has lines that other ranks than the first do not print.'
+    echo '.TP'
+    echo '.B INFERMILL_LOCAL_RANK, INFERMILL_LOCAL_SIZE'
+    echo 'set for simulators: the rank among those of its machine, and their number.'
+    echo '.TP'
     echo '.B INFERMILL_TRACE'
     echo 'set to anything: an error also tells the places in the source that it passed.'
 } >"$2.part"

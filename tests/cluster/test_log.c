@@ -79,6 +79,51 @@ static void the_file_has_the_time_and_the_terminal_has_not(void **state)
         matches(line, "^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}  debug: deep\n$"));
 }
 
+static void speak_as_two_ranks(void)
+{
+    unlink(log_path);
+    for (int rank = 0; rank <= 5; rank += 5) {
+        log_set(LOG_INFO, rank);
+        if (log_to_file(log_path) != OK)
+            _exit(1);
+        speak_on_each_level();
+        log_set(LOG_DEBUG, rank);
+        log_debug("deep");
+    }
+}
+
+static void the_file_is_one_for_all_ranks_and_at_debug_it_has_what_is_not_printed(void **state)
+{
+    (void)state;
+    static const char *const expected[] = {
+        "error: e 1",         "warning: w",         "i", "debug: deep", "rank 5: error: e 1",
+        "rank 5: warning: w", "rank 5: debug: deep"};
+    char line[200];
+    assert_int_equal(child_run(speak_as_two_ranks, said), 0);
+    assert_string_equal(said, "error: e 1\nwarning: w\ni\ndebug: deep\nrank 5: error: e 1\n"
+                              "rank 5: warning: w\n");
+    FILE *file = fopen(log_path, "r");
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        assert_non_null(fgets(line, sizeof line, file));
+        line[strcspn(line, "\n")] = '\0';
+        assert_string_equal(line + strlen("2026-01-01 00:00:00  "), expected[i]);
+    }
+    assert_null(fgets(line, sizeof line, file));
+    fclose(file);
+}
+
+static void a_level_has_its_word(void **state)
+{
+    (void)state;
+    log_level_t level;
+    assert_int_equal(log_level_of("HERE", "error", &level), OK);
+    assert_int_equal(level, LOG_ERROR);
+    assert_int_equal(log_level_of("HERE", "debug", &level), OK);
+    assert_int_equal(level, LOG_DEBUG);
+    assert_true(err_is(log_level_of("HERE", "Debug", &level), ERR_USAGE));
+    assert_string_equal(err_text(), "HERE: got \"Debug\", expected error, warning, info or debug");
+}
+
 static void a_log_file_that_can_not_be_opened_is_an_error(void **state)
 {
     (void)state;
@@ -235,6 +280,8 @@ int main(void)
         cmocka_unit_test(rank_0_speaks_down_to_info),
         cmocka_unit_test(other_ranks_say_warnings_with_their_rank),
         cmocka_unit_test(the_file_has_the_time_and_the_terminal_has_not),
+        cmocka_unit_test(the_file_is_one_for_all_ranks_and_at_debug_it_has_what_is_not_printed),
+        cmocka_unit_test(a_level_has_its_word),
         cmocka_unit_test(a_log_file_that_can_not_be_opened_is_an_error),
         cmocka_unit_test(without_a_terminal_there_are_plain_lines),
         cmocka_unit_test(rows_of_an_earlier_run_do_not_count_in_the_rate),

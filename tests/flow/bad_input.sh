@@ -39,7 +39,7 @@ expect 2 'jobs: got "none", expected a whole number' "$infermill" simulate unkno
 study no-plugin 'model: {plugin: ./none.so}'
 refuses 1 'no-plugin.yaml: model.plugin: .*none.so: No such file' "$infermill" simulate no-plugin.yaml -j 2
 study wrong-abi "model: {plugin: $plugins/plugin_abi.so}"
-refuses 1 'plugin_abi.so: built for simulator interface 77, this program has interface 4' "$infermill" simulate wrong-abi.yaml -j 2
+refuses 1 'plugin_abi.so: built for simulator interface 77, this program has interface 5' "$infermill" simulate wrong-abi.yaml -j 2
 [ ! -e bank ] || fail "a bank was begun"
 
 # ---- banks ----

@@ -252,9 +252,9 @@ static void each_nonsense_is_refused_with_its_reason(void **state)
 static void abi_and_size_come_before_everything_else(void **state)
 {
     (void)state;
-    infermill_simulator_t empty = {.abi = 5};
+    infermill_simulator_t empty = {.abi = 6};
     assert_true(err_is(simulator_check(&empty, "here"), ERR_MISMATCH));
-    assert_non_null(strstr(err_text(), "interface 5"));
+    assert_non_null(strstr(err_text(), "interface 6"));
     empty.abi = INFERMILL_ABI;
     empty.size = 12;
     assert_true(err_is(simulator_check(&empty, "here"), ERR_MISMATCH));

@@ -80,7 +80,7 @@ static void broken_plugins_are_refused(void **state)
         const char *words;
     } cases[] = {
         {"plugin_of_nobody", ERR_MISSING, "plugin_of_nobody.so"},
-        {"plugin_abi", ERR_MISMATCH, "interface 77, this program has interface 4"},
+        {"plugin_abi", ERR_MISMATCH, "interface 77, this program has interface 5"},
         {"plugin_size", ERR_MISMATCH, "size of 96 bytes"},
         {"plugin_symbol", ERR_FORMAT, "infermill_simulator()"},
         {"plugin_bounds", ERR_FORMAT, "parameter action"},
