@@ -97,11 +97,9 @@ bool par_any(const par_t *par, bool mine)
 
 bool par_one_host(const par_t *par)
 {
-    MPI_Comm node;
-    int here;
-    TRY_MPI(MPI_Comm_split_type(par->comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node));
-    TRY_MPI(MPI_Comm_size(node, &here));
-    TRY_MPI(MPI_Comm_free(&node));
+    par_t node = par_node(par);
+    int here = node.size;
+    par_release(&node);
     return !par_any(par, here != par->size);
 }
 
@@ -170,6 +168,17 @@ par_t par_split(const par_t *par, int colour)
     TRY_MPI(MPI_Comm_rank(part.comm, &part.rank));
     TRY_MPI(MPI_Comm_size(part.comm, &part.size));
     return part;
+}
+
+par_t par_node(const par_t *par)
+{
+    par_t node = {.comm = MPI_COMM_NULL};
+    TRY_MPI(
+        MPI_Comm_split_type(par->comm, MPI_COMM_TYPE_SHARED, par->rank, MPI_INFO_NULL, &node.comm));
+    TRY_MPI(MPI_Comm_set_errhandler(node.comm, MPI_ERRORS_RETURN));
+    TRY_MPI(MPI_Comm_rank(node.comm, &node.rank));
+    TRY_MPI(MPI_Comm_size(node.comm, &node.size));
+    return node;
 }
 
 void par_release(par_t *part)

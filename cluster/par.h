@@ -52,7 +52,9 @@ char *par_broadcast_text(const par_t *par, int root, const char *text);
 
 /* The ranks of one colour (0 or more), in their order, as ranks of their own; give it back with par_release. Collective. */
 par_t par_split(const par_t *par, int colour);
-/* Gives back what par_split made. Collective over its ranks. */
+/* The ranks that share this machine's memory, in their order; give it back with par_release. Collective. */
+par_t par_node(const par_t *par);
+/* Gives back what par_split or par_node made. Collective over its ranks. */
 void par_release(par_t *part);
 /* This rank alone, from MPI_COMM_SELF; not to be given back. Not collective. */
 par_t par_alone(void);

@@ -47,20 +47,9 @@ int study_draws_ranks(const study_t *study, int cores, double memory)
     return (int)(ranks < each ? each : ranks - ranks % each);
 }
 
-// The ranks of this machine.
-static par_t on_this_machine(const par_t *par)
-{
-    par_t node;
-    TRY_MPI(
-        MPI_Comm_split_type(par->comm, MPI_COMM_TYPE_SHARED, par->rank, MPI_INFO_NULL, &node.comm));
-    TRY_MPI(MPI_Comm_rank(node.comm, &node.rank));
-    TRY_MPI(MPI_Comm_size(node.comm, &node.size));
-    return node;
-}
-
 void study_draws_warn(const par_t *par, const study_t *study)
 {
-    par_t node = on_this_machine(par);
+    par_t node = par_node(par);
     double wanted = node.size * study->model.memory_bytes, memory = study_draws_memory();
     if (node.rank == 0 && wanted > memory)
         log_warning("simulate: %d times model.memory_per_draw are %.1f GB, and this machine has "
@@ -78,7 +67,7 @@ static void tell(const char *name, int value)
 
 void study_draws_tell(const par_t *par)
 {
-    par_t node = on_this_machine(par);
+    par_t node = par_node(par);
     tell("INFERMILL_LOCAL_RANK", node.rank);
     tell("INFERMILL_LOCAL_SIZE", node.size);
     par_release(&node);

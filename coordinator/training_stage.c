@@ -48,16 +48,6 @@ err_t training_stage_expand(const char *text, char **out)
     return OK;
 }
 
-static par_t on_this_node(const par_t *par)
-{
-    par_t node;
-    TRY_MPI(
-        MPI_Comm_split_type(par->comm, MPI_COMM_TYPE_SHARED, par->rank, MPI_INFO_NULL, &node.comm));
-    TRY_MPI(MPI_Comm_rank(node.comm, &node.rank));
-    TRY_MPI(MPI_Comm_size(node.comm, &node.size));
-    return node;
-}
-
 static err_t folder_to(const study_t *study, char **out)
 {
     char *text;
@@ -95,7 +85,7 @@ err_t training_stage_open(const job_t *job, training_stage_t *out)
         out->folder = mem_copy_text(study->bank.path);
         return OK;
     }
-    par_t node = on_this_node(job->par);
+    par_t node = par_node(job->par);
     err_t err = par_agree(job->par, node.rank == 0 ? copy_here(study, out) : OK);
     if (err == OK) {
         const char *folder = out->stage != NULL ? stage_folder(out->stage) : study->bank.path;
