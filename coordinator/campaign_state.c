@@ -143,6 +143,9 @@ static void read_training(const char *folder, campaign_state_t *s)
          *amortizer = run_folder_file(folder, "amortizer.h5");
     json_t *said = json_load_file(history, 0, NULL);
     s->epochs = (int64_t)json_array_size(json_object_get(said, "training_loss"));
+    const json_t *losses = json_object_get(said, "validation_loss"),
+                 *last = json_array_get(losses, json_array_size(losses) - 1);
+    s->validation_loss = json_is_number(last) ? json_number_value(last) : NAN;
     s->trained = file_exists(amortizer);
     json_decref(said);
     free(amortizer);
@@ -155,10 +158,9 @@ static void read_gate(const char *folder, campaign_state_t *s)
     json_t *gate = json_load_file(path, 0, NULL);
     int n = 0;
     const char **reasons = json_texts(json_object_get(gate, "reasons"), &n);
+    s->passes = gate != NULL && json_flag(gate, "passed");
     if (gate != NULL)
-        s->gate = mem_copy_text(json_flag(gate, "passed") ? "passes"
-                                : n > 0                   ? reasons[0]
-                                                          : "does not pass");
+        s->gate = mem_copy_text(s->passes ? "passes" : n > 0 ? reasons[0] : "does not pass");
     free(reasons);
     json_decref(gate);
     free(path);
@@ -278,12 +280,77 @@ json_t *campaign_state_json(const campaign_state_t *s)
         json_object_set_new(status, row_status_name((row_status_t)k),
                             json_integer(s->by_status[k]));
     return json_pack(
-        "{s:{s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:s?,s:o},s:{s:b,s:I,s:I},s:{s:s?},s:{s:b,s:b,s:I}}",
+        "{s:{s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:s?,s:o},s:{s:b,s:I,s:I,s:o},s:{s:s?},s:{s:b,s:b,s:I}}",
         "simulate", "rows", (json_int_t)s->wanted, "sealed", (json_int_t)s->sealed, "journaled",
         (json_int_t)s->journaled, "status", status, "rows_per_second", json_number_or_null(s->rate),
         "seconds_left", json_number_or_null(seconds_left(s)), "seconds_since_shard",
         json_number_or_null(s->quiet), "writer", s->writer, "writer_silent_seconds",
         json_number_or_null(s->silent), "train", "done", s->trained, "epochs",
-        (json_int_t)s->epochs, "epochs_wanted", (json_int_t)s->wanted_epochs, "diagnose", "gate",
-        s->gate, "infer", "wanted", s->asked, "done", s->inferred, "blocks", (json_int_t)s->blocks);
+        (json_int_t)s->epochs, "epochs_wanted", (json_int_t)s->wanted_epochs, "validation_loss",
+        json_number_or_null(s->validation_loss), "diagnose", "gate", s->gate, "infer", "wanted",
+        s->asked, "done", s->inferred, "blocks", (json_int_t)s->blocks);
+}
+
+/* ---- for Prometheus ---- */
+
+typedef struct {
+    text_t text;
+    char *study; // as the value of a label
+} gauges_t;
+
+static char *label_value(const char *name)
+{
+    text_t t = text_create();
+    for (; *name != '\0'; name++) {
+        if (*name == '"' || *name == '\\')
+            text_add_bytes(&t, 1, "\\");
+        if (*name == '\n')
+            text_add(&t, "\\n");
+        else
+            text_add_bytes(&t, 1, name);
+    }
+    return t.data;
+}
+
+static void add_head(gauges_t *m, const char *name, const char *help)
+{
+    text_add(&m->text, "# HELP infermill_%s %s\n# TYPE infermill_%s gauge\n", name, help, name);
+}
+
+static void add_gauge(gauges_t *m, const char *name, const char *help, double value)
+{
+    if (!isfinite(value))
+        return;
+    add_head(m, name, help);
+    text_add(&m->text, "infermill_%s{study=\"%s\"} %.17g\n", name, m->study, value);
+}
+
+static void add_rows(gauges_t *m, const campaign_state_t *s)
+{
+    add_head(m, "rows", "Rows in sealed shards, by how they ended.");
+    for (int k = ROW_DONE; k < ROW_STATUS_COUNT; k++)
+        text_add(&m->text, "infermill_rows{study=\"%s\",status=\"%s\"} %" PRId64 "\n", m->study,
+                 row_status_name((row_status_t)k), s->by_status[k]);
+    add_gauge(m, "rows_wanted", "Rows that the study asks for.", (double)s->wanted);
+    add_gauge(m, "rows_journaled", "Rows that are finished and wait for their shards.",
+              (double)s->journaled);
+    add_gauge(m, "rows_per_second", "Rate of the run that writes the bank.", s->rate);
+    add_gauge(m, "writer_silent_seconds", "Since the run that writes the bank gave a sign of life.",
+              s->silent);
+}
+
+char *campaign_state_metrics(const campaign_state_t *s, const char *study)
+{
+    gauges_t m = {text_create(), label_value(study)};
+    add_rows(&m, s);
+    add_gauge(&m, "epochs", "Epochs that are trained.", (double)s->epochs);
+    add_gauge(&m, "validation_loss", "Of the last epoch.", s->validation_loss);
+    add_gauge(&m, "trained", "1 once training is done.", s->trained);
+    add_gauge(&m, "gate_passes", "1 where the gate passes, 0 where it does not.",
+              s->gate ? (double)s->passes : NAN);
+    add_gauge(&m, "inference_blocks", "Blocks of data sets, sealed by an inference at work.",
+              (double)s->blocks);
+    add_gauge(&m, "inferred", "1 once there is a posterior file.", s->inferred);
+    free(m.study);
+    return m.text.data;
 }

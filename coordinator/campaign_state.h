@@ -22,6 +22,8 @@ typedef struct {
 
     int64_t epochs, wanted_epochs; // of training
     bool trained;
+    double validation_loss; // of the last epoch; NAN before the first
+    bool passes;
     char *gate; // "passes", or why it does not; NULL: nothing was diagnosed
 
     bool asked;     // the study has data
@@ -36,5 +38,8 @@ void campaign_state_free(campaign_state_t *state);
 
 void campaign_state_print(const campaign_state_t *state);
 json_t *campaign_state_json(const campaign_state_t *state); // the caller's
+/* For Prometheus, in its text format 0.0.4, whose files node_exporter's textfile collector reads: a gauge a line, with the study's name
+ * as a label; what is not known is left out. The caller frees it. */
+char *campaign_state_metrics(const campaign_state_t *state, const char *study);
 
 #endif

@@ -41,6 +41,7 @@ typedef struct {
         *account;         // submit: as sbatch takes them; NULL: it decides
     const char *sbatch;   // submit: further options of sbatch
     int64_t workers;      // submit: of a refinement; 0: not given
+    const char *metrics;  // status: a file of them; NULL: none
     bool dry_run, cancel; // submit
 } options_t;
 

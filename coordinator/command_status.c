@@ -7,6 +7,7 @@
 #include "coordinator/json_out.h"
 #include "coordinator/run_folder.h"
 #include "coordinator/slurm_chain.h"
+#include "storage/sync.h"
 #include "workers/stream.h"
 
 #include <stdio.h>
@@ -94,6 +95,14 @@ static void print_state(const campaign_state_t *state, const char *jobs, bool as
     json_decref(all);
 }
 
+static err_t write_metrics(const campaign_state_t *state, const char *study, const char *path)
+{
+    char *text = campaign_state_metrics(state, study);
+    err_t err = sync_replace(path, text);
+    free(text);
+    return err;
+}
+
 static err_t status_of_study(const options_t *o)
 {
     study_t study;
@@ -104,7 +113,9 @@ static err_t status_of_study(const options_t *o)
     err_t err = campaign_state_read(&study, folder, &state);
     if (err == OK)
         err = slurm_chain_states(folder, &jobs);
-    if (err == OK)
+    if (err == OK && o->metrics != NULL)
+        err = write_metrics(&state, study.name, o->metrics);
+    else if (err == OK)
         print_state(&state, jobs.data, o->json);
     campaign_state_free(&state);
     text_free(&jobs);

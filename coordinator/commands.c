@@ -148,7 +148,7 @@ static const command_t commands[] = {
      "oNpBtUxwyzq", 1, 1, false, command_submit},
     {"status", "[STUDY]",
      "how far a study is, from its files alone; or a refinement, asked of its hub from anywhere",
-     NULL, "CYHkoqJ", 0, 1, false, command_status},
+     NULL, "CYHkoMqJ", 0, 1, false, command_status},
     {"keys", "new|admit|list|revoke ...", "who may connect from other machines (CURVE keys)",
      keys_more, "kqJ", 1, 2, false, command_keys},
     {"skill", "", "guidance for assistants (an Agent Skill): what it is; --install writes it", NULL,
@@ -248,6 +248,11 @@ static const command_option_t option_rows[] = {
     {'y', 0, "dry-run", NULL, "write the script and print the commands, submit nothing", FLAG,
      AT(dry_run), 0},
     {'z', 0, "cancel", NULL, "cancel the jobs of this study", FLAG, AT(cancel), 0},
+    {'M', 0, "metrics", "FILE.prom",
+     "of a study: write gauges for Prometheus (node_exporter's textfile collector) instead, whole "
+     "or not "
+     "at all",
+     TEXT, AT(metrics), 0},
     {'q', 'q', "quiet", NULL, "warnings and errors only", FLAG, AT(quiet), 0},
     {'J', 'J', "json", NULL, "print the answer as JSON", FLAG, AT(json), 0},
 };

@@ -30,6 +30,13 @@ MOODY_MICROSECONDS=0 "$infermill" run far.yaml -j 2 -q >log 2>&1 && fail "a gate
 expect 0 '^simulate  1500 of 1500 rows; rejected 1[0-9][0-9]$' "$infermill" status far.yaml
 grep -q '^train     done, 2 epochs' said && grep -q '^diagnose  the gate: .*calibration error' said || { cat said; fail "at the end"; }
 expect 0 '"rejected": 1[0-9][0-9],' "$infermill" status far.yaml --json
+"$infermill" status far.yaml --metrics far.prom
+for line in 'infermill_rows{study="far",status="done"} 13[0-9][0-9]' 'infermill_rows_wanted{study="far"} 1500' 'infermill_epochs{study="far"} 2' \
+    'infermill_validation_loss{study="far"} -?[0-9.]+' 'infermill_gate_passes{study="far"} 0' '# TYPE infermill_rows gauge'; do
+    grep -qE "^${line/\{/\\{}\$" far.prom || { cat far.prom; fail "no line $line"; }
+done
+! grep -vE '^(# (HELP|TYPE) infermill_[a-z_]+ .+|infermill_[a-z_]+\{study="far"(,status="[a-z]+")?\} -?[0-9.e+-]+)$' far.prom || fail "lines that are no metrics"
+expect 1 'gone/far.prom' "$infermill" status far.yaml --metrics gone/far.prom
 sed 's/seed: 3/seed: 4/' far.yaml >other.yaml
 expect 1 'bank .*bank: its seed is 3, that of other.yaml 4' "$infermill" status other.yaml
 expect 1 'study file gone.yaml' "$infermill" status gone.yaml
