@@ -111,8 +111,8 @@ static err_t status_of_study(const options_t *o)
     campaign_state_t state;
     text_t jobs = text_create();
     err_t err = campaign_state_read(&study, folder, &state);
-    if (err == OK)
-        err = slurm_chain_states(folder, &jobs);
+    if (err == OK && slurm_chain_states(folder, &jobs) != OK)
+        log_warning("of its jobs nothing is known: %s", err_text());
     if (err == OK && o->metrics != NULL)
         err = write_metrics(&state, study.name, o->metrics);
     else if (err == OK)

@@ -40,6 +40,15 @@ expect 1 'gone/far.prom' "$infermill" status far.yaml --metrics gone/far.prom
 sed 's/seed: 3/seed: 4/' far.yaml >other.yaml
 expect 1 'bank .*bank: its seed is 3, that of other.yaml 4' "$infermill" status other.yaml
 expect 1 'study file gone.yaml' "$infermill" status gone.yaml
+mkdir -p bin far/slurm
+echo '7 simulate' >far/slurm/jobs
+printf '#!/bin/sh\nexit 1\n' >bin/squeue
+chmod +x bin/squeue
+expect 0 'of its jobs nothing is known: squeue ended with 1' env PATH="$work/bin:$PATH" "$infermill" status far.yaml
+printf '#!/bin/sh\necho "7 7 RUNNING 0:10 n1"\n' >bin/squeue
+expect 0 '^simulate  7 RUNNING 0:10 n1' env PATH="$work/bin:$PATH" "$infermill" status far.yaml
+echo 'seven simulate' >far/slurm/jobs
+expect 0 'slurm/jobs: got "seven simulate", expected a number and a stage' env PATH="$work/bin:$PATH" "$infermill" status far.yaml
 printf 'not a catalog\n' >bank/catalog.jsonl
 expect 1 'catalog.jsonl' "$infermill" status far.yaml
 echo passed
