@@ -44,7 +44,7 @@ ReturnToService=1
 SlurmdTimeout=20
 KillWait=5
 JobRequeue=1
-SchedulerParameters=sched_min_interval=100000,batch_sched_delay=0,bf_interval=2
+SchedulerParameters=sched_interval=1,sched_min_interval=100000,batch_sched_delay=0,bf_interval=2,bf_resolution=1
 NodeName=n1 NodeAddr=127.0.0.1 Port=$node1 CPUs=2 RealMemory=4000
 NodeName=n2 NodeAddr=127.0.0.1 Port=$node2 CPUs=2 RealMemory=4000
 PartitionName=all Nodes=n1,n2 Default=YES MaxTime=60 State=UP
@@ -93,6 +93,7 @@ slurm_start() {
 slurm_stop() {
     scancel --user=root 2>/dev/null || true
     for name in n1 n2 slurmctld munged; do kill "${daemon[$name]}" 2>/dev/null || true; done
+    pkill -9 -f "$slurm/spool-" 2>/dev/null || true # batch shells
     for p in $(pgrep slurmstepd || true); do # of this Slurm alone
         ! grep -qzF "SLURM_CONF=$slurm/" "/proc/$p/environ" 2>/dev/null || kill -9 "$p" 2>/dev/null || true
     done
