@@ -179,7 +179,7 @@ rm full/fill
 "$infermill" train full/good.yaml -j 2 -q
 fill 40
 for command in diagnose "infer --unverified test --draws 5000"; do
-    refuses 1 'full/good/.*: No space left on device$' "$infermill" $command full/good.yaml -j 2
+    expect 1 'full/good/.*: No space left on device$' "$infermill" $command full/good.yaml -j 2 # where it ends, one rank may find it alone
 done
 [ ! -e full/good/gate.json ] && [ ! -e full/good/posterior.h5 ] || fail "results from a full disk"
 rm full/fill
