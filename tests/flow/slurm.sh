@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # slurm.sh PROGRAM PLUGINS REACTION_TIMES [KILLS]: a study as a chain of Slurm jobs, on a real Slurm with two nodes (slurm_lib.sh): on real
-# data over both nodes, with the bytes that one rank makes; warned before its time limit, killed (jobs, ranks, a node's daemon) KILLS
+# data over both nodes, with the bytes that one rank makes; warned before its time limit, preempted, killed (jobs, ranks, a node's daemon) KILLS
 # times, with a node that goes down, it is queued again and loses nothing; workers of a refinement come from the other node; what can not be
 # submitted is told why.
 export TMPDIR=/var/tmp # nodes have a /tmp of their own
@@ -84,6 +84,29 @@ same_shards whole-bank warned-bank
 grep -q 'restart 1' warned/slurm/simulate.log || fail "it was not started again"
 echo "warned: the same shards"
 
+# preempted by a job that is more urgent
+long preempted
+expect 0 '^simulate' "$infermill" submit preempted.yaml --nodes 2 --ntasks-per-node 1
+job=$(number preempted simulate)
+until_true 30 begun preempted || { cat preempted/slurm/*.log; fail "it does not begin"; }
+srun --partition=urgent --nodes=2 --ntasks-per-node=2 --mpi=none true || { squeue; fail "the urgent job does not run"; }
+until_true 20 grep -q 'rows in journals; the same command goes on' preempted/slurm/simulate.log || { cat preempted/slurm/simulate.log; fail "it did not save"; }
+ends_well "$(number preempted diagnose)" 90
+same_shards whole-bank preempted-bank
+echo "preempted: the same shards"
+
+# a true time limit: one minute, with the warning half a minute before it
+if [ $kills -gt 5 ]; then
+    export MOODY_MICROSECONDS=40000
+    long timed
+    expect 0 '^simulate' "$infermill" submit timed.yaml --nodes 2 --ntasks-per-node 1 --time 1 --sbatch --signal=B:USR1@30
+    ends_well "$(number timed diagnose)" 300
+    grep -q 'stopped on request: it is queued again' timed/slurm/simulate.log || { cat timed/slurm/simulate.log; fail "it met no time limit"; }
+    same_shards whole-bank timed-bank
+    echo "time limit: the same shards"
+    export MOODY_MICROSECONDS=4000
+fi
+
 # a node goes down
 long node
 expect 0 '^simulate' "$infermill" submit node.yaml --nodes 1 --ntasks-per-node 2
@@ -145,14 +168,31 @@ unset INFERMILL_RETRIES
 
 # ---- a refinement: the hub on one node, workers on the other ----
 export MOODY_MICROSECONDS=0
-study refined "model: {plugin: $plugins/moody.so}" 'bank: {path: refined-bank, rows: 1000, seed: 3, shard_rows: 512}' "${tiny[@]}" "$gate" \
-    'refine: {rows: 1500, rounds: 3, chunk_rows: 300, learning_rate: 0.001}'
+refined() {
+    study "$1" "model: {plugin: $plugins/moody.so}" "bank: {path: $1-bank, rows: 1000, seed: 3, shard_rows: 512}" "${tiny[@]}" "$gate" \
+        'refine: {rows: 1500, rounds: 3, chunk_rows: 300, learning_rate: 0.001}'
+}
+refined refined
 expect 0 '^worker +[0-9]+$' "$infermill" submit refined.yaml --nodes 1 --ntasks-per-node 1 --workers 2
 ends_well "$(number refined refine)" 90
 until_true 60 job_is "$(number refined worker)" COMPLETED || { squeue; cat refined/slurm/*.log; fail "workers do not end"; }
 [ ! -e refined/slurm/hub ] || fail "the hub's address stays behind"
 grep -hoE 'worker, job [0-9]+ on n[12]: ends with 0' refined/slurm/worker-*.log | sort | uniq -c
 [ "$(grep -lE 'worker, job .*: ends with 0' refined/slurm/worker-*.log | wc -l)" = 2 ] || { cat refined/slurm/*.log; fail "not both workers worked"; }
+
+# the hub's node goes down, and its workers find it on the other one
+if [ $kills -gt 5 ]; then
+    refined moved
+    expect 0 '^worker' env MOODY_MICROSECONDS=20000 "$infermill" submit moved.yaml --nodes 1 --ntasks-per-node 1 --workers 2
+    until_true 90 grep -qsE 'refine  [1-9]' moved/slurm/refine.log || { cat moved/slurm/*.log; fail "no row comes"; }
+    first=$(cat moved/slurm/hub) bad=$(squeue -h -j "$(number moved refine)" -o %N)
+    scontrol update NodeName="$bad" State=DOWN Reason=test
+    ends_well "$(number moved refine)" 300
+    scontrol update NodeName="$bad" State=RESUME
+    ! tail -n 2 moved/slurm/refine.log | grep -q "on $bad: ends" || fail "the hub ended on the node that is down"
+    [ "$(weights moved)" = "$(weights refined)" ] || fail "other weights after the hub moved"
+    echo "hub moved from $first: the same weights"
+fi
 
 # ---- what is told ----
 long told

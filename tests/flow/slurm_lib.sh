@@ -47,7 +47,10 @@ JobRequeue=1
 SchedulerParameters=sched_interval=1,sched_min_interval=100000,batch_sched_delay=0,bf_interval=2,bf_resolution=1
 NodeName=n1 NodeAddr=127.0.0.1 Port=$node1 CPUs=2 RealMemory=4000
 NodeName=n2 NodeAddr=127.0.0.1 Port=$node2 CPUs=2 RealMemory=4000
-PartitionName=all Nodes=n1,n2 Default=YES MaxTime=60 State=UP
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=all Nodes=n1,n2 Default=YES MaxTime=60 State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=20
+PartitionName=urgent Nodes=n1,n2 MaxTime=60 State=UP PriorityTier=10 PreemptMode=OFF
 END
     export SLURM_CONF=$slurm/slurm.conf
 }
