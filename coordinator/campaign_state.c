@@ -155,14 +155,17 @@ static void read_training(const char *folder, campaign_state_t *s)
 static void read_gate(const char *folder, campaign_state_t *s)
 {
     char *path = run_folder_file(folder, "gate.json");
-    json_t *gate = json_load_file(path, 0, NULL);
-    int n = 0;
-    const char **reasons = json_texts(json_object_get(gate, "reasons"), &n);
-    s->passes = gate != NULL && json_flag(gate, "passed");
-    if (gate != NULL)
-        s->gate = mem_copy_text(s->passes ? "passes" : n > 0 ? reasons[0] : "does not pass");
-    free(reasons);
-    json_decref(gate);
+    gate_record_t gate;
+    err_t err = gate_read(path, &gate);
+    if (err == OK) {
+        s->passes = gate.passed;
+        s->gate = mem_copy_text(gate.passed          ? "passes"
+                                : gate.n_reasons > 0 ? gate.reasons[0]
+                                                     : "does not pass");
+        gate_free(&gate);
+    } else if (!err_is(err, ERR_MISSING)) {
+        s->gate = mem_copy_text(err_text());
+    }
     free(path);
 }
 

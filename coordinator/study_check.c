@@ -33,46 +33,40 @@ static err_t wrong(yaml_node_ref_t root, const char *section, const char *key, c
 
 /* ---- the simulator ---- */
 
-double study_duration(const char *text)
+typedef struct {
+    const char *name;
+    double size;
+} unit_t;
+
+/* Of "1.5 GB" with one of n units; 0 when it makes no sense, or is beyond `most`. Blanks may stand before the unit where `spaced`. */
+static double amount_of(const char *text, int n, const unit_t *units, bool spaced, double most)
 {
-    static const struct {
-        const char *unit;
-        double seconds;
-    } units[] = {{"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}};
-    size_t n = yaml_number_length(text);
+    size_t length = yaml_number_length(text);
     double value;
     char number[32];
-    if (n == 0 || n >= sizeof number)
+    if (length == 0 || length >= sizeof number)
         return 0;
-    memcpy(number, text, n);
-    number[n] = '\0';
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-        if (strcmp(text + n, units[i].unit) == 0 && yaml_parse_real(number, &value) && value > 0 &&
-            value * units[i].seconds <= 1e8)
-            return value * units[i].seconds;
+    memcpy(number, text, length);
+    number[length] = '\0';
+    const char *unit = text + length + (spaced ? strspn(text + length, " ") : 0);
+    for (int i = 0; i < n; i++)
+        if (strcmp(unit, units[i].name) == 0 && yaml_parse_real(number, &value) && value > 0 &&
+            value * units[i].size <= most)
+            return value * units[i].size;
     return 0;
+}
+
+double study_duration(const char *text)
+{
+    static const unit_t units[] = {{"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}};
+    return amount_of(text, sizeof units / sizeof *units, units, false, 1e8);
 }
 
 /* Bytes of "800 MB", powers of 1000; 0 when it makes no sense. */
 static double bytes_of(const char *text)
 {
-    static const struct {
-        const char *unit;
-        double bytes;
-    } units[] = {{"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}};
-    size_t n = yaml_number_length(text);
-    double value;
-    char number[32];
-    if (n == 0 || n >= sizeof number)
-        return 0;
-    memcpy(number, text, n);
-    number[n] = '\0';
-    const char *unit = text + n + strspn(text + n, " ");
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-        if (strcmp(unit, units[i].unit) == 0 && yaml_parse_real(number, &value) && value > 0 &&
-            value * units[i].bytes <= 1e15)
-            return value * units[i].bytes;
-    return 0;
+    static const unit_t units[] = {{"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}};
+    return amount_of(text, sizeof units / sizeof *units, units, true, 1e15);
 }
 
 static err_t check_memory(study_t *s, yaml_node_ref_t model)

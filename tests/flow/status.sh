@@ -30,6 +30,9 @@ MOODY_MICROSECONDS=0 "$infermill" run far.yaml -j 2 -q >log 2>&1 && fail "a gate
 expect 0 '^simulate  1500 of 1500 rows; rejected 1[0-9][0-9]$' "$infermill" status far.yaml
 grep -q '^train     done, 2 epochs' said && grep -q '^diagnose  the gate: .*calibration error' said || { cat said; fail "at the end"; }
 expect 0 '"rejected": 1[0-9][0-9],' "$infermill" status far.yaml --json
+sed -i.true 's/"passed": false/"passed": true/' far/gate.json
+expect 0 '^diagnose  the gate: .*not a gate record as it was written: its checksum is wrong' "$infermill" status far.yaml
+mv far/gate.json.true far/gate.json
 "$infermill" status far.yaml --metrics far.prom
 for line in 'infermill_rows{study="far",status="done"} 13[0-9][0-9]' 'infermill_rows_wanted{study="far"} 1500' 'infermill_epochs{study="far"} 2' \
     'infermill_validation_loss{study="far"} -?[0-9.]+' 'infermill_gate_passes{study="far"} 0' '# TYPE infermill_rows gauge'; do
